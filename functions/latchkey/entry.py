@@ -1,0 +1,89 @@
+"""How every function is entered: log lines that name the execution, metrics, and errors made answers."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from latchkey.errors import (
+    BadRequestError,
+    ClaimGoneError,
+    ClaimNotReadyError,
+    LatchkeyError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from latchkey.http import Answer, answer
+
+logger = Logger()
+
+_RETRY_AFTER_SECONDS = "2"
+
+
+def count(event: str) -> None:
+    """Add one to the metric of that name: Requested, Rejected, Completed, Claimed, Expired or Failed."""
+    with single_metric(name=event, unit=MetricUnit.Count, value=1) as metric:
+        metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))
+
+
+def task[Event: Mapping[str, Any], Result](
+    handler: Callable[[Event, object], Result],
+) -> Callable[[Event, object], Result]:
+    """Make a handler the function of a state: its event names the execution, its errors reach `Catch`."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @wraps(handler)
+    def enter(event: Event, context: object) -> Result:
+        logger.append_keys(execution=event["execution"])
+        try:
+            result = handler(event, context)
+        except LatchkeyError as error:
+            logger.warning("Gave up: %s: %s", type(error).__name__, error)
+            raise
+        except Exception:
+            logger.exception("Failed in a way nobody foresaw.")
+            raise
+        logger.info("Done.")
+        return result
+
+    return enter
+
+
+def endpoint(handler: Callable[[dict[str, Any], Any], Answer]) -> Callable[[dict[str, Any], Any], Answer]:
+    """Make a handler the function of a route: every error becomes an answer in JSON, never a stack trace."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @wraps(handler)
+    def enter(event: dict[str, Any], context: object) -> Answer:
+        try:
+            result = handler(event, context)
+        except LatchkeyError as error:
+            logger.warning("Refused: %s: %s", type(error).__name__, error)
+            result = refusal(error)
+        except Exception:
+            logger.exception("Failed in a way nobody foresaw.")
+            result = refusal(LatchkeyError())
+        logger.info("Answered.", status=result["statusCode"])
+        return result
+
+    return enter
+
+
+def refusal(error: LatchkeyError) -> Answer:
+    """Return what a caller is told of an error: what they can do about it, and nothing about the account."""
+    match error:
+        case BadRequestError():
+            return answer(400, {"error": "Bad request", "field": error.field, "message": str(error)})
+        case ClaimGoneError():
+            message = "This link is expired or has been already used once"
+            return answer(410, {"error": "Invalid!", "message": message})
+        case ClaimNotReadyError() | ThrottledError() | ServiceUnavailableError():
+            message = "This takes a moment longer. Please try again shortly."
+            return answer(
+                503, {"error": "Not ready", "message": message}, {"Retry-After": _RETRY_AFTER_SECONDS}
+            )
+        case _:
+            message = "Something went wrong on our side. Please try again later."
+            return answer(500, {"error": "Internal error", "message": message})

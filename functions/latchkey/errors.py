@@ -1,0 +1,57 @@
+"""Every error Latchkey raises; the class names are what `Retry` and `Catch` in the state machines match."""
+
+
+class LatchkeyError(Exception):
+    """When something Latchkey foresaw goes wrong; the message is a sentence for the person on call."""
+
+
+class UserNotFoundError(LatchkeyError):
+    """When the account has no IAM user of the name asked for."""
+
+
+class UserNotEligibleError(LatchkeyError):
+    """When the user exists but may not be reset: no console access, protected, or no mail address."""
+
+
+class PasswordPolicyViolationError(LatchkeyError):
+    """When IAM refuses the generated password; the account's password policy changed meanwhile."""
+
+
+class EntityTemporarilyUnmodifiableError(LatchkeyError):
+    """When IAM cannot change the user for some minutes, for instance right after creating it."""
+
+
+class ThrottledError(LatchkeyError):
+    """When an AWS service asks to be called less often; worth retrying later."""
+
+
+class ServiceUnavailableError(LatchkeyError):
+    """When an AWS service fails on its own side; worth retrying later."""
+
+
+class AccessDeniedError(LatchkeyError):
+    """When a role or a key policy lacks a permission; a person has to mend it."""
+
+
+class SealBrokenError(LatchkeyError):
+    """When sealed secrets do not open: another execution's, altered, or the key is disabled."""
+
+
+class MailRefusedError(LatchkeyError):
+    """When SES will not send: the sender is not verified, sending is paused, or the content is refused."""
+
+
+class ClaimGoneError(LatchkeyError):
+    """When a link does not (or no longer) lead to a password: used, expired, superseded or never made."""
+
+
+class ClaimNotReadyError(LatchkeyError):
+    """When a link is opened before the workflow waits for it; a moment later it works."""
+
+
+class BadRequestError(LatchkeyError):
+    """When a caller's input cannot be accepted; `field` names the part that is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field

@@ -1,0 +1,66 @@
+"""IAM: who a user is, what password the account demands, and the login profile that holds it."""
+
+import boto3
+
+from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.errors import (
+    EntityTemporarilyUnmodifiableError,
+    PasswordPolicyViolationError,
+    UserNotEligibleError,
+    UserNotFoundError,
+)
+from latchkey.passwords import PasswordPolicy
+from latchkey.users import IamUser
+
+_iam = boto3.client("iam", config=CLIENT_CONFIG)
+
+
+def find_user(name: str) -> IamUser:
+    """Return the user of that name.
+
+    Raises:
+        UserNotFoundError: when the account has no such user.
+    """
+    missing = {"NoSuchEntity": UserNotFoundError, "ValidationError": UserNotFoundError}
+    with translated("look up the user", missing):
+        user = _iam.get_user(UserName=name)["User"]
+    tags = {tag["Key"]: tag["Value"] for tag in user.get("Tags", [])}
+    return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
+
+
+def must_change_password(name: str) -> bool:
+    """Tell whether the user's present password has to be changed at the next sign-in.
+
+    Raises:
+        UserNotEligibleError: when the user has no password at all, so no console access.
+    """
+    with translated("read the login profile", {"NoSuchEntity": UserNotEligibleError}):
+        profile = _iam.get_login_profile(UserName=name)["LoginProfile"]
+    return profile.get("PasswordResetRequired", False)
+
+
+def set_password(name: str, password: str) -> None:
+    """Give the user a password that has to be changed at the next sign-in.
+
+    Raises:
+        EntityTemporarilyUnmodifiableError: when IAM is still busy with an earlier change of the user.
+        PasswordPolicyViolationError: when the account's policy refuses the password.
+        UserNotEligibleError: when the login profile is gone; it is never created here.
+    """
+    meanings = {
+        "EntityTemporarilyUnmodifiable": EntityTemporarilyUnmodifiableError,
+        "NoSuchEntity": UserNotEligibleError,
+        "PasswordPolicyViolation": PasswordPolicyViolationError,
+    }
+    with translated("set the password", meanings):
+        _iam.update_login_profile(UserName=name, Password=password, PasswordResetRequired=True)
+
+
+def password_policy() -> PasswordPolicy:
+    """Return what the account demands of a password now; IAM's own default where it set nothing."""
+    with translated("read the account's password policy"):
+        try:
+            policy = _iam.get_account_password_policy()["PasswordPolicy"]
+        except _iam.exceptions.NoSuchEntityException:
+            return PasswordPolicy()
+    return PasswordPolicy(minimum_length=policy["MinimumPasswordLength"])

@@ -1,0 +1,42 @@
+"""The mails people get, from the templates beside this file; change their words there.
+
+Each mail is a pair: `NAME.txt`, whose first line is the subject, and `NAME.html`. `$word` is filled in.
+"""
+
+import html
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
+
+_TEMPLATES = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail ready to be sent, all but the address; its bodies may hold a link, so no repr shows them."""
+
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+def render(name: str, values: dict[str, str]) -> Mail:
+    """Return the mail `name` with its `values` filled in, escaped for HTML where they stand in HTML.
+
+    Raises:
+        KeyError: when a template asks for a value that is not given.
+    """
+    subject, _, text = (_TEMPLATES / f"{name}.txt").read_text("utf-8").partition("\n")
+    markup = (_TEMPLATES / f"{name}.html").read_text("utf-8")
+    escaped = {word: html.escape(value) for word, value in values.items()}
+    return Mail(
+        subject=Template(subject.removeprefix("Subject: ")).substitute(values),
+        text=Template(text.lstrip("\n")).substitute(values),
+        html=Template(markup).substitute(escaped),
+    )
+
+
+def in_words(moment: datetime) -> str:
+    """Return a moment as people read it in a mail: `Saturday, 21 November 2026, 10:15 UTC`."""
+    return f"{moment.astimezone(UTC):%A, %-d %B %Y, %H:%M} UTC"

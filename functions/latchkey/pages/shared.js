@@ -1,0 +1,47 @@
+const byId = (id) => document.getElementById(id);
+
+function show(view) {
+  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
+  const heading = byId(view).querySelector("h1");
+  document.title = `${heading.textContent} · Latchkey`;
+  heading.focus();
+}
+
+// The paths are relative, because the API lives below a stage that only the address bar knows.
+function post(path, body) {
+  return fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    cache: "no-store",
+    redirect: "error",
+    // API Gateway gives up after 29 seconds, so whoever waits longer waits for nobody.
+    signal: AbortSignal.timeout(30_000),
+  });
+}
+
+// One request at a time. `aria-disabled` rather than `disabled`, which would throw away the keyboard's focus.
+async function alone(button, status, work) {
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
+  status.textContent = "One moment…";
+  try {
+    status.textContent = (await work()) ?? "";
+  } catch {
+    status.textContent = "No answer from the service. Please check your connection and try again.";
+  } finally {
+    button.ariaDisabled = "false";
+  }
+}
+
+function explain(response) {
+  switch (response.status) {
+    case 401:
+    case 403:
+      return "You are not allowed to do this from here. Please ask your administrator.";
+    case 429:
+      return "Too many requests just now. Please wait a minute and try again.";
+    default:
+      return "Something went wrong on our side. Please try again in a few minutes.";
+  }
+}

@@ -1,0 +1,59 @@
+"""Who may be reset, and where their mail goes."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from latchkey.errors import UserNotEligibleError
+
+#: The tag that keeps a user out of every reset, whatever its value.
+PROTECTED_TAG = "latchkey:protected"
+
+#: The tag that names the mail address where the user name is not one.
+MAIL_TAG = "email"
+
+#: IAM's limit on user names (CreateUser, parameter UserName).
+MAXIMUM_NAME_CHARACTERS = 64
+
+# No more than a sanity check: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
+_MAIL_ADDRESS = re.compile(r"(?=.{3,254}\Z)[^@\s<>,;:\"]+@[^@\s<>,;:\"]+\.[^@\s<>,;:\".]+")
+
+
+@dataclass(frozen=True, slots=True)
+class IamUser:
+    """An IAM user, as far as a reset cares; `password_last_used` is None where no password ever was."""
+
+    name: str
+    path: str = "/"
+    tags: dict[str, str] = field(default_factory=dict)
+    password_last_used: datetime | None = None
+
+
+def mail_address(user: IamUser) -> str:
+    """Return the address a reset of the user is mailed to: the tag `email`, else the user name.
+
+    Raises:
+        UserNotEligibleError: when neither is a mail address.
+    """
+    address = user.tags.get(MAIL_TAG, user.name).strip()
+    if not _MAIL_ADDRESS.fullmatch(address):
+        raise UserNotEligibleError(
+            f"{user.name} has no mail address: neither the tag '{MAIL_TAG}' nor the user name is one."
+        )
+    return address
+
+
+def refuse_protected(user: IamUser) -> None:
+    """Pass users who may be reset.
+
+    Raises:
+        UserNotEligibleError: when the user carries the tag `latchkey:protected`.
+    """
+    if PROTECTED_TAG in user.tags:
+        raise UserNotEligibleError(f"{user.name} is protected by the tag '{PROTECTED_TAG}'.")
+
+
+def was_taken_over(user: IamUser, *, must_change: bool, since: datetime) -> bool:
+    """Tell whether somebody changed the password or signed in after `since`, so that it is theirs now."""
+    used = user.password_last_used
+    return not must_change or (used is not None and used > since)

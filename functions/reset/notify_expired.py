@@ -1,0 +1,19 @@
+"""NotifyExpired: tells the user that nobody opened the link in time, and how to ask again."""
+
+from typing import TypedDict
+
+from latchkey import mails, ses, ssm
+from latchkey.entry import count, task
+
+
+class Event(TypedDict):
+    execution: str
+    user: str
+    mail: str
+
+
+@task
+def handler(event: Event, _context: object) -> None:
+    count("Expired")
+    words = {"user": event["user"], "request_url": f"{ssm.base_url()}/generate"}
+    ses.send(mails.render("expired", words), event["mail"])

@@ -1,0 +1,28 @@
+"""POST /generate: starts a reset and says the same to everybody, whoever the user is."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from latchkey import sfn
+from latchkey.claims import execution_name
+from latchkey.entry import count, endpoint, logger
+from latchkey.http import Answer, answer, read_fields, text_field
+from latchkey.users import MAXIMUM_NAME_CHARACTERS
+
+SUBMITTED = "Your request has been submitted. Please check your email for further details"
+
+
+@endpoint
+def handler(event: dict[str, Any], _context: object) -> Answer:
+    user = text_field(read_fields(event), "user", MAXIMUM_NAME_CHARACTERS)
+    request_reset(user, datetime.now(UTC))
+    return answer(202, {"message": SUBMITTED})
+
+
+def request_reset(user: str, now: datetime) -> None:
+    """Start the one reset the user may have now; a repeated request changes nothing."""
+    name = execution_name(user, now, timedelta(minutes=int(os.environ["REQUEST_WINDOW_MINUTES"])))
+    logger.append_keys(execution=name)
+    if sfn.start_reset(user, name):
+        count("Requested")

@@ -1,0 +1,28 @@
+"""SendClaimLink: mails the one-time link; the only place where the link secret leaves the stack."""
+
+from datetime import datetime
+from typing import TypedDict
+
+from latchkey import kms, mails, ses, ssm
+from latchkey.entry import count, task
+
+
+class Event(TypedDict):
+    execution: str
+    user: str
+    mail: str
+    sealed: str
+    handle: str
+    expires_at: str
+
+
+@task
+def handler(event: Event, _context: object) -> None:
+    link_secret = kms.unseal(event["sealed"], event["execution"]).link_secret
+    link = f"{ssm.base_url()}/extract#ph={event['handle']}&rs={link_secret}"
+    expires_at = mails.in_words(datetime.fromisoformat(event["expires_at"]))
+    ses.send(
+        mails.render("claim_link", {"user": event["user"], "link": link, "expires_at": expires_at}),
+        event["mail"],
+    )
+    count("Completed")

@@ -1,0 +1,40 @@
+"""ValidateUser: lets through only those who have a password to reset, may have it reset, and can get mail."""
+
+from typing import TypedDict
+
+from latchkey import iam
+from latchkey.entry import count, task
+from latchkey.errors import UserNotEligibleError, UserNotFoundError
+from latchkey.users import mail_address, refuse_protected
+
+
+class Event(TypedDict):
+    execution: str
+    user: str
+
+
+class Result(TypedDict):
+    user: str
+    mail: str
+
+
+@task
+def handler(event: Event, _context: object) -> Result:
+    try:
+        return validate_user(event["user"])
+    except (UserNotFoundError, UserNotEligibleError):
+        count("Rejected")
+        raise
+
+
+def validate_user(name: str) -> Result:
+    """Return the user as IAM spells it, and the address to write to.
+
+    Raises:
+        UserNotFoundError: when there is no such user.
+        UserNotEligibleError: when there is no console access, no mail address, or the user is protected.
+    """
+    user = iam.find_user(name)
+    refuse_protected(user)
+    iam.must_change_password(user.name)
+    return {"user": user.name, "mail": mail_address(user)}
