@@ -1,0 +1,83 @@
+"""Start and stop the local cloud of this checkout: `python -m local up`, `python -m local down`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from local.cloud import ROOT, CloudError, LocalCloud, Stack
+from local.sam import SamError
+from local.seed import USER_WITHOUT_CONSOLE, USERS
+
+STATE_DIR = ROOT / ".local"
+
+
+def say(line: str) -> None:
+    """Write a line for the person at the terminal."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def describe(stack: Stack) -> str:
+    """Tell a newcomer where things are."""
+    return f"""
+  Ask for a reset   {stack.api_url}/generate
+  Read the mails    {stack.mailbox_url}
+  AWS endpoint      {stack.endpoint_url} (region {stack.region}, key id and secret: test)
+  Users             {", ".join(USERS)}; without a console password: {USER_WITHOUT_CONSOLE}
+  For programs      {STATE_DIR.name}/stack.json
+  Stop it           make down
+"""
+
+
+def up(access: str, ttl_seconds: int | None) -> None:
+    """Start the local cloud, deploy to it and say where it is."""
+    cloud = LocalCloud(STATE_DIR, with_parent=False)
+    if cloud.running:
+        try:
+            say("The local cloud is already running." + describe(cloud.stack))
+        except FileNotFoundError:
+            raise CloudError(
+                "The local cloud runs but nothing is deployed to it: make down, then make up"
+            ) from None
+        return
+    started = time.monotonic()
+    cloud.start()
+    try:
+        say("Building and deploying ...")
+        stack = cloud.deploy({"RequestAccess": access}, ttl_seconds=ttl_seconds)
+    except BaseException:
+        cloud.stop()
+        raise
+    say(f"The local cloud is up, after {time.monotonic() - started:.0f} seconds." + describe(stack))
+
+
+def down() -> None:
+    """Stop the local cloud, if it runs."""
+    cloud = LocalCloud(STATE_DIR)
+    ran = cloud.running
+    cloud.stop()
+    say("The local cloud is stopped." if ran else "The local cloud is not running.")
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("command", choices=["up", "down"])
+    command = parser.parse_args().command
+    try:
+        if command == "down":
+            down()
+        else:
+            ttl = os.environ.get("TTL_SECONDS", "")
+            if ttl and (not ttl.isdecimal() or int(ttl) < 1):
+                parser.error("TTL_SECONDS is a whole number of seconds, at least 1")
+            up(os.environ.get("ACCESS") or "Public", int(ttl) if ttl else None)
+    except (CloudError, SamError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""One local cloud: an emulator of its own, the product deployed to it, and its users."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+import httpx
+
+from local import sam
+from local.emulator import HOST, PROCESS_FILE, REGION
+from local.seed import ADMIN, SENDER, seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+STACK_NAME = "latchkey-local"
+STACK_FILE = "stack.json"
+
+_STAGE = "local"
+# The mailed link's base holds the API's id, and a first deployment needs to know it: MiniStack gives a REST
+# API the id that this tag names, and a stack's tags are its resources' tags.
+_API_ID = "latchkey"
+_API_ID_TAG = "ms-custom-id"
+_START_DEADLINE_SECONDS = 60
+_STOP_DEADLINE_SECONDS = 15
+_POLL_SECONDS = 0.05
+_LOG_TAIL = 4_000
+
+
+class CloudError(RuntimeError):
+    """When the local cloud does not start, deploy or stop; the message says why."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What `stack.json` holds. `smtp` is `{"host", "port"}`, or null while there is no such endpoint."""
+
+    endpoint_url: str
+    region: str
+    stack_name: str
+    api_url: str
+    mailbox_url: str
+    smtp: dict[str, Any] | None
+    outputs: dict[str, str]
+
+    @classmethod
+    def read(cls, state_dir: Path) -> Stack:
+        """Read the stack of a running local cloud. Raises FileNotFoundError when there is none."""
+        return cls(**json.loads((state_dir / STACK_FILE).read_text()))
+
+    def write(self, state_dir: Path) -> None:
+        """Write it where others look for it."""
+        (state_dir / STACK_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+class LocalCloud:
+    """A local cloud below `state_dir`; as a context manager it stops at the end.
+
+    `wait_scale` scales Wait states and retry intervals, not time-outs. With `with_parent` the emulator ends
+    when this process has gone, however it ended.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, root: Path = ROOT, with_parent: bool = True, wait_scale: float = 1
+    ) -> None:
+        """Describe a cloud; nothing happens yet."""
+        self.state_dir = state_dir
+        self.root = root
+        self.with_parent = with_parent
+        self.wait_scale = wait_scale
+
+    def __enter__(self) -> Self:
+        """Start the emulator."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    # The emulator
+
+    @property
+    def running(self) -> bool:
+        """Whether the emulator of this state directory lives."""
+        return self._process() is not None
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where AWS clients go. Raises CloudError when the emulator does not run."""
+        process = self._process()
+        if process is None:
+            raise CloudError(f"No local cloud runs for {self.state_dir}")
+        return f"http://{HOST}:{process['port']}"
+
+    @property
+    def mailbox_url(self) -> str:
+        """Where the mails are."""
+        return f"{self.endpoint_url}/_latchkey/mailbox"
+
+    @property
+    def stack(self) -> Stack:
+        """What is deployed. Raises FileNotFoundError when nothing is."""
+        return Stack.read(self.state_dir)
+
+    def _process(self) -> dict[str, int] | None:
+        """Read the emulator's pid and port, if it lives.
+
+        It holds a lock on the file for as long as it lives, so that a pid given to another process since then
+        is never taken for it.
+        """
+        try:
+            with (self.state_dir / PROCESS_FILE).open() as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    text = file.read()
+                    # Locked and still empty: it is about to write.
+                    process: dict[str, int] | None = json.loads(text) if text else None
+                    return process
+                return None
+        except FileNotFoundError:
+            return None
+
+    def start(self) -> None:
+        """Start the emulator on a free port and wait until it answers.
+
+        Raises CloudError, with the end of its log, when it does not.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        if self.running:
+            raise CloudError(f"A local cloud already runs for {self.state_dir}")
+        command = [sys.executable, "-m", "local.emulator", "--state-dir", str(self.state_dir)]
+        command += ["--wait-scale", str(self.wait_scale)]
+        if self.with_parent:
+            command += ["--with-parent", str(os.getpid())]
+        log = self.state_dir / "emulator.log"
+        with log.open("w") as output:
+            # A session of its own: it outlives `make`, and its process group holds only what it started.
+            process = subprocess.Popen(  # noqa: S603  # our own module, and no shell
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+        def answers() -> bool:
+            if process.poll() is not None:
+                raise CloudError(f"The emulator ended at once:\n{log.read_text()[-_LOG_TAIL:]}")
+            if not self.running:
+                return False
+            with contextlib.suppress(httpx.TransportError):
+                return httpx.get(f"{self.endpoint_url}/_ministack/health").is_success
+            return False
+
+        if not _within(_START_DEADLINE_SECONDS, answers):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise CloudError(f"The emulator did not answer:\n{log.read_text()[-_LOG_TAIL:]}")
+
+    def stop(self) -> None:
+        """Stop the emulator and what it started; nothing happens when it does not run."""
+        process = self._process()
+        (self.state_dir / STACK_FILE).unlink(missing_ok=True)
+        if process is None:
+            return
+        os.kill(process["pid"], signal.SIGTERM)
+        if not _within(_STOP_DEADLINE_SECONDS, lambda: not self.running):
+            os.killpg(process["pid"], signal.SIGKILL)
+        # Ours, unless an earlier process started it.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process["pid"], 0)
+
+    # The product
+
+    def client(self, service: str) -> Any:  # noqa: ANN401
+        """Make a boto3 client of this cloud, with an administrator's rights."""
+        return self.session().client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+
+    @staticmethod
+    def session() -> boto3.Session:
+        """Make a boto3 session with the credentials every local cloud takes."""
+        return boto3.Session("test", "test", region_name=REGION)
+
+    def deploy(self, parameters: Mapping[str, str] | None = None, *, ttl_seconds: int | None = None) -> Stack:
+        """Build and deploy the product, seed its users and write `stack.json`.
+
+        `parameters` override the template's. `ttl_seconds` is the life of a claim, if shorter than the
+        template allows. Raises SamError or CloudError.
+        """
+        sam.build(self.root)
+        seed(self.client("iam"), self.client("sesv2"))
+        self.client("s3").create_bucket(Bucket=sam.packages_bucket(STACK_NAME))
+        api_url = f"{self.endpoint_url}/_aws/execute-api/{_API_ID}/{_STAGE}"
+        given = {
+            "Stage": _STAGE,
+            "SenderAddress": SENDER,
+            "AdminAddress": ADMIN,
+            "RequestAccess": "Public",
+            "PublicBaseUrl": api_url,
+            **(parameters or {}),
+        }
+        sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
+        if ttl_seconds is not None:
+            self._shorten_claims(ttl_seconds)
+        stack = Stack(
+            endpoint_url=self.endpoint_url,
+            region=REGION,
+            stack_name=STACK_NAME,
+            api_url=api_url,
+            mailbox_url=self.mailbox_url,
+            smtp=None,
+            outputs=self._outputs(),
+        )
+        stack.write(self.state_dir)
+        return stack
+
+    def _outputs(self) -> dict[str, str]:
+        stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+
+    def function_name(self, logical_id: str) -> str:
+        """Find the name of a function by its resource in the template."""
+        resource = self.client("cloudformation").describe_stack_resource(
+            StackName=STACK_NAME, LogicalResourceId=logical_id
+        )
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+    def _shorten_claims(self, seconds: int) -> None:
+        functions = self.client("lambda")
+        name = self.function_name("StorePasswordFunction")
+        known = (
+            functions.get_function_configuration(FunctionName=name)
+            .get("Environment", {})
+            .get("Variables", {})
+        )
+        variables = {**known, "CLAIM_TTL_SECONDS": str(seconds)}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+
+def _within(seconds: float, done: Callable[[], bool]) -> bool:
+    """Poll until something is done; say whether it was, in time."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True

@@ -1,0 +1,130 @@
+"""Faults that AWS calls meet on request: errors, delays, lost answers."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from local.calls import Operation
+
+# The names that boto3 clients and Step Functions give a service, to the one IAM policies use.
+_SERVICE_NAMES = {"sesv2": "ses", "sfn": "states", "stepfunctions": "states", "cloudwatch": "monitoring"}
+
+
+class FaultError(ValueError):
+    """When a fault's description cannot be understood; the message names the field."""
+
+
+@dataclass
+class Fault:
+    """What a matching call meets.
+
+    `service` and `action` are named as in an IAM policy (`iam`, `UpdateLoginProfile`); Lambda's is `Invoke`.
+    The first `after` matching calls pass, the next `times` are hit (None: all). `match` is a part of the
+    request's body. With `crash` the caller gets no answer; with `late` the call takes effect first. Without
+    an `error` and a `crash` the call is only delayed.
+    """
+
+    service: str
+    action: str
+    error: str = ""
+    status: int = 400
+    message: str = "Injected by a test"
+    times: int | None = 1
+    after: int = 0
+    match: str = ""
+    delay_seconds: float = 0
+    crash: bool = False
+    late: bool = False
+    seen: int = 0
+    hits: int = 0
+
+    def matches(self, operation: Operation, body: bytes) -> bool:
+        """Say whether this fault speaks of that call."""
+        if (self.service, self.action) != (operation.service, operation.action):
+            return False
+        text = body.decode("utf-8", "replace")
+        return self.match in text or self.match in unquote_plus(text)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the call fails, rather than only takes longer."""
+        return bool(self.error) or self.crash
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "service": (str,),
+    "action": (str,),
+    "error": (str,),
+    "status": (int,),
+    "message": (str,),
+    "times": (int, type(None)),
+    "after": (int,),
+    "match": (str,),
+    "delay_seconds": (int, float),
+    "crash": (bool,),
+    "late": (bool,),
+}
+
+
+def fault_from(description: object) -> Fault:
+    """Read a fault from its JSON description.
+
+    Raises FaultError for an unknown, missing or wrongly typed field.
+    """
+    if not isinstance(description, dict):
+        raise FaultError("A fault is a JSON object")
+    for name, value in description.items():
+        if name not in _TYPES:
+            raise FaultError(f"{name}: no such field; there are {', '.join(_TYPES)}")
+        wanted = _TYPES[name]
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+            raise FaultError(f"{name}: not a value this field takes")
+    for name in ("service", "action"):
+        if not description.get(name):
+            raise FaultError(f"{name}: required")
+    fault = Fault(**description)
+    fault.service = _SERVICE_NAMES.get(fault.service.lower(), fault.service.lower())
+    fault.action = fault.action[0].upper() + fault.action[1:]
+    return fault
+
+
+class Faults:
+    """The faults in force. Calls come from the server's loop and from executions' threads."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        """Append a fault; among several that match, the first not yet used up is met."""
+        with self._lock:
+            self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """All faults, with how many calls each has seen and hit."""
+        with self._lock:
+            return [asdict(fault) for fault in self._faults]
+
+    def take(self, operation: Operation, body: bytes) -> Fault | None:
+        """Find the fault this call meets, and count the hit."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.times is not None and fault.hits >= fault.times:
+                    continue
+                if not fault.matches(operation, body):
+                    continue
+                fault.seen += 1
+                if fault.seen > fault.after:
+                    fault.hits += 1
+                    return fault
+        return None

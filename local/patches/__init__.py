@@ -1,0 +1,27 @@
+"""Where MiniStack 1.5 behaves otherwise than AWS in ways the product's flows notice.
+
+Each patch names its difference. All of them fail at start-up when what they replace has gone from MiniStack,
+so that an upgrade never leaves the local cloud silently unlike AWS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.patches import executions, functions, mails, permissions, sdk_calls, users
+
+if TYPE_CHECKING:
+    from local.gateway import Gateway
+
+
+def apply(gateway: Gateway) -> None:
+    """Apply every patch; before the first request.
+
+    Raises PatchError when MiniStack has changed too much.
+    """
+    tokens = executions.apply()
+    permissions.apply(tokens.machine_of)
+    sdk_calls.apply(gateway.faults, gateway.calls)
+    functions.apply()
+    users.apply(gateway.sign_ins)
+    mails.apply()

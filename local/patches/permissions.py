@@ -1,0 +1,87 @@
+"""IAM: which resources and conditions a call is checked against."""
+
+from __future__ import annotations
+
+import json
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Any, Self
+
+from local.patches.base import Untyped, module, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Checked(str):
+    """A resource, in the one place where MiniStack carries it, with what else AWS checks of the call."""
+
+    __slots__ = ("context", "others")
+
+    others: tuple[str, ...]
+    context: dict[str, str]
+
+    def __new__(cls, resources: Sequence[str], context: dict[str, str] | None = None) -> Self:
+        """Name all resources of a call, and its condition keys."""
+        checked = super().__new__(cls, resources[0])
+        checked.others = tuple(resources[1:])
+        checked.context = context or {}
+        return checked
+
+
+def apply(machine_of_token: Callable[[str], str | None]) -> None:
+    """AWS: a call is checked against each resource it names, and against the condition keys of its service.
+
+    MiniStack checks calls that name several parameters, a path of parameters, a sender or a task token
+    against the resource `*`, which no policy that names resources allows, and knows no `ses:FromAddress`.
+    Raises PatchError.
+    """
+
+    def resource(original: Untyped) -> Untyped:
+        def extract(service: str, *rest: Untyped) -> str:
+            _, _, _, body, _, region, account = rest
+            named = checked(service, _json(body), f"{region}:{account}", machine_of_token)
+            return named or str(original(service, *rest))
+
+        return extract
+
+    def every(original: Untyped) -> Untyped:
+        def enforce(*call: Untyped, resource_arn: str = "*", service_context: Untyped = None) -> Untyped:
+            if not isinstance(resource_arn, Checked):
+                return original(*call, resource_arn=resource_arn, service_context=service_context)
+            context = {**(service_context or {}), **resource_arn.context}
+            for arn in (str(resource_arn), *resource_arn.others):
+                denied = original(*call, resource_arn=arn, service_context=context)
+                if denied:
+                    return denied
+            return None
+
+        return enforce
+
+    replace(module("core.iam_actions"), "extract_resource_arn", resource)
+    replace(module("core.iam_evaluator"), "enforce", every)
+
+
+def _json(body: str | bytes | None) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body or "{}")
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def checked(
+    service: str, request: dict[str, Any], place: str, machine_of_token: Callable[[str], str | None]
+) -> Checked | None:
+    """Name what AWS checks of a request where MiniStack names nothing; `place` is `region:account`."""
+    match service, request:
+        case "ssm", {"Names": [_, *_] as names}:
+            return Checked([f"arn:aws:ssm:{place}:parameter/{str(name).lstrip('/')}" for name in names])
+        case "ssm", {"Path": str(path)}:
+            return Checked([f"arn:aws:ssm:{place}:parameter/{path.lstrip('/')}"])
+        case "ses", {"FromEmailAddress": str(sender), "Content": _}:
+            address = parseaddr(sender)[1]
+            return Checked([f"arn:aws:ses:{place}:identity/{address}"], {"ses:FromAddress": address})
+        case "states", {"taskToken": str(token)}:
+            machine = machine_of_token(token)
+            return Checked([machine]) if machine else None
+    return None

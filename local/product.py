@@ -1,0 +1,252 @@
+"""The product as its users, its operators and their browsers see it, for the demo and the tests."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from latchkey.claims import user_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from local.cloud import LocalCloud
+
+_DEADLINE_SECONDS = 60
+_POLL_SECONDS = 0.05
+_LINK = re.compile(r"(?P<page>\S+/extract)#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>\S+)")
+
+
+class NothingHappenedError(AssertionError):
+    """When what was waited for did not come in time."""
+
+
+def wait_for[T](what: str, look: Callable[[], T | None], seconds: float = _DEADLINE_SECONDS) -> T:
+    """Return the first true value `look` gives; poll until it does.
+
+    Raises:
+        NothingHappenedError: when that takes longer than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise NothingHappenedError(f"{what}: not within {seconds} s")
+        time.sleep(_POLL_SECONDS)
+    return found
+
+
+@dataclass(frozen=True)
+class Link:
+    """A mailed link, taken apart."""
+
+    page: str
+    ph: str
+    rs: str = field(repr=False)
+
+    @classmethod
+    def within(cls, text: str) -> Link:
+        """Find the link in a mail's text."""
+        match = _LINK.search(text)
+        if match is None:
+            raise NothingHappenedError("The mail has no link.")
+        return cls(**match.groupdict())
+
+
+class Product:
+    """A deployed Latchkey, from outside."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        """Speak to what is deployed on `cloud`."""
+        self.cloud = cloud
+        self.stack = cloud.stack
+        self.http = httpx.Client(timeout=60)
+        self._clients: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.http.close()
+        for client in self._clients.values():
+            client.close()
+
+    # People
+
+    def request(self, user: str) -> httpx.Response:
+        """Ask for a reset."""
+        return self.http.post(f"{self.stack.api_url}/generate", json={"user": user})
+
+    def mails(self, to: str, about: str = "") -> list[dict[str, Any]]:
+        """Return the mails an address got whose subject contains `about`, oldest first."""
+        answer = self.http.get(self.stack.mailbox_url, headers={"Accept": "application/json"})
+        return [mail for mail in answer.json() if to in mail["to"] and about in mail["subject"]]
+
+    def wait_for_mail(self, to: str, about: str, number: int = 1) -> dict[str, Any]:
+        """Return the `number`-th mail about something to an address, once it is there."""
+        mails = wait_for(
+            f"mail {number} about '{about}' to {to}",
+            lambda: found if len(found := self.mails(to, about)) >= number else None,
+        )
+        return mails[number - 1]
+
+    def wait_for_link(self, user: str, number: int = 1) -> Link:
+        """Return the link in the `number`-th mail that brings the user one."""
+        return Link.within(self.wait_for_mail(user, "CONFIDENTIAL", number)["text"])
+
+    def claim(self, link: Link) -> httpx.Response:
+        """Press Reveal; pressed again, as a person would, while the workflow is not ready."""
+        return wait_for(
+            "the workflow to wait for the claim",
+            lambda: (
+                answer
+                if (answer := self.extract(link)).status_code != httpx.codes.SERVICE_UNAVAILABLE
+                else None
+            ),
+        )
+
+    def extract(self, link: Link) -> httpx.Response:
+        """Send what the Reveal button sends, once."""
+        return self.http.post(f"{self.stack.api_url}/extract", json={"ph": link.ph, "rs": link.rs})
+
+    def sign_in(self, user: str, password: str) -> dict[str, Any]:
+        """Try a password at the console's sign-in."""
+        answer = self.http.post(
+            f"{self.stack.endpoint_url}/_latchkey/sign-in", json={"user": user, "password": password}
+        )
+        result: dict[str, Any] = answer.json()
+        return result
+
+    def create_user(self, password: str, tags: dict[str, str] | None = None) -> str:
+        """Create an IAM user with console access and return its name."""
+        name = f"user-{secrets.token_hex(6)}@example.com"
+        iam = self.client("iam")
+        iam.create_user(
+            UserName=name, Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        )
+        iam.create_login_profile(UserName=name, Password=password)
+        return name
+
+    # Operators
+
+    def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's clients have no common type.
+        """Return the administrator's boto3 client of a service."""
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service)
+        return self._clients[service]
+
+    def execution_arns(self, user: str) -> list[str]:
+        """Return the user's resets, oldest first."""
+        pages = (
+            self.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(stateMachineArn=self.stack.outputs["ResetStateMachineArn"])
+        )
+        found = [execution for page in pages for execution in page["executions"]]
+        mine = [execution for execution in found if execution["name"].startswith(user_key(user))]
+        return [execution["executionArn"] for execution in sorted(mine, key=lambda each: each["startDate"])]
+
+    def start_reset(self, user: str) -> str:
+        """Start a reset as an operator does, in a window of its own, and return its execution's ARN."""
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.stack.outputs["ResetStateMachineArn"],
+            name=f"{user_key(user)}-{secrets.token_hex(6)}",
+            input=json.dumps({"user": user}),
+        )
+        return str(started["executionArn"])
+
+    def wait_for_state(self, arn: str, state: str) -> None:
+        """Wait until an execution has entered a state."""
+
+        def look() -> bool:
+            return any(
+                event.get("stateEnteredEventDetails", {}).get("name") == state for event in self.history(arn)
+            )
+
+        wait_for(f"{state} in {arn}", look)
+
+    def wait_for_end(self, arn: str) -> Run:
+        """Return an execution once it is over."""
+        sfn = self.client("stepfunctions")
+
+        def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = sfn.describe_execution(executionArn=arn)
+            return found if found["status"] != "RUNNING" else None
+
+        return Run(wait_for(f"the end of {arn}", look), self.history(arn))
+
+    def history(self, arn: str) -> list[dict[str, Any]]:
+        """Return every event of an execution, oldest first."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [event for page in pages for event in page["events"]]
+
+    def parameters(self, user: str) -> list[str]:
+        """Return the names of the parameters that wait for a user."""
+        path = f"/{self.stack.stack_name}/claims/{user_key(user)}"
+        pages = self.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
+        return [parameter["Name"] for page in pages for parameter in page["Parameters"]]
+
+    @contextmanager
+    def faults(self, *faults: dict[str, Any]) -> Generator[Callable[[], list[int]]]:
+        """Let AWS calls meet faults; yields a function that tells how often each was hit."""
+        url = f"{self.stack.endpoint_url}/_latchkey/faults"
+        for fault in faults:
+            self.http.post(url, json=fault).raise_for_status()
+        try:
+            yield lambda: [fault["hits"] for fault in self.http.get(url).json()]
+        finally:
+            self.http.delete(url).raise_for_status()
+
+    @contextmanager
+    def claims_live(self, seconds: int) -> Generator[None]:
+        """Shorten the life of links that are stored meanwhile."""
+        functions = self.client("lambda")
+        name = self.cloud.function_name("StorePasswordFunction")
+        known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        shortened = {**known, "CLAIM_TTL_SECONDS": str(seconds)}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": shortened})
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": known})
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution that is over."""
+
+    description: dict[str, Any]
+    events: list[dict[str, Any]] = field(repr=False)
+
+    @property
+    def status(self) -> str:
+        """SUCCEEDED, FAILED, ABORTED or TIMED_OUT."""
+        return str(self.description["status"])
+
+    @property
+    def cause(self) -> str:
+        """Why it failed; empty where it did not."""
+        return str(self.description.get("cause", ""))
+
+    @property
+    def states(self) -> list[str]:
+        """The states it entered, in order."""
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in self.events
+            if "stateEnteredEventDetails" in event
+        ]
+
+    @property
+    def durations(self) -> list[tuple[str, float]]:
+        """The states it entered and the seconds it stayed in each."""
+        entered = [event for event in self.events if "stateEnteredEventDetails" in event]
+        ends = [event["timestamp"] for event in entered[1:]] + [self.events[-1]["timestamp"]]
+        return [
+            (event["stateEnteredEventDetails"]["name"], (end - event["timestamp"]).total_seconds())
+            for event, end in zip(entered, ends, strict=True)
+        ]

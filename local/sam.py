@@ -1,0 +1,124 @@
+"""The real `sam build` and `sam deploy`, against the local cloud."""
+
+from __future__ import annotations
+
+import compileall
+import fcntl
+import hashlib
+import os
+import py_compile
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
+_SOURCES = ("template.yaml", "samconfig.toml", "functions", "statemachines")
+# A build takes seconds and a deployment under a minute; this is for a machine under load.
+_DEADLINE_SECONDS = 600
+
+
+class SamError(RuntimeError):
+    """When SAM fails; the message ends with what it wrote."""
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Make SAM's environment: without the developer's own AWS set-up, and with this venv's tools first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    return {**kept, "PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull} | dict(extra or {})
+
+
+def sources_digest(root: Path, sources: Iterable[str] = _SOURCES) -> str:
+    """Hash the names and contents of everything a build reads, wherever the tree lies."""
+    digest = hashlib.sha256(sys.version.encode())
+    for source in sources:
+        top = root / source
+        files = sorted(top.rglob("*")) if top.is_dir() else [top]
+        for path in files:
+            if path.is_file() and "__pycache__" not in path.parts:
+                for part in (path.relative_to(root).as_posix().encode(), path.read_bytes()):
+                    digest.update(len(part).to_bytes(8))
+                    digest.update(part)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _locked(root: Path, mode: int) -> Generator[None]:
+    folder = root / ".aws-sam"
+    folder.mkdir(exist_ok=True)
+    with (folder / "local.lock").open("a") as lock:
+        fcntl.flock(lock, mode)
+        yield
+
+
+def _run(arguments: list[str], root: Path, env: dict[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603  # our own tool, and no shell
+        [str(Path(sys.executable).with_name("sam")), *arguments],
+        cwd=root,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_DEADLINE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise SamError(f"sam {arguments[0]} failed:\n{done.stdout[-8000:]}")
+
+
+def build(root: Path) -> bool:
+    """Build the application below `.aws-sam/build`, unless it is up to date; say whether it had to.
+
+    Processes that build the same tree at once wait for each other. Raises SamError.
+    """
+    folder = root / ".aws-sam"
+    stamp = folder / "local.sha256"
+    with _locked(root, fcntl.LOCK_EX):
+        digest = sources_digest(root)
+        if stamp.exists() and stamp.read_text() == digest and (folder / "build").is_dir():
+            return False
+        stamp.unlink(missing_ok=True)
+        _run(["build", "--config-env", "local", "--cached", "--parallel"], root, environment())
+        _compile(folder / "build")
+        stamp.write_text(digest)
+        return True
+
+
+def _compile(folder: Path) -> None:
+    """Ship bytecode: Lambda's code folder is read-only, so without it every cold start compiles all modules.
+
+    The hash that is never checked is the one thing that survives packing, where times of change do not.
+    """
+    compileall.compile_dir(folder, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def packages_bucket(stack_name: str) -> str:
+    """Name the bucket a stack's packages go to."""
+    return f"{stack_name}-packages"
+
+
+def deploy(
+    root: Path, endpoint_url: str, stack_name: str, parameters: Mapping[str, str], tags: Mapping[str, str]
+) -> None:
+    """Deploy what `build` built; the bucket for the packages has to exist. Raises SamError."""
+    env = environment(
+        {
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            # Seconds between two looks at the deployment; there is nobody to spare here.
+            "SAM_CLI_POLL_DELAY": "1",
+        }
+    )
+    arguments = ["deploy", "--config-env", "local", "--stack-name", stack_name, "--region", "us-east-1"]
+    arguments += ["--s3-bucket", packages_bucket(stack_name), "--no-confirm-changeset", "--no-progressbar"]
+    arguments += ["--tags", *(f"{key}={value}" for key, value in tags.items())]
+    arguments += ["--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
+    with _locked(root, fcntl.LOCK_SH):
+        _run(arguments, root, env)

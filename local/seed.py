@@ -1,0 +1,35 @@
+"""Who lives in a fresh local cloud."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_sesv2 import SESV2Client
+
+SENDER = "latchkey@example.com"
+ADMIN = "admin@example.com"
+USERS = ("alice@example.com", "bob@example.com")
+USER_WITHOUT_CONSOLE = "robot@example.com"
+
+
+def _any_password() -> str:
+    """Make up a password that AWS's default policy accepts and nobody needs to know."""
+    return "Aa0!" + "".join(secrets.choice(string.ascii_letters) for _ in range(24))
+
+
+def seed(iam: IAMClient, ses: SESV2Client) -> None:
+    """Verify the sender and create the users; may run again."""
+    verified = {identity["IdentityName"] for identity in ses.list_email_identities()["EmailIdentities"]}
+    if SENDER not in verified:
+        ses.create_email_identity(EmailIdentity=SENDER)
+    known = {
+        user["UserName"] for page in iam.get_paginator("list_users").paginate() for user in page["Users"]
+    }
+    for name in {*USERS, USER_WITHOUT_CONSOLE} - known:
+        iam.create_user(UserName=name)
+    for name in set(USERS) - known:
+        iam.create_login_profile(UserName=name, Password=_any_password(), PasswordResetRequired=False)
