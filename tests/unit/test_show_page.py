@@ -1,0 +1,186 @@
+"""What GET and HEAD on the two pages answer, down to the hashes of the content security policy."""
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, override
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latchkey.http import SECURITY_HEADERS
+from latchkey.pages import LONGEST_USER, request_page, reveal_page
+from reset.show_page import handler
+
+ROOT = Path(__file__).parents[2]
+EVENTS = sorted(path.stem for path in (ROOT / "events").glob("show_page_*.json"))
+GETS = [name for name in EVENTS if not name.endswith("_head")]
+
+
+class Markup(HTMLParser):
+    """The elements of a page, and the text inside its style and script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.inline: dict[str, list[str]] = {"style": [], "script": []}
+        self.feed(text)
+        self.close()
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    @override
+    def handle_data(self, data: str) -> None:
+        tag = self.lasttag
+        if tag in self.inline and self.cdata_elem:
+            self.inline[tag].append(data)
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] or "" for _, attributes in self.elements if attribute in attributes]
+
+    def element(self, identifier: str) -> dict[str, str | None]:
+        (found,) = [attributes for _, attributes in self.elements if attributes.get("id") == identifier]
+        return found
+
+
+def answer(name: str) -> dict[str, Any]:
+    event = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return handler(event, None)
+
+
+def prefilled(html: str) -> str | None:
+    return Markup(html).element("user")["value"]
+
+
+def policy_of(headers: dict[str, str]) -> dict[str, str]:
+    directives = headers["Content-Security-Policy"].split("; ")
+    return {name: source for name, _, source in (directive.partition(" ") for directive in directives)}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_each_answer_is_a_page_with_every_security_header(name: str) -> None:
+    shown = answer(name)
+    assert shown["statusCode"] == 200
+    assert shown["headers"]["Content-Type"] == "text/html; charset=utf-8"
+    assert SECURITY_HEADERS.keys() <= shown["headers"].keys()
+    for header in SECURITY_HEADERS.keys() - {"Content-Security-Policy"}:
+        assert shown["headers"][header] == SECURITY_HEADERS[header]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("X-Robots-Tag", "noindex"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+        ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+    ],
+)
+def test_security_headers_common_to_all_answers(header: str, value: str) -> None:
+    assert SECURITY_HEADERS[header] == value
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_policy_allows_the_inline_style_and_script_by_hash_and_nothing_else(name: str) -> None:
+    shown = answer(name)
+    hashes = {}
+    for tag, texts in Markup(shown["body"]).inline.items():
+        digest = hashlib.sha256("".join(texts).encode()).digest()
+        hashes[tag] = f"'sha256-{base64.b64encode(digest).decode()}'"
+    assert policy_of(shown["headers"]) == {
+        "default-src": "'none'",
+        "script-src": hashes["script"],
+        "style-src": hashes["style"],
+        "connect-src": "'self'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_page_brings_everything_it_needs(name: str) -> None:
+    markup = Markup(answer(name)["body"])
+    assert [tag for tag, _ in markup.elements].count("script") == 1
+    assert markup.values("src") == []
+    assert all(link == "generate" or link.startswith("data:") for link in markup.values("href"))
+    assert "url(" not in "".join(markup.inline["style"])
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_page_has_no_inline_style_or_handler_that_the_policy_would_block(name: str) -> None:
+    attributes = {name for _, attributes in Markup(answer(name)["body"]).elements for name in attributes}
+    assert not {name for name in attributes if name == "style" or name.startswith("on")}
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_no_placeholder_is_left(name: str) -> None:
+    assert "{{" not in answer(name)["body"]
+
+
+@pytest.mark.parametrize("page", ["generate", "extract"])
+def test_head_has_the_headers_of_get_and_no_body(page: str) -> None:
+    head, get = answer(f"show_page_{page}_head"), answer(f"show_page_{page}")
+    assert head == get | {"body": ""}
+
+
+def test_reveal_page_is_the_same_whatever_the_link_says() -> None:
+    assert answer("show_page_extract_link_in_query") == answer("show_page_extract")
+
+
+def test_user_of_the_query_is_filled_in() -> None:
+    assert prefilled(answer("show_page_generate_prefilled")["body"]) == "alice@example.com"
+
+
+def test_field_is_empty_without_a_user() -> None:
+    assert prefilled(answer("show_page_generate")["body"]) == ""
+
+
+def test_markup_as_user_stays_a_value() -> None:
+    body = answer("show_page_generate_markup_as_user")["body"]
+    assert prefilled(body) == '"><script>alert(1)</script>'
+    assert Markup(body).inline == Markup(request_page().html).inline
+
+
+@pytest.mark.parametrize("name", ["too_long", "unprintable"])
+def test_what_cannot_be_a_user_is_not_filled_in(name: str) -> None:
+    assert answer(f"show_page_generate_{name}_user") == answer("show_page_generate")
+
+
+def test_longest_user_is_filled_in_and_fits_the_field() -> None:
+    user = "a" * LONGEST_USER
+    html = request_page(user).html
+    assert prefilled(html) == user
+    assert Markup(html).element("user")["maxlength"] == str(LONGEST_USER)
+
+
+@given(st.text(max_size=LONGEST_USER + 10))
+def test_no_user_changes_anything_but_the_value_of_the_field(user: str) -> None:
+    blank, filled = Markup(request_page().html), Markup(request_page(user).html)
+    assert filled.element("user")["value"] in {user, ""}
+    filled.element("user")["value"] = ""
+    assert (filled.elements, filled.inline) == (blank.elements, blank.inline)
+
+
+@pytest.mark.parametrize("html", [request_page().html, reveal_page().html], ids=["request", "reveal"])
+def test_page_says_so_where_scripts_are_off(html: str) -> None:
+    assert "<noscript><p" in html
+
+
+def test_importing_the_function_loads_no_client() -> None:
+    check = (
+        "import sys, reset.show_page; sys.exit(len({'boto3', 'botocore', 'urllib.request'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], cwd=ROOT / "functions", check=False).returncode == 0  # noqa: S603 - ours
