@@ -1,0 +1,212 @@
+"""A link, from outside: shown once, to one, whatever scanners, strangers and the impatient do with it."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import httpx
+import pytest
+
+from local.product import Link, Product
+
+GONE = {"error": "Invalid!", "message": "This link is expired or has been already used once"}
+SUBMITTED = "Your request has been submitted. Please check your email for further details"
+PASSWORD = "0ld-Password-of-the-user"
+AT_ONCE = 50
+ROUNDS = 20
+#: Mail gateways, chat previews, a bare client, and a browser that a gateway pretends to be.
+SCANNERS = [
+    "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 10.0; Win64; x64; Trident/5.0) BingPreview/1.0b",
+    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0",
+    "Barracuda Sentinel (EE)",
+    "",
+]
+
+
+def mailed_link(product: Product) -> tuple[str, Link]:
+    """Reset a new user and return the name and the link it was mailed."""
+    user = product.create_user(PASSWORD)
+    product.start_reset(user)
+    return user, product.wait_for_link(user)
+
+
+def test_link_shows_the_password_once_and_never_again(product: Product) -> None:
+    user, link = mailed_link(product)
+    first = product.claim(link)
+    assert first.status_code == 200
+    revealed = first.json()
+    assert set(revealed) == {"password", "user", "sign_in_url"}
+    assert revealed["user"] == user
+    assert product.sign_in(user, revealed["password"]) == {"signed_in": True, "password_reset_required": True}
+    for _ in range(3):
+        again = product.extract(link)
+        assert (again.status_code, again.json()) == (410, GONE)
+
+
+def test_fifty_simultaneous_claims_reveal_exactly_once(product: Product) -> None:
+    users = [product.create_user(PASSWORD) for _ in range(ROUNDS)]
+    arns = [product.start_reset(user) for user in users]
+    links = [product.wait_for_link(user) for user in users]
+    for arn in arns:
+        product.wait_for_state(arn, "WaitForClaim")
+    with httpx.Client(timeout=120, limits=httpx.Limits(max_connections=AT_ONCE)) as http:
+        for link in links:
+            starting_line = Barrier(AT_ONCE)
+
+            def claim(_number: int, link: Link = link, line: Barrier = starting_line) -> int:
+                line.wait(timeout=60)
+                body = {"ph": link.ph, "rs": link.rs}
+                return http.post(f"{product.stack.api_url}/extract", json=body).status_code
+
+            with ThreadPoolExecutor(AT_ONCE) as crowd:
+                assert Counter(crowd.map(claim, range(AT_ONCE))) == {200: 1, 410: AT_ONCE - 1}
+    assert {product.wait_for_end(arn).states[-1] for arn in arns} == {"Claimed"}
+
+
+@pytest.mark.parametrize("with_query", [False, True], ids=["bare", "with the values as query"])
+def test_two_hundred_scanner_visits_consume_nothing(product: Product, *, with_query: bool) -> None:
+    _, link = mailed_link(product)
+    query = {"ph": link.ph, "rs": link.rs} if with_query else None
+    for number in range(100):
+        headers = {"User-Agent": SCANNERS[number % len(SCANNERS)]}
+        got = product.http.get(link.page, params=query, headers=headers)
+        assert (got.status_code, link.rs in got.text) == (200, False)
+        head = product.http.head(link.page, params=query, headers=headers)
+        assert (head.status_code, head.content) == (200, b"")
+    assert product.claim(link).status_code == 200
+
+
+def test_link_opened_before_the_workflow_waits_asks_for_patience(product: Product) -> None:
+    user = product.create_user(PASSWORD)
+    slow = {"service": "ssm", "action": "PutParameter", "match": "/token", "delay_seconds": 3}
+    with product.faults(slow):
+        product.start_reset(user)
+        link = product.wait_for_link(user)
+        early = product.extract(link)
+        assert early.status_code == 503
+        assert int(early.headers["Retry-After"]) > 0
+        assert product.claim(link).status_code == 200
+
+
+def test_wrong_secrets_neither_open_nor_consume(product: Product) -> None:
+    _, link = mailed_link(product)
+    other = "".join(reversed(link.rs))
+    for wrong in (replace(link, rs=other), replace(link, rs=link.rs[:-1]), replace(link, rs=link.rs + "A")):
+        answer = product.extract(wrong)
+        assert (answer.status_code, answer.json()) == (410, GONE)
+    assert product.claim(link).status_code == 200
+
+
+def test_handles_that_never_existed_get_the_same_answer(product: Product) -> None:
+    _, link = mailed_link(product)
+    key, expiry, reset = link.ph.split(".")
+    for wrong in (
+        f"{key[::-1]}.{expiry}.{reset}",
+        f"{key}.{int(expiry) + 1}.{reset}",
+        "../../base-url",
+        "nonsense",
+    ):
+        answer = product.extract(replace(link, ph=wrong))
+        assert (answer.status_code, answer.json()) == (410, GONE)
+    used = product.claim(link)
+    assert used.status_code == 200
+    never, after = product.extract(replace(link, ph="nonsense")), product.extract(link)
+    assert without_trace(never) == without_trace(after)
+
+
+def without_trace(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
+    """Return what a stranger can compare of two answers: all but the request's own id and the clock."""
+    own = {"x-amzn-requestid", "x-amz-request-id", "x-amzn-trace-id", "x-amz-apigw-id", "x-amz-id-2", "date"}
+    return answer.status_code, answer.content, {k: v for k, v in answer.headers.items() if k not in own}
+
+
+def test_known_and_unknown_users_get_the_same_answer(product: Product) -> None:
+    known = product.request(product.create_user(PASSWORD))
+    unknown = product.request("nobody-at-all@example.com")
+    assert (known.status_code, known.json()) == (202, {"message": SUBMITTED})
+    assert without_trace(known) == without_trace(unknown)
+
+
+def test_repeated_request_is_swallowed(product: Product) -> None:
+    user = product.create_user(PASSWORD)
+    first = product.request(user)
+    link = product.wait_for_link(user)
+    second = product.request(user)
+    assert without_trace(first) == without_trace(second)
+    assert product.claim(link).status_code == 200
+    (arn,) = product.execution_arns(user)
+    product.wait_for_end(arn)
+    assert len(product.mails(user, "CONFIDENTIAL")) == 1
+
+
+@pytest.mark.parametrize("form", ["json", "form", "query"])
+def test_user_may_come_as(product: Product, form: str) -> None:
+    user = product.create_user(PASSWORD)
+    url = f"{product.stack.api_url}/generate"
+    match form:
+        case "json":
+            answer = product.http.post(url, json={"user": user})
+        case "form":
+            answer = product.http.post(url, data={"user": user})
+        case _:
+            answer = product.http.post(url, params={"user": user})
+    assert answer.status_code == 202
+    assert product.wait_for_link(user)
+
+
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+MALFORMED = {
+    "missing": (b"{}", JSON, "user"),
+    "empty": (b'{"user": ""}', JSON, "user"),
+    "blank": (b'{"user": " \\t "}', JSON, "user"),
+    "over-long": (b'{"user": "%s@example.com"}' % (b"a" * 300), JSON, "user"),
+    "a number": (b'{"user": 7}', JSON, "user"),
+    "a list": (b'{"user": ["alice@example.com"]}', JSON, "user"),
+    "null": (b'{"user": null}', JSON, "user"),
+    "with a line break": (b'{"user": "alice@example.com\\r\\nBcc: eve@example.com"}', JSON, "user"),
+    "not UTF-8 in JSON": (b'{"user": "al\xffce@example.com"}', JSON, None),
+    "not UTF-8 in a form": (b"user=al%FFce", FORM, None),
+    "no JSON": (b"user", JSON, "body"),
+    "a JSON list": (b"[]", JSON, "body"),
+    "too large": (b'{"user": "alice@example.com", "more": "%s"}' % (b"a" * 5000), JSON, "body"),
+    "of another type": (b"<user/>", {"Content-Type": "text/xml"}, "content-type"),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_request_is_answered_by_naming_the_field(product: Product, name: str) -> None:
+    body, headers, field = MALFORMED[name]
+    answer = product.http.post(f"{product.stack.api_url}/generate", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field or field is None
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("field", ["ph", "rs"])
+@pytest.mark.parametrize("value", [None, "", 7, ["x"], "a" * 200, "\x00"], ids=repr)
+def test_malformed_claim_is_answered_by_naming_the_field(product: Product, field: str, value: object) -> None:
+    body = {"ph": "nonsense", "rs": "nonsense", field: value}
+    answer = product.http.post(f"{product.stack.api_url}/extract", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_claim_by_query_is_no_claim(product: Product) -> None:
+    _, link = mailed_link(product)
+    answer = product.http.post(link.page, params={"ph": link.ph, "rs": link.rs})
+    assert (answer.status_code, answer.json()["field"]) == (400, "ph")
+    assert product.claim(link).status_code == 200
+
+
+def test_mail_says_what_it_must(product: Product) -> None:
+    user, link = mailed_link(product)
+    mail = product.wait_for_mail(user, "CONFIDENTIAL")
+    assert mail["subject"] == "CONFIDENTIAL: Account information"
+    assert mail["text"].rstrip().splitlines()[-1] == "NOTE: This link is valid for a single use only."
+    assert link.page == f"{product.stack.api_url}/extract"
+    assert link.rs in mail["text"]
+    assert link.rs in mail["html"]
+    assert mail["from"] == "latchkey@example.com"
+    assert mail["to"] == [user]

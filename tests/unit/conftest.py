@@ -1,0 +1,91 @@
+"""What the quick tests stand on: no sockets, no credentials, and a simulated stack for those that ask."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Clients are made when their modules are imported, so all of this stands before any such import;
+# nobody's own profile, endpoint or credentials may leak in.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_DEFAULT_REGION="eu-central-1",
+    AWS_EC2_METADATA_DISABLED="true",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    BASE_URL_PARAMETER="/latchkey-test/base-url",
+    CLAIMS_PATH="/latchkey-test/claims",
+    CLAIM_TTL_MINUTES="60",
+    PASSWORD_LENGTH="20",
+    POWERTOOLS_METRICS_NAMESPACE="latchkey-test",
+    POWERTOOLS_SERVICE_NAME="reset",
+    REQUEST_WINDOW_MINUTES="15",
+    SENDER_ADDRESS="accounts@example.com",
+    SIGN_IN_URL="https://123456789012.signin.aws.amazon.com/console",
+)
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from hypothesis import settings
+from moto import mock_aws
+
+from latchkey.entry import logger
+from tests.unit.stack import Stack
+
+# The machine may be busy; the whole layer's time is what counts.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """Return a stack with a key, a sender, a base URL and a reset state machine, but no users."""
+    with mock_aws():
+        key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+        monkeypatch.setenv("CLAIM_KEY_ARN", key)
+        boto3.client("sesv2").create_email_identity(EmailIdentity=os.environ["SENDER_ADDRESS"])
+        boto3.client("ssm").put_parameter(
+            Name=os.environ["BASE_URL_PARAMETER"], Type="String", Value="https://reset.example.com/"
+        )
+        machine = boto3.client("stepfunctions").create_state_machine(
+            name="latchkey-test-reset",
+            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+            roleArn="arn:aws:iam::123456789012:role/reset",
+        )
+        monkeypatch.setenv("RESET_STATE_MACHINE_ARN", machine["stateMachineArn"])
+        stack = Stack()
+        monkeypatch.setattr(
+            BaseClient, "_make_api_call", lambda client, name, sent: stack.call(client, name, sent)
+        )
+        yield stack
+
+
+class PresentStdout:
+    """Writes to whatever is standard output by then: the logger keeps the one it was made with."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[], list[dict[str, Any]]]:
+    """Return what gives the lines logged so far; each one is JSON."""
+    monkeypatch.setattr(logger.registered_handler, "stream", PresentStdout())
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]

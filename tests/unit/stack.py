@@ -1,0 +1,159 @@
+"""A stack as the functions see it: simulated AWS services, with faults on demand and a record of every call."""
+
+import json
+import os
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
+
+from latchkey import kms, ssm
+from latchkey.claims import Claim, Handle, hash_link_secret
+from latchkey.kms import Secrets
+
+ALICE = "alice@example.com"
+EXECUTION = "ff8d9819fc0e12bf-20260301T0900Z"
+PASSWORD = "PlantedPassword-9"
+LINK_SECRET = "PlantedLinkSecret-0123456789-0123456789-abc"
+# Far ahead, because the functions' own entry points look at the clock.
+EXPIRY = datetime(2100, 1, 1, tzinfo=UTC)
+NOW = EXPIRY - timedelta(hours=1)
+HANDLE = Handle.of(ALICE, EXECUTION, EXPIRY)
+
+_EVENTS = Path(__file__).parents[2] / "events"
+
+
+def load_event(name: str) -> dict[str, Any]:
+    """Return `events/NAME.json`."""
+    event: dict[str, Any] = json.loads((_EVENTS / f"{name}.json").read_text("utf-8"))
+    return event
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """What Lambda passes beside the event, as far as anything reads it."""
+
+    function_name: str = "latchkey-test"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:latchkey-test"
+    aws_request_id: str = "11111111-2222-4333-8444-555555555555"
+
+
+CONTEXT = LambdaContext()
+
+
+def client_error(code: str, status: int = 400, operation: str = "Operation") -> ClientError:
+    """Return the error botocore makes of an answer with that code."""
+    answer: Any = {
+        "Error": {"Code": code, "Message": "said by AWS"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, operation)
+
+
+class Stack:
+    """The simulated services; `call` stands between every client and them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._faults: dict[str, deque[Exception]] = {}
+        self._pass_on = vars(BaseClient)["_make_api_call"]
+
+    def call(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        """Record a call, then answer it with the next fault planned for it, else by the simulation."""
+        self.calls.append((operation, parameters))
+        faults = self._faults.get(operation)
+        if not faults:
+            return self._pass_on(client, operation, parameters)
+        fault = faults.popleft()
+        if isinstance(fault, ClientError):
+            # Clients raise their own subclass for the codes their service declares.
+            raise client.exceptions.from_code(fault.response["Error"]["Code"])(fault.response, operation)
+        raise fault
+
+    def fail(self, operation: str, *faults: Exception) -> None:
+        """Let the next calls of an operation fail, one with each fault."""
+        self._faults[operation] = deque(faults)
+
+    def refuse(self, operation: str, code: str, status: int = 400) -> None:
+        """Let the next call of an operation be answered with an error code."""
+        self.fail(operation, client_error(code, status, operation))
+
+    def operations(self) -> list[str]:
+        """Return the names of the operations called so far."""
+        return [operation for operation, _ in self.calls]
+
+    def sent(self, operation: str) -> list[dict[str, Any]]:
+        """Return the parameters of each call of an operation so far."""
+        return [parameters for called, parameters in self.calls if called == operation]
+
+    def add_user(
+        self,
+        name: str = ALICE,
+        *,
+        password: str | None = "OldPassword-1",
+        must_change: bool = False,
+        **tags: str,
+    ) -> str:
+        """Create an IAM user; without a password it has no console access."""
+        iam = boto3.client("iam")
+        iam.create_user(UserName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+        if password is not None:
+            iam.create_login_profile(UserName=name, Password=password)
+            iam.update_login_profile(UserName=name, PasswordResetRequired=must_change, Password=password)
+        return name
+
+    def password_of(self, name: str = ALICE) -> str | None:
+        """Return a user's password, which no API of IAM tells."""
+        password: str | None = _iam_user(name).password
+        return password
+
+    def sign_in(self, name: str, moment: datetime) -> None:
+        """Let the user have used the password at that moment."""
+        _iam_user(name).password_last_used = moment
+
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """Return every claim and task token that waits, decrypted, by name."""
+        found: list[Any] = []
+        pages = boto3.client("ssm").get_paginator("get_parameters_by_path")
+        for page in pages.paginate(Path=os.environ["CLAIMS_PATH"], Recursive=True, WithDecryption=True):
+            found += page["Parameters"]
+        return {parameter["Name"]: parameter for parameter in found}
+
+    def claims(self) -> set[str]:
+        """Return the names of the parameters that hold claims."""
+        return {name for name in self.parameters() if name.endswith("/claim")}
+
+    def store_claim(self, handle: Handle = HANDLE, execution: str = EXECUTION, user: str = ALICE) -> Handle:
+        """Put a claim where its link finds it."""
+        claim = Claim(
+            user=user,
+            execution=execution,
+            expires_at=handle.expires_at,
+            secret_sha256=hash_link_secret(LINK_SECRET),
+            password=PASSWORD,
+        )
+        ssm.store_claim(handle, claim)
+        return handle
+
+    def store_token(self, handle: Handle = HANDLE, token: str = "task-token") -> Handle:
+        """Put a task token where the waiting workflow puts it."""
+        boto3.client("ssm").put_parameter(
+            Name=ssm.token_name(handle), Type="String", Value=token, Overwrite=True
+        )
+        return handle
+
+    def seal(self, execution: str = EXECUTION) -> str:
+        """Return the planted secrets, sealed for an execution."""
+        return kms.seal(Secrets(PASSWORD, LINK_SECRET), execution)
+
+
+def _iam_user(name: str) -> Any:
+    return iam_backends[DEFAULT_ACCOUNT_ID]["aws"].get_user(name)

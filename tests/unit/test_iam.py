@@ -1,0 +1,131 @@
+"""The IAM adapter: what it reads, the one thing it changes, and what IAM's refusals mean."""
+
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+
+from latchkey import iam
+from latchkey.errors import (
+    AccessDeniedError,
+    EntityTemporarilyUnmodifiableError,
+    LatchkeyError,
+    PasswordPolicyViolationError,
+    ServiceUnavailableError,
+    ThrottledError,
+    UserNotEligibleError,
+    UserNotFoundError,
+)
+from latchkey.passwords import PasswordPolicy
+from latchkey.users import IamUser
+from tests.unit.stack import ALICE, PASSWORD, Stack
+
+SIGNED_IN_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+
+def test_a_user_is_found_with_path_tags_and_last_sign_in(stack: Stack) -> None:
+    stack.add_user(ALICE, email="alice@home.example")
+    stack.sign_in(ALICE, SIGNED_IN_AT)
+    assert iam.find_user(ALICE) == IamUser(ALICE, "/", {"email": "alice@home.example"}, SIGNED_IN_AT)
+
+
+def test_a_user_who_never_signed_in_has_no_last_sign_in(stack: Stack) -> None:
+    assert iam.find_user(stack.add_user()).password_last_used is None
+
+
+def test_a_user_nobody_created_is_not_found(stack: Stack) -> None:
+    with pytest.raises(UserNotFoundError):
+        iam.find_user("nobody@example.com")
+    assert stack.operations() == ["GetUser"]
+
+
+@pytest.mark.parametrize("must_change", [True, False])
+def test_a_login_profile_tells_whether_the_password_must_change(stack: Stack, *, must_change: bool) -> None:
+    stack.add_user(must_change=must_change)
+    assert iam.must_change_password(ALICE) is must_change
+
+
+def test_a_user_without_login_profile_is_not_eligible(stack: Stack) -> None:
+    stack.add_user(password=None)
+    with pytest.raises(UserNotEligibleError):
+        iam.must_change_password(ALICE)
+
+
+def test_a_set_password_is_the_users_and_must_be_changed(stack: Stack) -> None:
+    stack.add_user()
+    iam.set_password(ALICE, PASSWORD)
+    assert stack.password_of() == PASSWORD
+    assert iam.must_change_password(ALICE)
+
+
+def test_a_login_profile_is_never_created(stack: Stack) -> None:
+    stack.add_user(password=None)
+    with pytest.raises(UserNotEligibleError):
+        iam.set_password(ALICE, PASSWORD)
+    assert stack.password_of() is None
+    assert "CreateLoginProfile" not in stack.operations()[2:]
+
+
+def test_the_password_policy_is_the_accounts(stack: Stack) -> None:
+    boto3.client("iam").update_account_password_policy(MinimumPasswordLength=42)
+    assert iam.password_policy() == PasswordPolicy(minimum_length=42)
+    assert stack.operations()[-1] == "GetAccountPasswordPolicy"
+
+
+@pytest.mark.usefixtures("stack")
+def test_an_account_without_policy_has_iams_default() -> None:
+    assert iam.password_policy() == PasswordPolicy()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "meaning"),
+    [
+        ("NoSuchEntity", 404, UserNotFoundError),
+        ("ValidationError", 400, UserNotFoundError),
+        ("Throttling", 400, ThrottledError),
+        ("AccessDenied", 403, AccessDeniedError),
+        ("ServiceFailure", 500, ServiceUnavailableError),
+    ],
+)
+def test_what_iam_means_when_it_will_not_show_a_user(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.refuse("GetUser", code, status)
+    with pytest.raises(meaning, match="Could not look up the user"):
+        iam.find_user(ALICE)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "meaning"),
+    [
+        ("EntityTemporarilyUnmodifiable", 409, EntityTemporarilyUnmodifiableError),
+        ("PasswordPolicyViolation", 400, PasswordPolicyViolationError),
+        ("NoSuchEntity", 404, UserNotEligibleError),
+        ("Throttling", 400, ThrottledError),
+        ("AccessDenied", 403, AccessDeniedError),
+        ("ServiceFailure", 500, ServiceUnavailableError),
+    ],
+)
+def test_what_iam_means_when_it_will_not_set_a_password(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.refuse("UpdateLoginProfile", code, status)
+    with pytest.raises(meaning, match="Could not set the password") as raised:
+        iam.set_password(ALICE, PASSWORD)
+    assert PASSWORD not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "meaning"),
+    [
+        ("Throttling", 400, ThrottledError),
+        ("AccessDenied", 403, AccessDeniedError),
+        ("ServiceFailure", 500, ServiceUnavailableError),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_not_taken_for_the_default(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.refuse("GetAccountPasswordPolicy", code, status)
+    with pytest.raises(meaning):
+        iam.password_policy()

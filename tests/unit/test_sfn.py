@@ -1,0 +1,93 @@
+"""The Step Functions adapter: starting a reset, and the one completion of a task token."""
+
+import json
+from datetime import datetime
+
+import boto3
+import pytest
+
+from latchkey import sfn
+from latchkey.errors import (
+    AccessDeniedError,
+    ClaimGoneError,
+    LatchkeyError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from tests.unit.stack import ALICE, EXECUTION, NOW, Stack
+
+OVER = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
+REFUSALS = [
+    ("ThrottlingException", 400, ThrottledError),
+    ("AccessDeniedException", 400, AccessDeniedError),
+    ("InternalFailure", 500, ServiceUnavailableError),
+]
+
+
+def test_a_reset_is_started_under_its_name_with_the_user_alone(stack: Stack) -> None:
+    assert sfn.start_reset(ALICE, EXECUTION)
+    machine = stack.sent("StartExecution")[0]["stateMachineArn"]
+    (execution,) = boto3.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    described = boto3.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+    assert (described["name"], json.loads(described["input"])) == (EXECUTION, {"user": ALICE})
+
+
+def test_a_second_reset_of_that_name_is_no_new_one(stack: Stack) -> None:
+    sfn.start_reset(ALICE, EXECUTION)
+    stack.refuse("StartExecution", "ExecutionAlreadyExists")
+    assert not sfn.start_reset(ALICE, EXECUTION)
+
+
+@pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
+def test_what_a_refusal_to_start_means(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.refuse("StartExecution", code, status)
+    with pytest.raises(meaning, match="Could not start the reset"):
+        sfn.start_reset(ALICE, EXECUTION)
+
+
+def test_completing_a_claim_tells_when_and_from_where(stack: Stack) -> None:
+    sfn.complete_claim("task-token", NOW, "192.0.2.10")
+    (call,) = stack.sent("SendTaskSuccess")
+    output = json.loads(call["output"])
+    assert (call["taskToken"], output["claimed_from"]) == ("task-token", "192.0.2.10")
+    assert datetime.fromisoformat(output["claimed_at"]) == NOW
+
+
+@pytest.mark.parametrize("code", OVER)
+def test_a_token_that_is_over_means_the_claim_is_gone(stack: Stack, code: str) -> None:
+    stack.refuse("SendTaskSuccess", code)
+    with pytest.raises(ClaimGoneError):
+        sfn.complete_claim("task-token", NOW, "192.0.2.10")
+
+
+@pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
+def test_what_a_refusal_to_complete_means(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.refuse("SendTaskSuccess", code, status)
+    with pytest.raises(meaning, match="Could not complete the claim"):
+        sfn.complete_claim("task-token", NOW, "192.0.2.10")
+
+
+def test_a_superseded_execution_is_told_the_error_its_state_catches(stack: Stack) -> None:
+    sfn.supersede("task-token")
+    (call,) = stack.sent("SendTaskFailure")
+    assert (call["taskToken"], call["error"]) == ("task-token", "SupersededError")
+
+
+@pytest.mark.parametrize("code", OVER)
+def test_an_execution_that_is_over_needs_no_superseding(stack: Stack, code: str) -> None:
+    stack.refuse("SendTaskFailure", code)
+    sfn.supersede("task-token")
+    assert stack.operations() == ["SendTaskFailure"]
+
+
+@pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
+def test_what_a_refusal_to_supersede_means(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.refuse("SendTaskFailure", code, status)
+    with pytest.raises(meaning, match="Could not end the superseded reset"):
+        sfn.supersede("task-token")

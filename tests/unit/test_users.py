@@ -1,0 +1,101 @@
+"""Who may be reset, and where their mail goes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latchkey.errors import UserNotEligibleError
+from latchkey.users import IamUser, mail_address, refuse_protected, was_taken_over
+
+RESET_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def test_mail_goes_to_the_user_name_where_that_is_an_address() -> None:
+    assert mail_address(IamUser("alice@example.com")) == "alice@example.com"
+
+
+def test_the_tag_email_comes_before_the_user_name() -> None:
+    tagged = IamUser("alice@example.com", tags={"email": "alice@home.example"})
+    assert mail_address(tagged) == "alice@home.example"
+
+
+def test_blanks_around_an_address_do_not_count() -> None:
+    assert mail_address(IamUser("alice", tags={"email": " alice@example.com\r\n"})) == "alice@example.com"
+
+
+def test_a_tag_that_is_no_address_is_not_replaced_by_the_user_name() -> None:
+    with pytest.raises(UserNotEligibleError, match="has no mail address"):
+        mail_address(IamUser("alice@example.com", tags={"email": "none"}))
+
+
+MALFORMED = [
+    "",
+    "alice",
+    "alice@",
+    "@example.com",
+    "alice@example",
+    "alice@example.",
+    "alice@@example.com",
+    "alice@exam ple.com",
+    "alice@example.com,mallory@example.net",
+    "alice@example.com;mallory@example.net",
+    "mallory@example.net alice@example.com",
+    "Alice <alice@example.com>",
+    '"alice"@example.com',
+    "alice@example.com\r\nBcc: mallory@example.net",
+    "alice\r\n@example.com",
+    "alice@example.com\nmallory@example.net",
+    "a" * 243 + "@example.com",
+]
+
+
+@pytest.mark.parametrize("address", MALFORMED)
+def test_a_malformed_address_gets_no_mail(address: str) -> None:
+    with pytest.raises(UserNotEligibleError):
+        mail_address(IamUser("robot", tags={"email": address}))
+
+
+def test_an_address_may_have_254_characters() -> None:
+    address = "a" * 242 + "@example.com"
+    assert mail_address(IamUser("alice", tags={"email": address})) == address
+
+
+@given(st.text())
+def test_an_address_never_holds_a_line_break_or_a_second_recipient(text: str) -> None:
+    try:
+        address = mail_address(IamUser("robot", tags={"email": text}))
+    except UserNotEligibleError:
+        return
+    assert address.count("@") == 1
+    assert not set(address) & set("\r\n ,;<>")
+
+
+def test_an_untagged_user_may_be_reset() -> None:
+    refuse_protected(IamUser("alice", tags={"email": "alice@example.com"}))
+
+
+@pytest.mark.parametrize("value", ["true", "false", ""])
+def test_a_protected_user_may_not_be_reset_whatever_the_tags_value(value: str) -> None:
+    with pytest.raises(UserNotEligibleError, match="protected"):
+        refuse_protected(IamUser("alice", tags={"latchkey:protected": value}))
+
+
+@pytest.mark.parametrize(
+    ("must_change", "last_used", "taken_over"),
+    [
+        (True, None, False),
+        (True, RESET_AT - MINUTE, False),
+        (True, RESET_AT, False),
+        (True, RESET_AT + MINUTE, True),
+        (False, None, True),
+        (False, RESET_AT - MINUTE, True),
+    ],
+)
+def test_a_password_is_the_users_own_once_changed_or_used_after_the_reset(
+    *, must_change: bool, last_used: datetime | None, taken_over: bool
+) -> None:
+    user = IamUser("alice", password_last_used=last_used)
+    assert was_taken_over(user, must_change=must_change, since=RESET_AT) is taken_over

@@ -1,0 +1,353 @@
+"""Every path of the reset state machine: each Next, each Catch, each time-out, and what it leaves behind."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.product import Product, Run
+from tools.asl import Transition, read_definition, taken, transitions
+
+DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reset.asl.json")
+OLD_PASSWORD = "0ld-Password-of-the-user"
+
+HAPPY = [
+    "ValidateUser",
+    "GeneratePassword",
+    "ResetIamPassword",
+    "StorePassword",
+    "SendClaimLink",
+    "WaitForClaim",
+]
+CLAIMED = [*HAPPY, "DeletePassword", "NotifyClaimed", "Claimed"]
+EXPIRED = [*HAPPY, "RevokePassword", "ExpiredOrFailed", "NotifyExpired", "Expired"]
+UNDONE = ["RevokePassword", "ExpiredOrFailed", "NotifyFailed", "Failed"]
+
+#: What the executions of this module went through; the last test looks for what nobody did.
+seen: set[Transition] = set()
+
+
+def finish(product: Product, arn: str) -> Run:
+    run = product.wait_for_end(arn)
+    seen.update(taken(run.events, DEFINITION))
+    return run
+
+
+def fault(service: str, action: str, error: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"service": service, "action": action, "error": error, "times": None, **more}
+
+
+def hangs(state: str) -> dict[str, Any]:
+    """Let the function of a state take longer than its state allows."""
+    return fault("lambda", "Invoke", "States.Timeout", match=f"{state}Function")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failing step: the faults it meets, where the execution goes, and the words its cause must have."""
+
+    name: str
+    faults: list[dict[str, Any]]
+    states: list[str]
+    cause: list[str]
+    mails: list[str] = field(default_factory=list)
+    old_password_works: bool = False
+
+
+FAILURES = [
+    Failure(
+        "validating is denied",
+        [fault("iam", "GetUser", "AccessDenied", status=403)],
+        ["ValidateUser", "Failed"],
+        ["ValidateUser failed with AccessDeniedError", "look up the user"],
+        old_password_works=True,
+    ),
+    Failure(
+        "validating hangs",
+        [hangs("ValidateUser")],
+        ["ValidateUser", "Failed"],
+        ["ValidateUser failed with States.Timeout"],
+        old_password_works=True,
+    ),
+    Failure(
+        "the key denies sealing",
+        [fault("kms", "Encrypt", "AccessDeniedException")],
+        [*HAPPY[:2], "NotifyFailed", "Failed"],
+        ["GeneratePassword failed with AccessDeniedError", "seal the secrets"],
+        ["could not be reset"],
+        old_password_works=True,
+    ),
+    Failure(
+        "generating hangs",
+        [hangs("GeneratePassword")],
+        [*HAPPY[:2], "NotifyFailed", "Failed"],
+        ["GeneratePassword failed with States.Timeout"],
+        ["could not be reset"],
+        old_password_works=True,
+    ),
+    Failure(
+        "the account's policy refuses the password",
+        [fault("iam", "UpdateLoginProfile", "PasswordPolicyViolation", times=1)],
+        [*HAPPY[:3], *UNDONE],
+        ["ResetIamPassword failed with PasswordPolicyViolationError", "set the password"],
+        ["could not be reset"],
+        old_password_works=True,
+    ),
+    Failure(
+        "IAM takes the password but its answer never arrives",
+        [fault("lambda", "Invoke", "States.Timeout", match="ResetIamPasswordFunction", late=True)],
+        [*HAPPY[:3], *UNDONE],
+        ["ResetIamPassword failed with States.Timeout"],
+        ["could not be reset"],
+    ),
+    Failure(
+        "the key denies unsealing",
+        [fault("kms", "Decrypt", "AccessDeniedException")],
+        [*HAPPY[:3], *UNDONE],
+        ["ResetIamPassword failed with AccessDeniedError", "unseal the secrets"],
+        ["could not be reset"],
+        old_password_works=True,
+    ),
+    Failure(
+        "SSM throttles for ever",
+        [fault("ssm", "PutParameter", "ThrottlingException")],
+        [*HAPPY[:4], *UNDONE],
+        ["StorePassword failed with ThrottledError", "store the claim"],
+        ["could not be reset"],
+    ),
+    Failure(
+        "storing crashes after the claim was stored",
+        [fault("lambda", "Invoke", "Runtime.ExitError", match="StorePasswordFunction", late=True)],
+        [*HAPPY[:4], *UNDONE],
+        ["StorePassword failed with Runtime.ExitError"],
+        ["could not be reset"],
+    ),
+    Failure(
+        "storing hangs",
+        [hangs("StorePassword")],
+        [*HAPPY[:4], *UNDONE],
+        ["StorePassword failed with States.Timeout"],
+        ["could not be reset"],
+    ),
+    Failure(
+        "SES refuses the mail",
+        [fault("ses", "SendEmail", "MessageRejected", times=1)],
+        [*HAPPY[:5], *UNDONE],
+        ["SendClaimLink failed with MailRefusedError", "send the mail"],
+        ["could not be reset"],
+    ),
+    Failure(
+        "sending hangs after the mail went out",
+        [fault("lambda", "Invoke", "States.Timeout", match="SendClaimLinkFunction", late=True)],
+        [*HAPPY[:5], *UNDONE],
+        ["SendClaimLink failed with States.Timeout"],
+        ["CONFIDENTIAL", "CONFIDENTIAL", "CONFIDENTIAL", "could not be reset"],
+    ),
+    Failure(
+        "the task token cannot be stored",
+        [fault("ssm", "PutParameter", "InternalServerError", status=500, match="/token")],
+        [*HAPPY, *UNDONE],
+        ["WaitForClaim failed with Ssm."],
+        ["CONFIDENTIAL", "could not be reset"],
+    ),
+    Failure(
+        "neither the mail nor the notice goes out",
+        [fault("ses", "SendEmail", "MailFromDomainNotVerifiedException")],
+        [*HAPPY[:5], *UNDONE],
+        ["SendClaimLink failed with MailRefusedError"],
+    ),
+    Failure(
+        "the notice hangs as well",
+        [fault("kms", "Encrypt", "AccessDeniedException"), hangs("NotifyFailed")],
+        [*HAPPY[:2], "NotifyFailed", "Failed"],
+        ["GeneratePassword failed with AccessDeniedError"],
+        old_password_works=True,
+    ),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_failed_reset_is_undone_and_says_why(product: Product, failure: Failure) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(*failure.faults) as hits:
+        run = finish(product, product.start_reset(user))
+        assert all(hits()), "a fault nobody met tests nothing"
+    assert run.status == "FAILED"
+    assert run.states == failure.states
+    assert [words for words in failure.cause if words not in run.cause] == []
+    assert product.parameters(user) == []
+    for mail, words in zip(product.mails(user), failure.mails, strict=True):
+        assert words in mail["subject"]
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"] is failure.old_password_works
+
+
+def test_claimed_reset_ends_in_claimed(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    arn = product.start_reset(user)
+    password = product.claim(product.wait_for_link(user)).json()["password"]
+    run = finish(product, arn)
+    assert (run.status, run.states) == ("SUCCEEDED", CLAIMED)
+    assert product.parameters(user) == []
+    assert product.sign_in(user, password) == {"signed_in": True, "password_reset_required": True}
+    assert product.wait_for_mail(user, "was shown")
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        fault("iam", "GetUser", "Throttling", times=4),
+        fault("iam", "UpdateLoginProfile", "EntityTemporarilyUnmodifiable", status=409, times=4),
+        fault("kms", "Decrypt", "ThrottlingException", times=4),
+        fault("ssm", "PutParameter", "TooManyUpdates", times=4),
+        fault("ssm", "PutParameter", "ThrottlingException", times=4, match="/token"),
+        fault("ses", "SendEmail", "TooManyRequestsException", status=429, times=4),
+        fault("lambda", "Invoke", "TooManyRequestsException", status=429, times=4, match="StorePassword"),
+        fault("lambda", "Invoke", "Runtime.ExitError", times=2, match="StorePassword"),
+        fault("lambda", "Invoke", "Runtime.ExitError", times=2, match="ResetIamPassword", late=True),
+        fault("lambda", "Invoke", "Runtime.ExitError", times=2, match="StorePassword", late=True),
+    ],
+    ids=lambda passing: f"{passing['action']} {passing['error']}{' late' if 'late' in passing else ''}",
+)
+def test_passing_trouble_is_retried(product: Product, passing: dict[str, Any]) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(passing) as hits:
+        arn = product.start_reset(user)
+        password = product.claim(product.wait_for_link(user)).json()["password"]
+        run = finish(product, arn)
+        assert hits() == [passing["times"]]
+    assert run.states == CLAIMED
+    assert product.sign_in(user, password)["signed_in"]
+    assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        fault("ssm", "DeleteParameters", "InternalServerError", status=500, after=1),
+        fault("ses", "SendEmail", "MessageRejected", after=1),
+        hangs("NotifyClaimed"),
+    ],
+    ids=["sweeping fails", "the notice is refused", "the notice hangs"],
+)
+def test_trouble_after_the_claim_does_not_undo_it(product: Product, trouble: dict[str, Any]) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(trouble) as hits:
+        arn = product.start_reset(user)
+        password = product.claim(product.wait_for_link(user)).json()["password"]
+        run = finish(product, arn)
+        assert all(hits())
+    assert (run.status, run.states) == ("SUCCEEDED", CLAIMED)
+    assert product.sign_in(user, password)["signed_in"]
+
+
+def expire(product: Product, user: str, *faults: dict[str, Any]) -> Run:
+    """Let a reset of the user expire; the faults come once its link is out."""
+    with product.claims_live(2):
+        arn = product.start_reset(user)
+        product.wait_for_link(user)
+        with product.faults(*faults) as hits:
+            run = finish(product, arn)
+            assert all(hits())
+    return run
+
+
+def test_expired_reset_leaves_nothing_that_opens_the_account(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    run = expire(product, user)
+    assert (run.status, run.states) == ("SUCCEEDED", EXPIRED)
+    assert product.parameters(user) == []
+    assert product.extract(product.wait_for_link(user)).status_code == 410
+    assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
+    assert product.wait_for_mail(user, "expired")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [fault("ses", "SendEmail", "MessageRejected"), hangs("NotifyExpired")],
+    ids=["is refused", "hangs"],
+)
+def test_expiry_stands_though_its_notice(product: Product, trouble: dict[str, Any]) -> None:
+    run = expire(product, product.create_user(OLD_PASSWORD), trouble)
+    assert (run.status, run.states) == ("SUCCEEDED", EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (fault("iam", "UpdateLoginProfile", "AccessDenied", status=403), "AccessDeniedError: Could not set"),
+        (hangs("RevokePassword"), "States.Timeout"),
+    ],
+    ids=["is denied", "hangs"],
+)
+def test_revoking_that(product: Product, trouble: dict[str, Any], words: str) -> None:
+    run = expire(product, product.create_user(OLD_PASSWORD), trouble)
+    assert run.status == "FAILED"
+    assert run.states == [*HAPPY, "RevokePassword", "NotifyFailed", "Failed"]
+    assert f"RevokePassword failed with {words}" in run.cause
+
+
+def test_failed_revocation_tells_of_the_first_failure_too(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    denied = fault("ssm", "GetParametersByPath", "AccessDeniedException")
+    with product.faults(denied):
+        run = finish(product, product.start_reset(user))
+    assert run.states[-4:] == ["StorePassword", "RevokePassword", "NotifyFailed", "Failed"]
+    assert "RevokePassword failed" in run.cause
+    assert "(after StorePassword failed with AccessDeniedError: Could not list" in run.cause
+
+
+def test_newer_reset_supersedes_the_older(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    older = product.start_reset(user)
+    older_link = product.wait_for_link(user)
+    newer = product.start_reset(user)
+    newer_link = product.wait_for_link(user, number=2)
+    run = finish(product, older)
+    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY, "Superseded"])
+    assert product.extract(older_link).status_code == 410
+    password = product.claim(newer_link).json()["password"]
+    assert finish(product, newer).states == CLAIMED
+    assert product.sign_in(user, password)["signed_in"]
+
+
+def test_revocation_leaves_a_password_alone_that_was_changed_meanwhile(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.claims_live(4):
+        arn = product.start_reset(user)
+        product.wait_for_link(user)
+        product.client("iam").update_login_profile(
+            UserName=user, Password=OLD_PASSWORD, PasswordResetRequired=False
+        )
+        assert finish(product, arn).states == EXPIRED
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+@pytest.mark.parametrize("name", ["nobody@example.com", "robot@example.com"])
+def test_user_without_a_password_is_rejected_in_silence(product: Product, name: str) -> None:
+    run = finish(product, product.start_reset(name))
+    assert (run.status, run.states) == ("SUCCEEDED", ["ValidateUser", "Rejected"])
+    assert product.mails(name) == []
+
+
+def test_protected_user_is_rejected_in_silence(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD, {"latchkey:protected": ""})
+    assert finish(product, product.start_reset(user)).states == ["ValidateUser", "Rejected"]
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+def test_function_that_really_hangs_is_cut_off_and_tried_again(product: Product) -> None:
+    with product.faults(
+        fault("lambda", "Invoke", "", match="ValidateUserFunction", delay_seconds=30, times=1)
+    ):
+        run = finish(product, product.start_reset("nobody@example.com"))
+    errors = [
+        event["taskFailedEventDetails"]["error"] for event in run.events if "taskFailedEventDetails" in event
+    ]
+    assert errors == ["States.Timeout", "UserNotFoundError"]
+    assert run.states == ["ValidateUser", "Rejected"]
+
+
+def test_every_transition_was_taken() -> None:
+    """Runs last: the tests above together leave no way through the definition untried."""
+    assert transitions(DEFINITION) - seen == set()
