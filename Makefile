@@ -1,0 +1,69 @@
+# Every command sets up what it needs in .venv; only Python 3.13, make, git and npm have to be there.
+STAGE ?= dev
+PYTHON ?= python3.13
+BIN := .venv/bin
+# sam looks for pip and python3.13 on the PATH; UV must not fetch a Python of its own.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+export SAM_CLI_TELEMETRY := 0
+export PYTHONPATH := functions
+
+.PHONY: help demo up down test unit workflow e2e lint format pictures deploy delete clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/ready: pyproject.toml uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		"uv==$$(sed -n '/^name = "uv"$$/{n;s/.*"\(.*\)"/\1/p;}' uv.lock)"
+	@$(BIN)/uv sync --frozen --quiet
+	@touch $@
+
+demo: .venv/ready ## a whole reset on a local cloud of its own, told step by step
+	@$(BIN)/python -m local demo
+
+up: .venv/ready ## the same local cloud, left running (ACCESS=, TTL_SECONDS=)
+	@$(BIN)/python -m local up
+
+down: .venv/ready ## stop it
+	@$(BIN)/python -m local down
+
+test: .venv/ready ## every test
+	$(BIN)/pytest
+
+unit: .venv/ready ## the quick tests
+	$(BIN)/pytest tests/unit
+
+workflow: .venv/ready ## every path of the state machines
+	$(BIN)/pytest tests/workflow
+
+e2e: .venv/ready ## the product from outside
+	$(BIN)/pytest tests/e2e
+
+lint: .venv/ready ## everything that can be said without running it
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	$(BIN)/sam validate --lint --region us-east-1
+	$(BIN)/python -m tools.check_statemachines
+	$(BIN)/python -m tools.draw_statemachines --check
+
+format: .venv/ready ## let ruff put things in order
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+pictures: .venv/ready ## redraw the state machines in the documents
+	$(BIN)/python -m tools.draw_statemachines
+
+deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
+	$(BIN)/sam build --config-env $(STAGE)
+	$(BIN)/python -m compileall --invalidation-mode unchecked-hash -q .aws-sam/build
+	$(BIN)/sam deploy --config-env $(STAGE)
+
+delete: .venv/ready ## delete a stage from AWS
+	$(BIN)/sam delete --config-env $(STAGE)
+
+clean: ## remove what the commands made
+	rm -rf .venv .aws-sam .local tests/e2e/node_modules
