@@ -1,4 +1,4 @@
-"""Start and stop the local cloud of this checkout: `python -m local up`, `python -m local down`."""
+"""Start or stop the local cloud of this checkout (`up`, `down`), or show the product (`demo`)."""
 
 from __future__ import annotations
 
@@ -65,17 +65,22 @@ def down() -> None:
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down"])
+    parser.add_argument("command", choices=["up", "down", "demo"])
     command = parser.parse_args().command
     try:
         if command == "down":
             down()
+        elif command == "demo":
+            # Needs the functions on the path, and the others do not.
+            from local import demo  # noqa: PLC0415
+
+            demo.run()
         else:
             ttl = os.environ.get("TTL_SECONDS", "")
             if ttl and (not ttl.isdecimal() or int(ttl) < 1):
                 parser.error("TTL_SECONDS is a whole number of seconds, at least 1")
             up(os.environ.get("ACCESS") or "Public", int(ttl) if ttl else None)
-    except (CloudError, SamError) as error:
+    except (CloudError, SamError, AssertionError) as error:
         sys.exit(str(error))
 
 

@@ -80,6 +80,7 @@ class LocalCloud:
         self.root = root
         self.with_parent = with_parent
         self.wait_scale = wait_scale
+        self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start the emulator."""
@@ -149,7 +150,8 @@ class LocalCloud:
         log = self.state_dir / "emulator.log"
         with log.open("w") as output:
             # A session of its own: it outlives `make`, and its process group holds only what it started.
-            process = subprocess.Popen(  # noqa: S603  # our own module, and no shell
+            # Kept: a child that is dropped while it runs is a warning, and an error in tests.
+            self._child = process = subprocess.Popen(  # noqa: S603  # our own module, and no shell
                 command,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -181,9 +183,8 @@ class LocalCloud:
         os.kill(process["pid"], signal.SIGTERM)
         if not _within(_STOP_DEADLINE_SECONDS, lambda: not self.running):
             os.killpg(process["pid"], signal.SIGKILL)
-        # Ours, unless an earlier process started it.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(process["pid"], 0)
+        if self._child is not None:
+            self._child.wait()
 
     # The product
 

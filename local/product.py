@@ -81,10 +81,15 @@ class Product:
         """Ask for a reset."""
         return self.http.post(f"{self.stack.api_url}/generate", json={"user": user})
 
+    def all_mails(self) -> list[dict[str, Any]]:
+        """Return every mail sent, oldest first."""
+        answer = self.http.get(self.stack.mailbox_url, headers={"Accept": "application/json"})
+        mails: list[dict[str, Any]] = answer.json()
+        return mails
+
     def mails(self, to: str, about: str = "") -> list[dict[str, Any]]:
         """Return the mails an address got whose subject contains `about`, oldest first."""
-        answer = self.http.get(self.stack.mailbox_url, headers={"Accept": "application/json"})
-        return [mail for mail in answer.json() if to in mail["to"] and about in mail["subject"]]
+        return [mail for mail in self.all_mails() if to in mail["to"] and about in mail["subject"]]
 
     def wait_for_mail(self, to: str, about: str, number: int = 1) -> dict[str, Any]:
         """Return the `number`-th mail about something to an address, once it is there."""

@@ -140,11 +140,13 @@ class Tokens:
             self._executions[token] = execution.arn if execution else ""
             try:
                 result = original(resource, arguments, token, state)
-            except self.sfn._ExecutionError:
+            except self.sfn._ExecutionError as failure:
                 _check_not_stopped(self.sfn)
                 with self._lock:
                     task = self._completed.get(token)
-                    self._closed.add(token)
+                    # MiniStack tries again with the same token, AWS with a new one.
+                    if failure.error == "States.Timeout":
+                        self._closed.add(token)
                 if task is None or task["error"]:
                     raise
                 # Completed and answered so while the clock ran out: it counts.

@@ -25,7 +25,7 @@ PATIENCE_MS = 5_000
 EXPIRY = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 HANDLE = f"0123456789abcdef.{int(EXPIRY.timestamp())}.{'0123456789abcdef' * 2}"
 SECRET = "s3cr3t_" + "A" * 36
-PASSWORD = "x7<b>&amp;'\"Qh-0O1lI|"  # noqa: S105 - opens nothing
+PASSWORD = "x7<b>&amp;'\"Qh-0O1lI|"
 SIGN_IN_URL = "https://111122223333.signin.aws.amazon.com/console"
 WCAG_21_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
@@ -450,7 +450,7 @@ class TestRevealPage:
     def test_password_is_nowhere_but_in_its_text(
         self, page: Page, site: Site, context: BrowserContext
     ) -> None:
-        password = "Distinct-Passw0rd"  # noqa: S105 - without markup, so that one search finds it everywhere
+        password = "Distinct-Passw0rd"
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
         reveal(page, site, Answer(200, REVEALED.body | {"password": password}))

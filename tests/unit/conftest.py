@@ -9,17 +9,20 @@ from typing import Any
 
 # Clients are made when their modules are imported, so all of this stands before any such import;
 # nobody's own profile, endpoint or credentials may leak in.
-for name in [name for name in os.environ if name.startswith("AWS_")]:
-    del os.environ[name]
+os.environ.pop("AWS_PROFILE", None)
+os.environ.pop("AWS_SESSION_TOKEN", None)
+os.environ.pop("CLAIM_TTL_SECONDS", None)
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_CONFIG_FILE=os.devnull,
     AWS_DEFAULT_REGION="eu-central-1",
     AWS_EC2_METADATA_DISABLED="true",
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true",
     AWS_SECRET_ACCESS_KEY="testing",
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     BASE_URL_PARAMETER="/latchkey-test/base-url",
     CLAIMS_PATH="/latchkey-test/claims",
+    CLAIM_KEY_ARN="arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555",
     CLAIM_TTL_MINUTES="60",
     PASSWORD_LENGTH="20",
     POWERTOOLS_METRICS_NAMESPACE="latchkey-test",
@@ -29,14 +32,13 @@ os.environ.update(
     SIGN_IN_URL="https://123456789012.signin.aws.amazon.com/console",
 )
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from hypothesis import settings
 from moto import mock_aws
 
 from latchkey.entry import logger
-from tests.unit.stack import Stack
+from tests.unit.stack import KMS, SES, SFN, SSM, Stack
 
 # The machine may be busy; the whole layer's time is what counts.
 settings.register_profile("unit", deadline=None)
@@ -51,25 +53,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """Return a stack with a key, a sender, a base URL and a reset state machine, but no users."""
+    """Return a stack with a sender, a base URL and a reset state machine, but no users yet."""
     with mock_aws():
-        key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
-        monkeypatch.setenv("CLAIM_KEY_ARN", key)
-        boto3.client("sesv2").create_email_identity(EmailIdentity=os.environ["SENDER_ADDRESS"])
-        boto3.client("ssm").put_parameter(
+        SES.create_email_identity(EmailIdentity=os.environ["SENDER_ADDRESS"])
+        SSM.put_parameter(
             Name=os.environ["BASE_URL_PARAMETER"], Type="String", Value="https://reset.example.com/"
         )
-        machine = boto3.client("stepfunctions").create_state_machine(
+        machine = SFN.create_state_machine(
             name="latchkey-test-reset",
             definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
             roleArn="arn:aws:iam::123456789012:role/reset",
         )
         monkeypatch.setenv("RESET_STATE_MACHINE_ARN", machine["stateMachineArn"])
         stack = Stack()
-        monkeypatch.setattr(
-            BaseClient, "_make_api_call", lambda client, name, sent: stack.call(client, name, sent)
-        )
+
+        def call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
+            return stack.call(client, operation, parameters)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
         yield stack
+
+
+@pytest.fixture
+def sealing_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return the stack with a key that really encrypts; making one takes longer than most tests."""
+    monkeypatch.setenv("CLAIM_KEY_ARN", KMS.create_key()["KeyMetadata"]["Arn"])
+    return stack
 
 
 class PresentStdout:

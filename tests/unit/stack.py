@@ -1,18 +1,20 @@
-"""A stack as the functions see it: simulated AWS services, with faults on demand and a record of every call."""
+"""A stack as the functions see it: simulated AWS services, faults on demand, and a record of every call."""
 
 import json
 import os
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import boto3
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.iam.models import iam_backends
+from moto.iam.models import User, iam_backends
 
 from latchkey import kms, ssm
 from latchkey.claims import Claim, Handle, hash_link_secret
@@ -20,12 +22,22 @@ from latchkey.kms import Secrets
 
 ALICE = "alice@example.com"
 EXECUTION = "ff8d9819fc0e12bf-20260301T0900Z"
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 PASSWORD = "PlantedPassword-9"
+OLD_PASSWORD = "OldPassword-1"
+TASK_TOKEN = "task-token"
 LINK_SECRET = "PlantedLinkSecret-0123456789-0123456789-abc"
 # Far ahead, because the functions' own entry points look at the clock.
 EXPIRY = datetime(2100, 1, 1, tzinfo=UTC)
 NOW = EXPIRY - timedelta(hours=1)
 HANDLE = Handle.of(ALICE, EXECUTION, EXPIRY)
+
+# Made once: making a client takes longer than most tests.
+IAM = boto3.client("iam")
+KMS = boto3.client("kms")
+SES = boto3.client("sesv2")
+SFN = boto3.client("stepfunctions")
+SSM = boto3.client("ssm")
 
 _EVENTS = Path(__file__).parents[2] / "events"
 
@@ -66,7 +78,7 @@ class Stack:
         self._faults: dict[str, deque[Exception]] = {}
         self._pass_on = vars(BaseClient)["_make_api_call"]
 
-    def call(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    def call(self, client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
         """Record a call, then answer it with the next fault planned for it, else by the simulation."""
         self.calls.append((operation, parameters))
         faults = self._faults.get(operation)
@@ -75,7 +87,8 @@ class Stack:
         fault = faults.popleft()
         if isinstance(fault, ClientError):
             # Clients raise their own subclass for the codes their service declares.
-            raise client.exceptions.from_code(fault.response["Error"]["Code"])(fault.response, operation)
+            declared: Any = client.exceptions.from_code(fault.response["Error"]["Code"])
+            raise declared(fault.response, operation)
         raise fault
 
     def fail(self, operation: str, *faults: Exception) -> None:
@@ -98,16 +111,15 @@ class Stack:
         self,
         name: str = ALICE,
         *,
-        password: str | None = "OldPassword-1",
+        password: str | None = OLD_PASSWORD,
         must_change: bool = False,
-        **tags: str,
+        tags: Mapping[str, str] = NO_TAGS,
     ) -> str:
         """Create an IAM user; without a password it has no console access."""
-        iam = boto3.client("iam")
-        iam.create_user(UserName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+        IAM.create_user(UserName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
         if password is not None:
-            iam.create_login_profile(UserName=name, Password=password)
-            iam.update_login_profile(UserName=name, PasswordResetRequired=must_change, Password=password)
+            IAM.create_login_profile(UserName=name, Password=password)
+            IAM.update_login_profile(UserName=name, PasswordResetRequired=must_change, Password=password)
         return name
 
     def password_of(self, name: str = ALICE) -> str | None:
@@ -117,12 +129,17 @@ class Stack:
 
     def sign_in(self, name: str, moment: datetime) -> None:
         """Let the user have used the password at that moment."""
-        _iam_user(name).password_last_used = moment
+        user: Any = _iam_user(name)
+        user.password_last_used = moment
+
+    def choose_password(self, name: str, password: str) -> None:
+        """Let the user have chosen a password, which need not be changed any more."""
+        IAM.update_login_profile(UserName=name, Password=password, PasswordResetRequired=False)
 
     def parameters(self) -> dict[str, dict[str, Any]]:
         """Return every claim and task token that waits, decrypted, by name."""
         found: list[Any] = []
-        pages = boto3.client("ssm").get_paginator("get_parameters_by_path")
+        pages = SSM.get_paginator("get_parameters_by_path")
         for page in pages.paginate(Path=os.environ["CLAIMS_PATH"], Recursive=True, WithDecryption=True):
             found += page["Parameters"]
         return {parameter["Name"]: parameter for parameter in found}
@@ -143,11 +160,9 @@ class Stack:
         ssm.store_claim(handle, claim)
         return handle
 
-    def store_token(self, handle: Handle = HANDLE, token: str = "task-token") -> Handle:
+    def store_token(self, handle: Handle = HANDLE, token: str = TASK_TOKEN) -> Handle:
         """Put a task token where the waiting workflow puts it."""
-        boto3.client("ssm").put_parameter(
-            Name=ssm.token_name(handle), Type="String", Value=token, Overwrite=True
-        )
+        SSM.put_parameter(Name=ssm.token_name(handle), Type="String", Value=token, Overwrite=True)
         return handle
 
     def seal(self, execution: str = EXECUTION) -> str:
@@ -155,5 +170,5 @@ class Stack:
         return kms.seal(Secrets(PASSWORD, LINK_SECRET), execution)
 
 
-def _iam_user(name: str) -> Any:
+def _iam_user(name: str) -> User:
     return iam_backends[DEFAULT_ACCOUNT_ID]["aws"].get_user(name)

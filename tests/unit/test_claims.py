@@ -25,7 +25,7 @@ MOMENT = timedelta(microseconds=1)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 # Ten decimal digits of Unix seconds: from 2001 to 2286.
-moments = st.datetimes(datetime(2001, 9, 10), datetime(2286, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.integers(10**9, 9_990_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
 
 def claim(expires_at: datetime = EXPIRY) -> Claim:
@@ -50,11 +50,9 @@ def test_other_text_is_no_handle(text: str) -> None:
     assert Handle.parse(text) is None
 
 
-@given(st.from_regex(r"[0-9a-f]{16}\.[0-9]{10}\.[0-9a-f]{32}", fullmatch=True))
+@given(st.from_regex(r"[0-9a-f]{16}\.[1-9][0-9]{9}\.[0-9a-f]{32}", fullmatch=True))
 def test_whatever_looks_like_a_handle_is_spelled_as_it_was_read(text: str) -> None:
-    assume("\u0660" > max(text))
-    handle = Handle.parse(text)
-    assert handle is None or int(handle.expires_at.timestamp()) == int(text.split(".")[1])
+    assert str(Handle.parse(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_another_secret_does_not_open(wrong: str) -> None:
 
 
 @pytest.mark.parametrize(("before", "opens"), [(MOMENT, True), (timedelta(), False), (-MOMENT, False)])
-def test_a_claim_is_over_at_the_moment_of_its_expiry(before: timedelta, opens: bool) -> None:  # noqa: FBT001
+def test_a_claim_is_over_at_the_moment_of_its_expiry(before: timedelta, *, opens: bool) -> None:
     assert claim().opens_with(LINK_SECRET, EXPIRY - before) is opens
 
 
@@ -185,7 +183,11 @@ def test_a_link_secret_is_kept_as_its_sha_256() -> None:
 
 @pytest.mark.parametrize(
     "holder",
-    [claim(), Secrets(PASSWORD, LINK_SECRET), Mail("subject", f"text {LINK_SECRET}", f"<p>{LINK_SECRET}</p>")],
+    [
+        claim(),
+        Secrets(PASSWORD, LINK_SECRET),
+        Mail("subject", f"text {LINK_SECRET}", f"<p>{LINK_SECRET}</p>"),
+    ],
     ids=["claim", "secrets", "mail"],
 )
 def test_what_holds_a_secret_does_not_show_it(holder: object) -> None:

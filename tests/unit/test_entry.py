@@ -87,7 +87,9 @@ def test_anything_unforeseen_is_answered_by_500_without_a_word_of_it(error: Exce
     }
 
 
-@pytest.mark.parametrize("error", [*(error("why") for error in ERRORS), BadRequestError("ph", "why"), OSError()])
+@pytest.mark.parametrize(
+    "error", [*(error("why") for error in ERRORS), BadRequestError("ph", "why"), OSError()]
+)
 def test_every_refusal_has_the_security_headers(error: Exception) -> None:
     assert SECURITY_HEADERS.items() <= answer_to(error)["headers"].items()
 

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import boto3
 import pytest
 
 from latchkey import iam
@@ -18,13 +17,13 @@ from latchkey.errors import (
 )
 from latchkey.passwords import PasswordPolicy
 from latchkey.users import IamUser
-from tests.unit.stack import ALICE, PASSWORD, Stack
+from tests.unit.stack import ALICE, IAM, PASSWORD, Stack
 
 SIGNED_IN_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
 def test_a_user_is_found_with_path_tags_and_last_sign_in(stack: Stack) -> None:
-    stack.add_user(ALICE, email="alice@home.example")
+    stack.add_user(ALICE, tags={"email": "alice@home.example"})
     stack.sign_in(ALICE, SIGNED_IN_AT)
     assert iam.find_user(ALICE) == IamUser(ALICE, "/", {"email": "alice@home.example"}, SIGNED_IN_AT)
 
@@ -67,7 +66,7 @@ def test_a_login_profile_is_never_created(stack: Stack) -> None:
 
 
 def test_the_password_policy_is_the_accounts(stack: Stack) -> None:
-    boto3.client("iam").update_account_password_policy(MinimumPasswordLength=42)
+    IAM.update_account_password_policy(MinimumPasswordLength=42)
     assert iam.password_policy() == PasswordPolicy(minimum_length=42)
     assert stack.operations()[-1] == "GetAccountPasswordPolicy"
 

@@ -2,7 +2,6 @@
 
 from base64 import b64decode, b64encode
 
-import boto3
 import pytest
 
 from latchkey import kms
@@ -14,24 +13,24 @@ from latchkey.errors import (
     ThrottledError,
 )
 from latchkey.kms import Secrets
-from tests.unit.stack import EXECUTION, LINK_SECRET, PASSWORD, Stack
+from tests.unit.stack import EXECUTION, KMS, LINK_SECRET, PASSWORD, Stack
 
 SECRETS = Secrets(PASSWORD, LINK_SECRET)
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("sealing_stack")
 @pytest.mark.parametrize("secrets", [SECRETS, Secrets('"\\,[]é', "")])
 def test_sealed_secrets_open_in_their_own_execution(secrets: Secrets) -> None:
     assert kms.unseal(kms.seal(secrets, EXECUTION), EXECUTION) == secrets
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("sealing_stack")
 def test_sealed_secrets_do_not_open_in_another_execution() -> None:
     with pytest.raises(SealBrokenError):
         kms.unseal(kms.seal(SECRETS, EXECUTION), EXECUTION + "2")
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("sealing_stack")
 @pytest.mark.parametrize("place", [0, -1])
 def test_altered_secrets_do_not_open(place: int) -> None:
     sealed = bytearray(b64decode(kms.seal(SECRETS, EXECUTION)))
@@ -40,24 +39,26 @@ def test_altered_secrets_do_not_open(place: int) -> None:
         kms.unseal(b64encode(sealed).decode(), EXECUTION)
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("sealing_stack")
 def test_a_seal_shows_neither_secret() -> None:
     sealed = b64decode(kms.seal(SECRETS, EXECUTION))
     assert PASSWORD.encode() not in sealed
     assert LINK_SECRET.encode() not in sealed
 
 
-def test_the_execution_is_the_encryption_context(stack: Stack) -> None:
+def test_the_execution_is_the_encryption_context(sealing_stack: Stack) -> None:
     kms.unseal(kms.seal(SECRETS, EXECUTION), EXECUTION)
-    sent = [*stack.sent("Encrypt"), *stack.sent("Decrypt")]
+    sent = [*sealing_stack.sent("Encrypt"), *sealing_stack.sent("Decrypt")]
     assert [call["EncryptionContext"] for call in sent] == [{"latchkey:execution": EXECUTION}] * 2
 
 
-def test_only_the_stacks_own_key_is_used(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+def test_only_the_stacks_own_key_is_used(sealing_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = KMS.create_key()["KeyMetadata"]["Arn"]
     monkeypatch.setenv("CLAIM_KEY_ARN", other)
     kms.unseal(kms.seal(SECRETS, EXECUTION), EXECUTION)
-    assert {call["KeyId"] for call in [*stack.sent("Encrypt"), *stack.sent("Decrypt")]} == {other}
+    assert {call["KeyId"] for call in [*sealing_stack.sent("Encrypt"), *sealing_stack.sent("Decrypt")]} == {
+        other
+    }
 
 
 REFUSALS = [
@@ -71,9 +72,9 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
 def test_what_kms_means_when_it_will_not_seal(
-    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+    sealing_stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
-    stack.refuse("Encrypt", code, status)
+    sealing_stack.refuse("Encrypt", code, status)
     with pytest.raises(meaning, match="Could not seal the secrets") as raised:
         kms.seal(SECRETS, EXECUTION)
     assert PASSWORD not in str(raised.value)
@@ -89,9 +90,9 @@ def test_what_kms_means_when_it_will_not_seal(
     ],
 )
 def test_what_kms_means_when_it_will_not_unseal(
-    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+    sealing_stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
     sealed = kms.seal(SECRETS, EXECUTION)
-    stack.refuse("Decrypt", code, status)
+    sealing_stack.refuse("Decrypt", code, status)
     with pytest.raises(meaning, match="Could not unseal the secrets"):
         kms.unseal(sealed, EXECUTION)

@@ -11,13 +11,11 @@ from local.patches.functions import aws_result
 from local.patches.permissions import checked
 
 PLACE = "us-east-1:000000000000"
+PARAMETERS = f"arn:aws:ssm:{PLACE}:parameter"
 
 
 def nobody(_: str) -> None:
     """Know no token."""
-
-
-PARAMETERS = f"arn:aws:ssm:{PLACE}:parameter"
 
 
 @pytest.mark.parametrize(

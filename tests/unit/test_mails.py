@@ -13,13 +13,19 @@ from latchkey.mails import in_words, render
 
 LINK = "https://reset.example.com/extract#ph=0123.4102444800.4567&rs=secret-_"
 VALUES = {
-    "claim_link": {"user": "alice@example.com", "link": LINK, "expires_at": "Friday, 1 January 2100, 00:00 UTC"},
+    "claim_link": {
+        "user": "alice@example.com",
+        "link": LINK,
+        "expires_at": "Friday, 1 January 2100, 00:00 UTC",
+    },
     "claimed": {"user": "alice@example.com", "claimed_at": "Monday", "claimed_from": "192.0.2.10"},
     "expired": {"user": "alice@example.com", "request_url": "https://reset.example.com/generate"},
     "failed": {"user": "alice@example.com", "request_url": "https://reset.example.com/generate"},
 }
 EACH_MAIL = pytest.mark.parametrize("name", VALUES)
-EACH_VALUE = pytest.mark.parametrize(("name", "value"), [(name, value) for name in VALUES for value in VALUES[name]])
+EACH_VALUE = pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in VALUES for value in VALUES[name]]
+)
 
 
 class Reader(HTMLParser):

@@ -3,7 +3,6 @@
 import json
 from datetime import datetime
 
-import boto3
 import pytest
 
 from latchkey import sfn
@@ -14,7 +13,7 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from tests.unit.stack import ALICE, EXECUTION, NOW, Stack
+from tests.unit.stack import ALICE, EXECUTION, NOW, SFN, Stack
 
 OVER = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
 REFUSALS = [
@@ -27,8 +26,8 @@ REFUSALS = [
 def test_a_reset_is_started_under_its_name_with_the_user_alone(stack: Stack) -> None:
     assert sfn.start_reset(ALICE, EXECUTION)
     machine = stack.sent("StartExecution")[0]["stateMachineArn"]
-    (execution,) = boto3.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-    described = boto3.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+    (execution,) = SFN.list_executions(stateMachineArn=machine)["executions"]
+    described = SFN.describe_execution(executionArn=execution["executionArn"])
     assert (described["name"], json.loads(described["input"])) == (EXECUTION, {"user": ALICE})
 
 

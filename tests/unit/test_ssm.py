@@ -2,22 +2,22 @@
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from latchkey import ssm
 from latchkey.claims import Handle, hash_link_secret, user_key
 from latchkey.errors import AccessDeniedError, LatchkeyError, ServiceUnavailableError, ThrottledError
-from tests.unit.stack import ALICE, EXECUTION, EXPIRY, HANDLE, LINK_SECRET, NOW, PASSWORD, Stack
+from tests.unit.stack import ALICE, EXECUTION, EXPIRY, HANDLE, LINK_SECRET, NOW, PASSWORD, SSM, Stack
 
 BOB = "bob@example.com"
 
 
-def describe(name: str) -> Any:
-    return boto3.client("ssm").describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"][0]
+def describe(name: str) -> Mapping[str, object]:
+    return SSM.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"][0]
 
 
 def test_claim_and_token_wait_in_the_folder_of_their_handle() -> None:
@@ -171,7 +171,7 @@ def test_listing_handles_decrypts_nothing(stack: Stack) -> None:
 
 def test_what_is_no_handle_is_not_listed(stack: Stack) -> None:
     name = f"{os.environ['CLAIMS_PATH']}/{user_key(ALICE)}/note/claim"
-    boto3.client("ssm").put_parameter(Name=name, Type="String", Value="by hand")
+    SSM.put_parameter(Name=name, Type="String", Value="by hand")
     assert ssm.live_handles(user_key(ALICE)) == {}
     assert stack.operations()[-1] == "GetParametersByPath"
 
@@ -185,7 +185,7 @@ def store(stack: Stack) -> None:
     stack.store_claim(Handle.of(ALICE, EXECUTION, NOW))
 
 
-CALLS = {
+CALLS: dict[str, Callable[[Stack], object]] = {
     "PutParameter": store,
     "GetParameters": lambda _stack: ssm.read_claim(HANDLE),
     "DeleteParameters": lambda _stack: ssm.take_claim(HANDLE),

@@ -1,0 +1,109 @@
+"""Neither the password nor the link's secret is anywhere but in the one answer and the one mail."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from local.product import Link, Product
+from tests.e2e.leaks import disguises, everywhere, leaks
+
+PASSWORD = "0ld-Password-of-the-user"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A reset that is over, and the secrets it had."""
+
+    user: str
+    link: Link
+    password: str = field(repr=False)
+
+
+def stored_password(product: Product, user: str) -> str:
+    """Look behind the curtain: decrypt the claim that waits for a user."""
+    (name,) = [name for name in product.parameters(user) if name.endswith("/claim")]
+    value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    return str(json.loads(value)["password"])
+
+
+def claimed(product: Product) -> Ended:
+    user = product.create_user(PASSWORD)
+    arn = product.start_reset(user)
+    link = product.wait_for_link(user)
+    password = product.claim(link).json()["password"]
+    assert product.wait_for_end(arn).states[-1] == "Claimed"
+    return Ended(user, link, password)
+
+
+def expired(product: Product) -> Ended:
+    user = product.create_user(PASSWORD)
+    with product.claims_live(3):
+        arn = product.start_reset(user)
+        link = product.wait_for_link(user)
+        password = stored_password(product, user)
+        assert product.wait_for_end(arn).states[-1] == "Expired"
+    return Ended(user, link, password)
+
+
+def failed(product: Product) -> Ended:
+    user = product.create_user(PASSWORD)
+    broken = {"service": "ssm", "action": "PutParameter", "match": "/token", "error": "InternalServerError"}
+    with product.faults({**broken, "status": 500, "times": None, "delay_seconds": 0.3}):
+        arn = product.start_reset(user)
+        link = product.wait_for_link(user)
+        password = stored_password(product, user)
+        assert product.wait_for_end(arn).states[-1] == "Failed"
+    return Ended(user, link, password)
+
+
+@pytest.mark.parametrize("ending", [claimed, expired, failed], ids=lambda ending: ending.__name__)
+def test_secrets_are_nowhere_else(product: Product, ending: Callable[[Product], Ended]) -> None:
+    ended = ending(product)
+    refused = product.extract(ended.link)
+    assert leaks(ended.password, everywhere(product)) == []
+    assert leaks(ended.link.rs, iter([("a refusal", refused.text + str(refused.headers))])) == []
+    (mail,) = leaks(ended.link.rs, everywhere(product))
+    assert "CONFIDENTIAL" in mail
+    assert ended.user in mail
+
+
+SECRET = "Xy7!kQ_-9%w\"r'&z=R4+tL2"
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    sorted(disguises(SECRET)),
+)
+def test_search_finds_a_secret_in_any_disguise(disguised: str) -> None:
+    assert leaks(SECRET, iter([("here", f"... {disguised} ..."), ("there", "...")])) == ["here"]
+
+
+def test_search_finds_planted_leaks(product: Product) -> None:
+    """The search itself can fail: each kind of place gives away what somebody plants there."""
+    logs, ssm = product.client("logs"), product.client("ssm")
+    group, name = f"/latchkey/{product.stack.stack_name}/reset", "/planted"
+    logs.create_log_stream(logGroupName=group, logStreamName="planted")
+    event = {"timestamp": 1_700_000_000_000, "message": json.dumps({"oops": SECRET})}
+    logs.put_log_events(logGroupName=group, logStreamName="planted", logEvents=[event])
+    ssm.put_parameter(Name=name, Value=SECRET, Type="SecureString")
+    product.client("cloudwatch").put_metric_data(
+        Namespace="planted",
+        MetricData=[{"MetricName": "m", "Dimensions": [{"Name": "user", "Value": SECRET}]}],
+    )
+    mail = {"Subject": {"Data": "planted"}, "Body": {"Text": {"Data": SECRET}}}
+    product.client("sesv2").send_email(
+        FromEmailAddress="latchkey@example.com",
+        Destination={"ToAddresses": ["planted@example.com"]},
+        Content={"Simple": mail},
+    )
+    arn = product.start_reset(SECRET)
+    product.wait_for_end(arn)
+    try:
+        found = " ".join(leaks(SECRET, everywhere(product)))
+    finally:
+        logs.delete_log_stream(logGroupName=group, logStreamName="planted")
+        ssm.delete_parameter(Name=name)
+    for place in ("log /latchkey", "parameter /planted", "metrics", "mail", "history of", "description of"):
+        assert place in found

@@ -1,0 +1,153 @@
+"""Each function, under its own role, may make the calls it needs and is refused all others."""
+
+import base64
+import io
+import json
+import secrets
+import zipfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.product import Product, wait_for
+
+DENIED = {"AccessDenied", "AccessDeniedException"}
+
+
+def call(service: str, name: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"service": service, "call": name, "arguments": arguments}
+
+
+def calls(product: Product) -> dict[str, dict[str, Any]]:
+    """Return every kind of call the product makes, and some no part of it has any business making."""
+    stack = product.stack.stack_name
+    key, machine = product.stack.outputs["ClaimKeyArn"], product.stack.outputs["ResetStateMachineArn"]
+    claim = f"/{stack}/claims/0123456789abcdef/probe/claim"
+    user, nothing = "alice@example.com", base64.b64encode(b"nothing").decode()
+    mail = {
+        "FromEmailAddress": "latchkey@example.com",
+        "Destination": {"ToAddresses": ["probe@example.com"]},
+        "Content": {"Simple": {"Subject": {"Data": "-"}, "Body": {"Text": {"Data": "-"}}}},
+    }
+    return {
+        "read a user": call("iam", "get_user", UserName=user),
+        "read a login profile": call("iam", "get_login_profile", UserName=user),
+        "read the password policy": call("iam", "get_account_password_policy"),
+        "set a password": call("iam", "update_login_profile", UserName="nobody", Password="Aa0!aaaaaaaaaaaa"),
+        "encrypt": call("kms", "encrypt", KeyId=key, Plaintext=nothing),
+        "decrypt": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing),
+        "make a data key": call("kms", "generate_data_key", KeyId=key, KeySpec="AES_256"),
+        "store a claim": call("ssm", "put_parameter", Name=claim, Value="-", Type="String", Overwrite=True),
+        "read claims": call("ssm", "get_parameters", Names=[claim]),
+        "list claims": call("ssm", "get_parameters_by_path", Path=f"/{stack}/claims/0123456789abcdef"),
+        "delete claims": call("ssm", "delete_parameters", Names=[claim]),
+        "read the base URL": call("ssm", "get_parameter", Name=f"/{stack}/base-url"),
+        "send a mail": call("sesv2", "send_email", **mail),
+        "start a reset": call("stepfunctions", "start_execution", stateMachineArn=machine, input="{}"),
+        # Never anybody's business.
+        "create a login profile": call("iam", "create_login_profile", UserName="nobody", Password="Aa0!aaaa"),
+        "delete a login profile": call("iam", "delete_login_profile", UserName=user),
+        "create an access key": call("iam", "create_access_key", UserName=user),
+        "attach a policy": call(
+            "iam", "attach_user_policy", UserName=user, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"
+        ),
+        "disable MFA": call(
+            "iam", "deactivate_mfa_device", UserName=user, SerialNumber="arn:aws:iam::0:mfa/-"
+        ),
+        "read another's parameter": call("ssm", "get_parameter", Name="/somebody/else"),
+        "delete another's parameter": call("ssm", "delete_parameters", Names=["/somebody/else"]),
+        "change the base URL": call(
+            "ssm", "put_parameter", Name=f"/{stack}/base-url", Value="https://evil.example", Overwrite=True
+        ),
+        "send as somebody else": call(
+            "sesv2", "send_email", **mail | {"FromEmailAddress": "ceo@example.com"}
+        ),
+        "read execution histories": call("stepfunctions", "list_executions", stateMachineArn=machine),
+        "use another key": call("kms", "encrypt", KeyId="alias/another", Plaintext=nothing),
+        "change the key's policy": call("kms", "put_key_policy", KeyId=key, Policy="{}"),
+        "list buckets": call("s3", "list_buckets"),
+        "read logs": call("logs", "describe_log_groups"),
+    }
+
+
+#: What each function needs; every call not named here must be refused.
+ALLOWED = {
+    "ShowPage": set(),
+    "RequestReset": {"start a reset"},
+    "RevealPassword": {"read claims", "delete claims", "decrypt"},
+    "ValidateUser": {"read a user", "read a login profile"},
+    "GeneratePassword": {"read the password policy", "encrypt"},
+    "ResetIamPassword": {"set a password", "decrypt"},
+    "StorePassword": {
+        "store a claim",
+        "read claims",
+        "list claims",
+        "delete claims",
+        "decrypt",
+        "make a data key",
+    },
+    "SendClaimLink": {"read the base URL", "send a mail", "decrypt"},
+    "RevokePassword": {
+        "read a user",
+        "read a login profile",
+        "set a password",
+        "list claims",
+        "delete claims",
+    },
+    "NotifyClaimed": {"send a mail"},
+    "NotifyExpired": {"send a mail", "read the base URL"},
+    "NotifyFailed": {"send a mail", "read the base URL"},
+}
+
+
+def role_arn(product: Product, name: str) -> str:
+    function = product.cloud.function_name(f"{name}Function")
+    return str(product.client("lambda").get_function_configuration(FunctionName=function)["Role"])
+
+
+def packed_probe() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(Path(__file__).with_name("probe.py"), "probe.py")
+    return packed.getvalue()
+
+
+@pytest.fixture
+def answers(request: pytest.FixtureRequest, product: Product) -> Generator[dict[str, str]]:
+    """Make every call under the role of the function that the test names."""
+    functions = product.client("lambda")
+    name = f"probe-{secrets.token_hex(4)}"
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role=role_arn(product, request.param),
+        Code={"ZipFile": packed_probe()},
+        Timeout=60,
+    )
+    payload = json.dumps({"calls": calls(product)}).encode()
+
+    def invoke() -> dict[str, str]:
+        answer = json.load(functions.invoke(FunctionName=name, Payload=payload)["Payload"])
+        assert "errorMessage" not in answer, answer
+        return dict(answer)
+
+    yield wait_for("the probe's answers", invoke)
+    functions.delete_function(FunctionName=name)
+
+
+@pytest.mark.parametrize(("answers", "allowed"), ALLOWED.items(), indirect=["answers"], ids=list(ALLOWED))
+def test_function_may_do_what_it_needs_and_nothing_else(answers: dict[str, str], allowed: set[str]) -> None:
+    assert {name for name, answer in answers.items() if answer not in DENIED} == allowed
+
+
+def test_every_function_of_the_template_is_probed(product: Product) -> None:
+    resources = product.client("cloudformation").describe_stack_resources(StackName=product.stack.stack_name)
+    functions = [
+        resource["LogicalResourceId"].removesuffix("Function")
+        for resource in resources["StackResources"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    ]
+    assert sorted(functions) == sorted(ALLOWED)

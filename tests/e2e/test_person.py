@@ -1,0 +1,46 @@
+"""A person with a browser, from the forgotten password to the new one, on the deployed product."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from local.product import Product
+from tests.e2e.browser import open_chromium
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def test_person_gets_a_new_password_alone(page: Page, product: Product) -> None:
+    user = product.create_user("0ld-Password-of-the-user")
+    page.goto(f"{product.stack.api_url}/generate")
+    page.get_by_role("textbox").fill(user)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your request has been submitted")).to_be_visible()
+    expect(page.get_by_text("Please check your email for further details")).to_be_visible()
+
+    link = product.wait_for_link(user)
+    product.wait_for_state(product.execution_arns(user)[0], "WaitForClaim")
+    page.goto(f"{link.page}#ph={link.ph}&rs={link.rs}")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.get_by_role("heading", name="Your temporary password", exact=True)).to_be_visible()
+    password = page.locator("#password").inner_text()
+    assert product.sign_in(user, password)["signed_in"]
+    assert link.rs not in page.url
+
+    page.goto("about:blank")
+    page.goto(f"{link.page}#ph={link.ph}&rs={link.rs}")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.get_by_role("heading", name="Invalid!")).to_be_visible()
+    expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()

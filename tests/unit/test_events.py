@@ -1,0 +1,95 @@
+"""Each function has a valid and an invalid input in `events/`, and bears getting the same one twice."""
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latchkey import iam
+from latchkey.errors import SealBrokenError, UserNotFoundError
+from tests.unit.stack import ALICE, CONTEXT, PASSWORD, Stack, load_event
+
+ROOT = Path(__file__).parents[2]
+INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
+    "generate_password": KeyError,
+    "notify_claimed": ValueError,
+    "notify_expired": KeyError,
+    "notify_failed": KeyError,
+    "reset_iam_password": SealBrokenError,
+    "revoke_password": ValueError,
+    "send_claim_link": SealBrokenError,
+    "store_password": SealBrokenError,
+    "validate_user": UserNotFoundError,
+}
+ENDPOINTS = ["request_reset", "reveal_password"]
+
+
+def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = import_module(f"reset.{function}").handler(event, CONTEXT)
+    return result
+
+
+@pytest.fixture
+def reset(sealing_stack: Stack) -> Stack:
+    """Return a stack in the middle of a reset: Alice's claim waits, and so does the workflow."""
+    sealing_stack.add_user(ALICE)
+    iam.set_password(ALICE, PASSWORD)
+    sealing_stack.store_token(sealing_stack.store_claim())
+    return sealing_stack
+
+
+def valid_event(function: str, stack: Stack) -> dict[str, Any]:
+    """Return the valid event; what was sealed depends on the key, so it is filled in here."""
+    event = load_event(f"{function}_valid")
+    return event | {"sealed": stack.seal(event["execution"])} if "sealed" in event else event
+
+
+def test_every_function_has_a_valid_and_an_invalid_event() -> None:
+    functions = {path.stem for path in (ROOT / "functions" / "reset").glob("[!_]*.py")} - {"show_page"}
+    assert functions == {*INVALID_INPUT_OF_TASKS, *ENDPOINTS}
+
+
+@pytest.mark.parametrize("function", INVALID_INPUT_OF_TASKS)
+def test_a_task_accepts_its_valid_event(reset: Stack, function: str) -> None:
+    json.dumps(invoke(function, valid_event(function, reset)))
+
+
+@pytest.mark.parametrize(("function", "error"), INVALID_INPUT_OF_TASKS.items())
+def test_a_task_refuses_its_invalid_event(reset: Stack, function: str, error: type[Exception]) -> None:
+    before = (reset.password_of(), reset.parameters().keys())
+    with pytest.raises(error):
+        invoke(function, load_event(f"{function}_invalid"))
+    assert (reset.password_of(), reset.parameters().keys()) == before
+
+
+@pytest.mark.parametrize(("function", "status"), [("request_reset", 202), ("reveal_password", 200)])
+def test_an_endpoint_accepts_its_valid_event(reset: Stack, function: str, status: int) -> None:
+    assert invoke(function, valid_event(function, reset))["statusCode"] == status
+
+
+@pytest.mark.usefixtures("reset")
+@pytest.mark.parametrize("function", ENDPOINTS)
+def test_an_endpoint_refuses_its_invalid_event(function: str) -> None:
+    assert invoke(function, load_event(f"{function}_invalid"))["statusCode"] == 400
+
+
+def state_of(stack: Stack) -> Callable[[], object]:
+    """Return what tells everything a reset leaves behind, save passwords nobody is to know."""
+    return lambda: (
+        stack.password_of() == PASSWORD,
+        iam.must_change_password(ALICE),
+        {name: parameter["Value"] for name, parameter in stack.parameters().items()},
+    )
+
+
+@pytest.mark.parametrize("function", [*INVALID_INPUT_OF_TASKS, *ENDPOINTS])
+def test_a_second_run_ends_where_the_first_did(reset: Stack, function: str) -> None:
+    event = valid_event(function, reset)
+    state = state_of(reset)
+    invoke(function, event)
+    after_one = state()
+    invoke(function, event)
+    assert state() == after_one

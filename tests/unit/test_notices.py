@@ -1,0 +1,95 @@
+"""NotifyClaimed, NotifyExpired and NotifyFailed tell the user how a reset ended."""
+
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
+from reset import notify_claimed, notify_expired, notify_failed
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, Stack
+
+type Lines = Callable[[], list[dict[str, Any]]]
+
+SUBJECTS = {
+    notify_claimed: "Your temporary password was shown",
+    notify_expired: "Your password link expired",
+    notify_failed: "Your password could not be reset",
+}
+METRICS = {notify_claimed: "Claimed", notify_expired: "Expired", notify_failed: "Failed"}
+EACH_NOTICE = pytest.mark.parametrize("notice", METRICS, ids=METRICS.values())
+
+
+def notify(notice: ModuleType) -> None:
+    event = {
+        "execution": EXECUTION,
+        "user": "alice",
+        "mail": ALICE,
+        "claimed_at": "2026-03-01T09:30:00+00:00",
+        "claimed_from": "192.0.2.10",
+    }
+    notice.handler(event, CONTEXT)
+
+
+def text(stack: Stack) -> str:
+    data: str = stack.sent("SendEmail")[-1]["Content"]["Simple"]["Body"]["Text"]["Data"]
+    return data
+
+
+@EACH_NOTICE
+def test_a_notice_goes_to_the_users_address(stack: Stack, notice: ModuleType) -> None:
+    notify(notice)
+    (call,) = stack.sent("SendEmail")
+    assert call["Destination"] == {"ToAddresses": [ALICE]}
+    assert call["Content"]["Simple"]["Subject"]["Data"] == SUBJECTS[notice]
+
+
+@pytest.mark.usefixtures("stack")
+@EACH_NOTICE
+def test_a_notice_is_counted_once(lines: Lines, notice: ModuleType) -> None:
+    notify(notice)
+    assert [line[METRICS[notice]] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+@pytest.mark.usefixtures("stack")
+@EACH_NOTICE
+def test_no_dimension_of_a_metric_names_the_user(lines: Lines, notice: ModuleType) -> None:
+    notify(notice)
+    assert "alice" not in json.dumps([line for line in lines() if "_aws" in line])
+
+
+@EACH_NOTICE
+@pytest.mark.parametrize(
+    ("code", "error"), [("MessageRejected", MailRefusedError), ("TooManyRequestsException", ThrottledError)]
+)
+def test_an_outcome_counts_even_where_its_mail_is_refused(
+    stack: Stack,
+    lines: Lines,
+    notice: ModuleType,
+    code: str,
+    error: type[LatchkeyError],
+) -> None:
+    stack.refuse("SendEmail", code)
+    with pytest.raises(error):
+        notify(notice)
+    assert [line[METRICS[notice]] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+def test_the_claimed_notice_says_when_and_from_where(stack: Stack) -> None:
+    notify(notify_claimed)
+    assert "on Sunday, 1 March 2026, 09:30 UTC,\nto somebody at the network address 192.0.2.10." in text(
+        stack
+    )
+
+
+@pytest.mark.parametrize("notice", [notify_expired, notify_failed])
+def test_a_notice_of_no_success_says_where_to_ask_again(stack: Stack, notice: ModuleType) -> None:
+    notify(notice)
+    assert "https://reset.example.com/generate" in text(stack).splitlines()
+
+
+def test_a_claim_needs_no_base_url(stack: Stack) -> None:
+    notify(notify_claimed)
+    assert stack.operations() == ["SendEmail"]

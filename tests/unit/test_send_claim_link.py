@@ -1,0 +1,110 @@
+"""SendClaimLink mails the one-time link: the only place where the link secret leaves the stack."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from latchkey.errors import LatchkeyError, MailRefusedError, SealBrokenError, ThrottledError
+from reset.send_claim_link import handler
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, HANDLE, LINK_SECRET, PASSWORD, SSM, Stack
+
+type Lines = Callable[[], list[dict[str, Any]]]
+
+LINK = f"https://reset.example.com/extract#ph={HANDLE}&rs={LINK_SECRET}"
+
+
+def send(stack: Stack, execution: str = EXECUTION) -> None:
+    handler(
+        {
+            "execution": EXECUTION,
+            "user": "alice",
+            "mail": ALICE,
+            "sealed": stack.seal(execution),
+            "handle": str(HANDLE),
+            "expires_at": "2026-03-01T10:00:00Z",
+        },
+        CONTEXT,
+    )
+
+
+def mail(stack: Stack) -> dict[str, Any]:
+    simple: dict[str, Any] = stack.sent("SendEmail")[-1]["Content"]["Simple"]
+    return simple
+
+
+def test_the_mail_goes_to_the_users_address(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    assert sealing_stack.sent("SendEmail")[0]["Destination"] == {"ToAddresses": [ALICE]}
+
+
+def test_the_mail_holds_the_link(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    assert LINK in mail(sealing_stack)["Body"]["Text"]["Data"].splitlines()
+
+
+def test_the_links_values_are_in_its_fragment_alone(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    (link,) = [line for line in mail(sealing_stack)["Body"]["Text"]["Data"].splitlines() if "://" in line]
+    parts = urlsplit(link)
+    assert (parts.path, parts.query) == ("/extract", "")
+    assert parse_qs(parts.fragment) == {"ph": [str(HANDLE)], "rs": [LINK_SECRET]}
+
+
+def test_the_mail_says_who_asked_and_until_when(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    text = mail(sealing_stack)["Body"]["Text"]["Data"]
+    assert "\nalice.\n" in text
+    assert "Sunday, 1 March 2026, 10:00 UTC" in text
+
+
+def test_the_password_is_not_in_the_mail(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    assert PASSWORD not in json.dumps(sealing_stack.sent("SendEmail"))
+
+
+def test_the_base_url_is_the_stacks_parameter(sealing_stack: Stack) -> None:
+    SSM.put_parameter(Name="/latchkey-test/base-url", Value="https://keys.example.org/dev", Overwrite=True)
+    send(sealing_stack)
+    assert "\nhttps://keys.example.org/dev/extract#ph=" in mail(sealing_stack)["Body"]["Text"]["Data"]
+
+
+def test_neither_secret_is_logged(sealing_stack: Stack, lines: Lines) -> None:
+    send(sealing_stack)
+    logged = json.dumps(lines())
+    assert PASSWORD not in logged
+    assert LINK_SECRET not in logged
+
+
+def test_a_sent_link_is_counted_as_completed(sealing_stack: Stack, lines: Lines) -> None:
+    send(sealing_stack)
+    assert [line["Completed"] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("MessageRejected", MailRefusedError), ("TooManyRequestsException", ThrottledError)]
+)
+def test_a_refused_mail_is_not_completed(
+    sealing_stack: Stack, lines: Lines, code: str, error: type[LatchkeyError]
+) -> None:
+    sealing_stack.refuse("SendEmail", code)
+    with pytest.raises(error):
+        send(sealing_stack)
+    logged = lines()
+    assert not [line for line in logged if "_aws" in line]
+    assert LINK_SECRET not in json.dumps(logged)
+
+
+def test_a_seal_of_another_execution_is_not_mailed(sealing_stack: Stack) -> None:
+    with pytest.raises(SealBrokenError):
+        send(sealing_stack, "another")
+    assert sealing_stack.sent("SendEmail") == []
+
+
+def test_a_retry_mails_the_same_link(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    send(sealing_stack)
+    first, second = sealing_stack.sent("SendEmail")
+    assert first == second

@@ -1,0 +1,108 @@
+"""ValidateUser lets through only who has a password to reset, may have it reset, and can get mail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from latchkey.errors import LatchkeyError, ThrottledError, UserNotEligibleError, UserNotFoundError
+from reset.validate_user import Result, handler
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, Stack
+
+type Lines = Callable[[], list[dict[str, Any]]]
+
+
+def validate(user: str = ALICE) -> Result:
+    return handler({"execution": EXECUTION, "user": user}, CONTEXT)
+
+
+def test_a_user_named_by_a_mail_address_is_mailed_there(stack: Stack) -> None:
+    stack.add_user(ALICE)
+    assert validate() == {"user": ALICE, "mail": ALICE}
+
+
+def test_the_tag_email_decides_where_the_mail_goes(stack: Stack) -> None:
+    stack.add_user("alice", tags={"email": ALICE})
+    assert validate("alice") == {"user": "alice", "mail": ALICE}
+
+
+def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    # IAM looks names up without regard to case; the simulation does not.
+    stack.add_user(ALICE)
+    found = IAM.get_user(UserName=ALICE)
+    looked_up = stack.call
+    monkeypatch.setattr(
+        stack,
+        "call",
+        lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
+    )
+    assert validate(ALICE.upper()) == {"user": ALICE, "mail": ALICE}
+
+
+def nobody(_stack: Stack) -> None:
+    pass
+
+
+def without_console_access(stack: Stack) -> None:
+    stack.add_user(password=None)
+
+
+def protected(stack: Stack) -> None:
+    stack.add_user(tags={"latchkey:protected": ""})
+
+
+def tagged_without_address(stack: Stack) -> None:
+    stack.add_user(tags={"email": "none"})
+
+
+REJECTED = [
+    (nobody, UserNotFoundError),
+    (without_console_access, UserNotEligibleError),
+    (protected, UserNotEligibleError),
+    (tagged_without_address, UserNotEligibleError),
+]
+
+
+@pytest.mark.parametrize(("prepare", "error"), REJECTED)
+def test_who_may_not_be_reset_is_rejected(
+    stack: Stack, prepare: Callable[[Stack], None], error: type[LatchkeyError]
+) -> None:
+    prepare(stack)
+    with pytest.raises(error):
+        validate()
+
+
+@pytest.mark.parametrize(("prepare", "error"), REJECTED)
+def test_a_rejection_is_counted_once(
+    stack: Stack, lines: Lines, prepare: Callable[[Stack], None], error: type[LatchkeyError]
+) -> None:
+    prepare(stack)
+    with pytest.raises(error):
+        validate()
+    assert [line["Rejected"] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+def test_a_user_whose_name_is_no_address_and_who_has_no_tag_is_rejected(stack: Stack) -> None:
+    stack.add_user("robot")
+    with pytest.raises(UserNotEligibleError, match="no mail address"):
+        validate("robot")
+
+
+def test_a_user_who_may_be_reset_is_not_counted_as_rejected(stack: Stack, lines: Lines) -> None:
+    stack.add_user()
+    validate()
+    assert not [line for line in lines() if "_aws" in line]
+
+
+def test_throttling_is_no_rejection(stack: Stack, lines: Lines) -> None:
+    stack.refuse("GetUser", "Throttling")
+    with pytest.raises(ThrottledError):
+        validate()
+    assert not [line for line in lines() if "_aws" in line]
+
+
+def test_nothing_is_changed_by_looking(stack: Stack) -> None:
+    stack.add_user()
+    stack.calls.clear()
+    validate()
+    assert set(stack.operations()) == {"GetUser", "GetLoginProfile"}
