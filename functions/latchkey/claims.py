@@ -78,6 +78,7 @@ class Claim:
 
     user: str
     execution: str
+    stored_at: datetime
     expires_at: datetime
     secret_sha256: str
     password: str

@@ -21,6 +21,14 @@ class EntityTemporarilyUnmodifiableError(LatchkeyError):
     """When IAM cannot change the user for some minutes, for instance right after creating it."""
 
 
+class ResetInProgressError(LatchkeyError):
+    """When another reset of the same user is changing the account; worth retrying in seconds."""
+
+
+class SupersededError(LatchkeyError):
+    """When a newer reset of the same user took over; also what Step Functions is told of the older."""
+
+
 class ThrottledError(LatchkeyError):
     """When an AWS service asks to be called less often; worth retrying later."""
 

@@ -15,14 +15,18 @@ _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 _OVER = dict.fromkeys(("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"), ClaimGoneError)
 
 
-def start_reset(user: str, name: str) -> bool:
-    """Start the reset execution of that name, and tell whether it is a new one."""
+def start_reset(user: str, name: str, request: str) -> bool:
+    """Start the reset execution of that name, and tell whether it is a new one.
+
+    The request's id makes every input different: Step Functions answers a repeated start of the same
+    name with the same input as if it were the first.
+    """
     with translated("start the reset"):
         try:
             _sfn.start_execution(
                 stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
                 name=name,
-                input=json.dumps({"user": user}),
+                input=json.dumps({"user": user, "request": request}),
             )
         except _sfn.exceptions.ExecutionAlreadyExists:
             return False

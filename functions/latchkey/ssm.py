@@ -8,7 +8,8 @@ from typing import Final
 import boto3
 
 from latchkey.aws import CLIENT_CONFIG, translated
-from latchkey.claims import Claim, Handle
+from latchkey.claims import Claim, Handle, user_key
+from latchkey.errors import ResetInProgressError
 
 _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
 
@@ -17,34 +18,41 @@ _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
 _GRACE: Final = timedelta(hours=1)
 
 
-def _folder(handle: Handle) -> str:
-    return f"{os.environ['CLAIMS_PATH']}/{handle.user_key}/{handle}"
+#: What stands in place of a task token once a newer reset took over, before or after there was a token.
+SUPERSEDED = "superseded"
+
+#: `cleanup` looks at what waits past its time; SSM, which only deletes, comes a day later.
+_EXPIRATION_MARGIN = timedelta(days=1)
+
+
+def _user_folder(key: str) -> str:
+    return f"{os.environ['CLAIMS_PATH']}/{key}"
 
 
 def token_name(handle: Handle) -> str:
     """Return the name of the parameter in which the workflow keeps its task token."""
-    return f"{_folder(handle)}/token"
+    return f"{_user_folder(handle.user_key)}/{handle}/token"
 
 
 def claim_name(handle: Handle) -> str:
     """Return the name of the parameter that holds the claim itself."""
-    return f"{_folder(handle)}/claim"
+    return f"{_user_folder(handle.user_key)}/{handle}/claim"
 
 
 def store_claim(handle: Handle, claim: Claim) -> None:
-    """Store the claim, encrypted, until shortly after its expiry; a second try overwrites the first."""
+    """Store the claim, encrypted; a second try overwrites the first."""
     value = {
         "user": claim.user,
         "execution": claim.execution,
+        "stored_at": claim.stored_at.isoformat(),
         "expires_at": claim.expires_at.isoformat(),
         "secret_sha256": claim.secret_sha256,
         "password": claim.password,
     }
-    # SSM deletes expired parameters in its own time; the time that counts is checked at every claim.
     expiration = {
         "Type": "Expiration",
         "Version": "1.0",
-        "Attributes": {"Timestamp": (claim.expires_at + _GRACE).isoformat(timespec="milliseconds")},
+        "Attributes": {"Timestamp": f"{claim.expires_at + _EXPIRATION_MARGIN:%Y-%m-%dT%H:%M:%S.000Z}"},
     }
     with translated("store the claim"):
         _ssm.put_parameter(
@@ -64,19 +72,13 @@ def read_claim(handle: Handle) -> tuple[Claim | None, str | None]:
         found = _ssm.get_parameters(Names=[claim_name(handle), token_name(handle)], WithDecryption=True)
     values = {parameter["Name"]: parameter["Value"] for parameter in found["Parameters"]}
     stored = values.get(claim_name(handle))
-    return _parse(stored) if stored else None, values.get(token_name(handle))
+    return _parse_claim(stored) if stored else None, values.get(token_name(handle))
 
 
-def read_token(handle: Handle) -> str | None:
-    """Return the task token that waits under a handle, without opening the claim beside it."""
-    with translated("read the task token"):
-        found = _ssm.get_parameters(Names=[token_name(handle)])["Parameters"]
-    return found[0]["Value"] if found else None
-
-
-def _parse(stored: str) -> Claim:
+def _parse_claim(stored: str) -> Claim:
     value = json.loads(stored)
-    return Claim(**value | {"expires_at": datetime.fromisoformat(value["expires_at"])})
+    times = {name: datetime.fromisoformat(value[name]) for name in ("stored_at", "expires_at")}
+    return Claim(**value | times)
 
 
 def take_claim(handle: Handle) -> bool:
@@ -86,18 +88,92 @@ def take_claim(handle: Handle) -> bool:
     return claim_name(handle) in answer["DeletedParameters"]
 
 
-def live_handles(user_key: str) -> dict[Handle, bool]:
-    """Return the handles under which something of that user still waits, each with whether its claim does.
+def supersede_claim(handle: Handle) -> str | None:
+    """Delete the claim for a newer reset, and return the task token of the older, if it waits already.
 
-    A task token without a claim is left when a newer reset took the claim before the workflow waited.
+    Where it does not, a mark is left in the token's place. Storing the token does not overwrite, so
+    whichever comes first, the mark or the token, the other notices.
     """
+    mark = token_name(handle)
+    with translated("supersede the older reset"):
+        try:
+            _ssm.put_parameter(Name=mark, Type="String", Tier="Standard", Value=SUPERSEDED, Overwrite=False)
+        except _ssm.exceptions.ParameterAlreadyExists:
+            found = _ssm.get_parameters(Names=[mark])["Parameters"]
+            take_claim(handle)
+            return found[0]["Value"] if found and found[0]["Value"] != SUPERSEDED else None
+        _ssm.delete_parameters(Names=[claim_name(handle)])
+    return None
+
+
+def is_superseded(handle: Handle) -> bool:
+    """Tell whether a newer reset left its mark where the workflow would keep its task token."""
+    with translated("read the task token"):
+        found = _ssm.get_parameters(Names=[token_name(handle)])["Parameters"]
+    return bool(found) and found[0]["Value"] == SUPERSEDED
+
+
+def waiting(key: str) -> dict[Handle, set[str]]:
+    """Return what waits for a user: each handle, with which of `claim` and `token` there are."""
     pages = _ssm.get_paginator("get_parameters_by_path").paginate(
-        Path=f"{os.environ['CLAIMS_PATH']}/{user_key}", Recursive=True, WithDecryption=False
+        Path=_user_folder(key), Recursive=True, WithDecryption=False
     )
+    found: dict[Handle, set[str]] = {}
     with translated("list the user's claims"):
-        names = {parameter["Name"] for page in pages for parameter in page["Parameters"]}
-    handles = {handle for name in names if (handle := Handle.parse(name.split("/")[-2]))}
-    return {handle: claim_name(handle) in names for handle in handles}
+        for parameter in (parameter for page in pages for parameter in page["Parameters"]):
+            folder, kind = parameter["Name"].split("/")[-2:]
+            if handle := Handle.parse(folder):
+                found.setdefault(handle, set()).add(kind)
+    return found
+
+
+def _lock_name(key: str) -> str:
+    return f"{_user_folder(key)}/lock"
+
+
+def take_lock(user: str, execution: str, purpose: str) -> str:
+    """Let no other reset of the user change the account, until `release_lock`.
+
+    The lock is a parameter that can be created only once. It survives a crash of its holder, so that
+    the holder's next try finds it; `cleanup` removes one whose execution is over.
+
+    Returns:
+        The purpose this execution holds the lock for: an earlier one, where it held it already.
+
+    Raises:
+        ResetInProgressError: when another execution holds it.
+    """
+    value = json.dumps({"execution": execution, "user": user, "purpose": purpose})
+    name = _lock_name(user_key(user))
+    with translated("take the user's lock"):
+        try:
+            _ssm.put_parameter(Name=name, Type="String", Tier="Standard", Value=value, Overwrite=False)
+        except _ssm.exceptions.ParameterAlreadyExists:
+            holder = _lock_holder(name)
+            if holder.get("execution") == execution:
+                return holder["purpose"]
+            raise ResetInProgressError(
+                f"Another reset of {user} is changing the account: {holder.get('execution', 'just over')}."
+            ) from None
+    return purpose
+
+
+def holds_lock(user: str, execution: str) -> bool:
+    """Tell whether this execution holds the user's lock."""
+    with translated("read the user's lock"):
+        return _lock_holder(_lock_name(user_key(user))).get("execution") == execution
+
+
+def _lock_holder(name: str) -> dict[str, str]:
+    found = _ssm.get_parameters(Names=[name])["Parameters"]
+    return dict(json.loads(found[0]["Value"])) if found else {}
+
+
+def release_lock(user: str, execution: str) -> None:
+    """Give the user's lock back; one that this execution does not hold stays."""
+    if holds_lock(user, execution):
+        with translated("release the user's lock"):
+            _ssm.delete_parameters(Names=[_lock_name(user_key(user))])
 
 
 def base_url() -> str:

@@ -16,13 +16,13 @@ SUBMITTED = "Your request has been submitted. Please check your email for furthe
 @endpoint
 def handler(event: dict[str, Any], _context: object) -> Answer:
     user = text_field(read_fields(event), "user", MAXIMUM_NAME_CHARACTERS)
-    request_reset(user, datetime.now(UTC))
+    request_reset(user, event["requestContext"]["requestId"], datetime.now(UTC))
     return answer(202, {"message": SUBMITTED})
 
 
-def request_reset(user: str, now: datetime) -> None:
+def request_reset(user: str, request: str, now: datetime) -> None:
     """Start the one reset the user may have now; a repeated request changes nothing."""
     name = execution_name(user, now, timedelta(minutes=int(os.environ["REQUEST_WINDOW_MINUTES"])))
     logger.append_keys(execution=name)
-    if sfn.start_reset(user, name):
+    if sfn.start_reset(user, name, request):
         count("Requested")

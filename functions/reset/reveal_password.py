@@ -41,7 +41,7 @@ def take(handle_text: str, link_secret: str, now: datetime, source_ip: str) -> C
     logger.append_keys(execution=claim.execution)
     if task_token is None:
         raise ClaimNotReadyError("The workflow does not wait for this claim yet.")
-    if not ssm.take_claim(handle):
+    if task_token == ssm.SUPERSEDED or not ssm.take_claim(handle):
         raise ClaimGoneError("Somebody else took this claim a moment earlier.")
     _complete(task_token, now, source_ip)
     return claim

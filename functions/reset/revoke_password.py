@@ -15,26 +15,40 @@ class Event(TypedDict):
     execution: str
     user: str
     reset_at: str
-    stored: bool
 
 
 class Result(TypedDict):
     revoked: bool
+    superseded: bool
 
 
 @task
 def handler(event: Event, _context: object) -> Result:
-    own = reset_key(event["execution"])
-    live = ssm.live_handles(user_key(event["user"])).items()
-    left = {handle: has_claim for handle, has_claim in live if handle.reset_key == own}
-    # The password goes before the claim: a crash in between leaves the claim, so the next try sees
-    # that there is still something to revoke.
-    revoked = (any(left.values()) or not event["stored"]) and revoke(
-        event["user"], datetime.fromisoformat(event["reset_at"])
-    )
-    for handle in left:
+    result = undo(event["execution"], event["user"], datetime.fromisoformat(event["reset_at"]))
+    ssm.release_lock(event["user"], event["execution"])
+    return result
+
+
+def undo(execution: str, user: str, reset_at: datetime) -> Result:
+    """Revoke what this execution set, if that still stands, and delete its claim.
+
+    It stands if the lock taken for the reset was never released, or if the claim still waits. The
+    password goes before the claim: a crash in between leaves the claim, so the next try sees that
+    there is still something to undo. A claim that is gone was taken by a newer reset, which left its
+    mark, or by a visitor who came in the last moment.
+    """
+    purpose = ssm.take_lock(user, execution, "revoke")
+    own = {
+        handle: kinds
+        for handle, kinds in ssm.waiting(user_key(user)).items()
+        if handle.reset_key == reset_key(execution)
+    }
+    stands = purpose == "reset" or any("claim" in kinds for kinds in own.values())
+    superseded = not stands and any(ssm.is_superseded(handle) for handle in own)
+    revoked = stands and revoke(user, reset_at)
+    for handle in own:
         ssm.take_claim(handle)
-    return {"revoked": revoked}
+    return {"revoked": revoked, "superseded": superseded}
 
 
 def revoke(name: str, reset_at: datetime) -> bool:

@@ -1,12 +1,13 @@
-"""StorePassword: puts the password where only the link finds it, and ends every older link of the user."""
+"""StorePassword: puts the password where only the link finds it, with a hash of the link's secret."""
 
 import os
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from latchkey import kms, sfn, ssm
+from latchkey import kms, ssm
 from latchkey.claims import Claim, Handle, hash_link_secret
 from latchkey.entry import task
+from latchkey.errors import SupersededError
 
 
 class Event(TypedDict):
@@ -25,8 +26,8 @@ class Result(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> Result:
-    handle = store_password(event, claim_ttl())
-    supersede_others(handle)
+    handle = handle_of(event, claim_ttl())
+    store_password(event, handle)
     return {
         "handle": str(handle),
         "expires_at": handle.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -41,28 +42,32 @@ def claim_ttl() -> timedelta:
     return timedelta(seconds=int(seconds))
 
 
-def store_password(event: Event, ttl: timedelta) -> Handle:
-    """Store the claim of this execution, counted from when its state was entered, so the same at each try."""
+def handle_of(event: Event, ttl: timedelta) -> Handle:
+    """Return the handle of this execution, counted from when its state was entered: the same at each try."""
+    return Handle.of(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]) + ttl)
+
+
+def store_password(event: Event, handle: Handle) -> None:
+    """Store the claim while the user's lock is held, and release the lock.
+
+    A try that finds the lock gone comes after one that got to the end: it must not store again, since
+    a newer reset may have taken over in between.
+
+    Raises:
+        SupersededError: when a newer reset took over.
+    """
+    if not ssm.holds_lock(event["user"], event["execution"]):
+        if "claim" in ssm.waiting(handle.user_key).get(handle, set()):
+            return
+        raise SupersededError("A newer reset of the same user took over.")
     secrets = kms.unseal(event["sealed"], event["execution"])
-    expires_at = (datetime.fromisoformat(event["entered_at"]) + ttl).replace(microsecond=0)
-    handle = Handle.of(event["user"], event["execution"], expires_at)
     claim = Claim(
         user=event["user"],
         execution=event["execution"],
-        expires_at=expires_at,
+        stored_at=datetime.fromisoformat(event["entered_at"]),
+        expires_at=handle.expires_at,
         secret_sha256=hash_link_secret(secrets.link_secret),
         password=secrets.password,
     )
     ssm.store_claim(handle, claim)
-    return handle
-
-
-def supersede_others(handle: Handle) -> None:
-    """End every other link of the same user: what it would show is no longer the password."""
-    for other in ssm.live_handles(handle.user_key):
-        if other.reset_key != handle.reset_key:
-            # The execution ends before its claim goes: a crash in between leaves the claim, so the next
-            # try sees that there is still one to end.
-            if task_token := ssm.read_token(other):
-                sfn.supersede(task_token)
-            ssm.take_claim(other)
+    ssm.release_lock(event["user"], event["execution"])

@@ -39,6 +39,8 @@ MALFORMED = [
     "alice@example",
     "alice@example.",
     "alice@@example.com",
+    "ali ce@example.com",
+    "ali\tce@example.com",
     "alice@exam ple.com",
     "alice@example.com,mallory@example.net",
     "alice@example.com;mallory@example.net",

@@ -27,7 +27,7 @@ def test_the_tag_email_decides_where_the_mail_goes(stack: Stack) -> None:
 
 
 def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    # IAM looks names up without regard to case; the simulation does not.
+    # Whether IAM finds a name in another spelling is its own affair; the simulation does not.
     stack.add_user(ALICE)
     found = IAM.get_user(UserName=ALICE)
     looked_up = stack.call

@@ -1,11 +1,13 @@
 """Every path of the reset state machine: each Next, each Catch, each time-out, and what it leaves behind."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from latchkey.claims import user_key
 from local.product import Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
@@ -111,7 +113,7 @@ FAILURES = [
     ),
     Failure(
         "SSM throttles for ever",
-        [fault("ssm", "PutParameter", "ThrottlingException")],
+        [fault("ssm", "PutParameter", "ThrottlingException", match='/claim"')],
         [*HAPPY[:4], *UNDONE],
         ["StorePassword failed with ThrottledError", "store the claim"],
         ["could not be reset"],
@@ -224,7 +226,7 @@ def test_passing_trouble_is_retried(product: Product, passing: dict[str, Any]) -
 @pytest.mark.parametrize(
     "trouble",
     [
-        fault("ssm", "DeleteParameters", "InternalServerError", status=500, after=1),
+        fault("ssm", "DeleteParameters", "InternalServerError", status=500, after=2),
         fault("ses", "SendEmail", "MessageRejected", after=1),
         hangs("NotifyClaimed"),
     ],
@@ -292,12 +294,12 @@ def test_failed_revocation_tells_of_the_first_failure_too(product: Product) -> N
     denied = fault("ssm", "GetParametersByPath", "AccessDeniedException")
     with product.faults(denied):
         run = finish(product, product.start_reset(user))
-    assert run.states[-4:] == ["StorePassword", "RevokePassword", "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:3], "RevokePassword", "NotifyFailed", "Failed"]
     assert "RevokePassword failed" in run.cause
-    assert "(after StorePassword failed with AccessDeniedError: Could not list" in run.cause
+    assert "(after ResetIamPassword failed with AccessDeniedError: Could not list" in run.cause
 
 
-def test_newer_reset_supersedes_the_older(product: Product) -> None:
+def test_newer_reset_supersedes_the_older_at_once(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     older = product.start_reset(user)
     older_link = product.wait_for_link(user)
@@ -309,6 +311,59 @@ def test_newer_reset_supersedes_the_older(product: Product) -> None:
     password = product.claim(newer_link).json()["password"]
     assert finish(product, newer).states == CLAIMED
     assert product.sign_in(user, password)["signed_in"]
+
+
+def test_reset_superseded_before_it_waits_ends_when_it_would_wait(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    slow = fault("lambda", "Invoke", "", match="SendClaimLinkFunction", delay_seconds=6, times=1)
+    with product.faults(slow):
+        older = product.start_reset(user)
+        product.wait_for_state(older, "SendClaimLink")
+        newer = product.start_reset(user)
+        link = product.wait_for_link(user)
+        run = finish(product, older)
+    assert (run.status, run.states) == (
+        "SUCCEEDED",
+        [*HAPPY, "RevokePassword", "ExpiredOrFailed", "Superseded"],
+    )
+    password = product.claim(link).json()["password"]
+    assert finish(product, newer).states == CLAIMED
+    assert product.sign_in(user, password)["signed_in"]
+    assert product.parameters(user) == []
+
+
+def test_storing_that_comes_after_a_newer_reset_is_superseded(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    stuck = fault("lambda", "Invoke", "", match="StorePasswordFunction", delay_seconds=4, times=1)
+    with product.faults(stuck):
+        older = product.start_reset(user)
+        product.wait_for_state(older, "StorePassword")
+        release_lock_of(product, user)
+        newer = product.start_reset(user)
+        password = product.claim(product.wait_for_link(user)).json()["password"]
+        run = finish(product, older)
+    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:4], "Superseded"])
+    assert finish(product, newer).states == CLAIMED
+    assert product.sign_in(user, password)["signed_in"]
+
+
+def release_lock_of(product: Product, user: str) -> None:
+    """Do what `cleanup` does to a lock whose holder is over."""
+    (lock,) = [name for name in product.parameters(user) if name.endswith("/lock")]
+    product.client("ssm").delete_parameter(Name=lock)
+
+
+def test_reset_that_never_gets_the_lock_changes_nothing(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    lock = f"/{product.stack.stack_name}/claims/{user_key(user)}/lock"
+    holder = {"execution": "another", "user": user, "purpose": "reset"}
+    product.client("ssm").put_parameter(Name=lock, Type="String", Value=json.dumps(holder))
+    run = finish(product, product.start_reset(user))
+    assert run.states == [*HAPPY[:3], "NotifyFailed", "Failed"]
+    assert "ResetInProgressError: Another reset of" in run.cause
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+    assert product.parameters(user) == [lock]
+    product.client("ssm").delete_parameter(Name=lock)
 
 
 def test_revocation_leaves_a_password_alone_that_was_changed_meanwhile(product: Product) -> None:
