@@ -94,14 +94,15 @@ def supersede_claim(handle: Handle) -> str | None:
     Where it does not, a mark is left in the token's place. Storing the token does not overwrite, so
     whichever comes first, the mark or the token, the other notices.
     """
-    mark = token_name(handle)
+    token = token_name(handle)
     with translated("supersede the older reset"):
         try:
-            _ssm.put_parameter(Name=mark, Type="String", Tier="Standard", Value=SUPERSEDED, Overwrite=False)
+            _ssm.put_parameter(Name=token, Type="String", Tier="Standard", Value=SUPERSEDED, Overwrite=False)
         except _ssm.exceptions.ParameterAlreadyExists:
-            found = _ssm.get_parameters(Names=[mark])["Parameters"]
-            take_claim(handle)
-            return found[0]["Value"] if found and found[0]["Value"] != SUPERSEDED else None
+            task_token = _read(token)
+            if task_token not in {None, SUPERSEDED}:
+                take_claim(handle)
+                return task_token
         _ssm.delete_parameters(Names=[claim_name(handle)])
     return None
 
@@ -109,8 +110,12 @@ def supersede_claim(handle: Handle) -> str | None:
 def is_superseded(handle: Handle) -> bool:
     """Tell whether a newer reset left its mark where the workflow would keep its task token."""
     with translated("read the task token"):
-        found = _ssm.get_parameters(Names=[token_name(handle)])["Parameters"]
-    return bool(found) and found[0]["Value"] == SUPERSEDED
+        return _read(token_name(handle)) == SUPERSEDED
+
+
+def _read(name: str) -> str | None:
+    found = _ssm.get_parameters(Names=[name])["Parameters"]
+    return found[0]["Value"] if found else None
 
 
 def waiting(key: str) -> dict[Handle, set[str]]:
@@ -165,8 +170,8 @@ def holds_lock(user: str, execution: str) -> bool:
 
 
 def _lock_holder(name: str) -> dict[str, str]:
-    found = _ssm.get_parameters(Names=[name])["Parameters"]
-    return dict(json.loads(found[0]["Value"])) if found else {}
+    value = _read(name)
+    return dict(json.loads(value)) if value else {}
 
 
 def release_lock(user: str, execution: str) -> None:
