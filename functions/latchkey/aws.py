@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 
 from latchkey.errors import AccessDeniedError, LatchkeyError, ServiceUnavailableError, ThrottledError
 
-#: Short enough that three tries end before a function's own time-out of 15 seconds; Step Functions
-#: does the patient retrying, where it can be seen.
+#: Three tries of 4 seconds at most, and the pauses between them, end before a function's own time-out
+#: of 15 seconds. Step Functions does the patient retrying, where it can be seen.
 CLIENT_CONFIG: Final = Config(
-    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
+    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
 )
 
 #: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html lists the names services

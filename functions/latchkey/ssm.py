@@ -91,8 +91,9 @@ def take_claim(handle: Handle) -> bool:
 def supersede_claim(handle: Handle) -> str | None:
     """Delete the claim for a newer reset, and return the task token of the older, if it waits already.
 
-    Where it does not, a mark is left in the token's place. Storing the token does not overwrite, so
-    whichever comes first, the mark or the token, the other notices.
+    The token stays, so that a try after a crash still finds whom to tell. Where there is none, a mark
+    is left in its place. Storing the token does not overwrite, so whichever comes first, the mark or
+    the token, the other notices.
     """
     token = token_name(handle)
     with translated("supersede the older reset"):
@@ -100,11 +101,10 @@ def supersede_claim(handle: Handle) -> str | None:
             _ssm.put_parameter(Name=token, Type="String", Tier="Standard", Value=SUPERSEDED, Overwrite=False)
         except _ssm.exceptions.ParameterAlreadyExists:
             task_token = _read(token)
-            if task_token not in {None, SUPERSEDED}:
-                take_claim(handle)
-                return task_token
+        else:
+            task_token = SUPERSEDED
         _ssm.delete_parameters(Names=[claim_name(handle)])
-    return None
+    return None if task_token == SUPERSEDED else task_token
 
 
 def is_superseded(handle: Handle) -> bool:

@@ -28,3 +28,4 @@ def supersede_others(user: str, execution: str) -> None:
             task_token = ssm.supersede_claim(other)
             if task_token:
                 sfn.supersede(task_token)
+                ssm.take_claim(other)

@@ -24,7 +24,8 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     """Return every kind of call the product makes, and some no part of it has any business making."""
     stack = product.stack.stack_name
     key, machine = product.stack.outputs["ClaimKeyArn"], product.stack.outputs["ResetStateMachineArn"]
-    claim = f"/{stack}/claims/0123456789abcdef/probe/claim"
+    folder = f"/{stack}/claims/0123456789abcdef"
+    claim, token, lock = f"{folder}/probe/claim", f"{folder}/probe/token", f"{folder}/lock"
     user, nothing = "alice@example.com", base64.b64encode(b"nothing").decode()
     mail = {
         "FromEmailAddress": "latchkey@example.com",
@@ -40,8 +41,13 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "decrypt": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing),
         "make a data key": call("kms", "generate_data_key", KeyId=key, KeySpec="AES_256"),
         "store a claim": call("ssm", "put_parameter", Name=claim, Value="-", Type="String", Overwrite=True),
+        "mark a reset as superseded": call(
+            "ssm", "put_parameter", Name=token, Value="-", Type="String", Overwrite=True
+        ),
+        "lock a user": call("ssm", "put_parameter", Name=lock, Value="-", Type="String", Overwrite=True),
+        "unlock a user": call("ssm", "delete_parameters", Names=[lock]),
         "read claims": call("ssm", "get_parameters", Names=[claim]),
-        "list claims": call("ssm", "get_parameters_by_path", Path=f"/{stack}/claims/0123456789abcdef"),
+        "list claims": call("ssm", "get_parameters_by_path", Path=folder),
         "delete claims": call("ssm", "delete_parameters", Names=[claim]),
         "read the base URL": call("ssm", "get_parameter", Name=f"/{stack}/base-url"),
         "send a mail": call("sesv2", "send_email", **mail),
@@ -73,18 +79,26 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
 
 
 #: What each function needs; every call not named here must be refused.
-ALLOWED = {
+ALLOWED: dict[str, set[str]] = {
     "ShowPage": set(),
     "RequestReset": {"start a reset"},
     "RevealPassword": {"read claims", "delete claims", "decrypt"},
     "ValidateUser": {"read a user", "read a login profile"},
     "GeneratePassword": {"read the password policy", "encrypt"},
-    "ResetIamPassword": {"set a password", "decrypt"},
+    "ResetIamPassword": {
+        "set a password",
+        "decrypt",
+        "lock a user",
+        "mark a reset as superseded",
+        "read claims",
+        "list claims",
+        "delete claims",
+    },
     "StorePassword": {
         "store a claim",
         "read claims",
         "list claims",
-        "delete claims",
+        "unlock a user",
         "decrypt",
         "make a data key",
     },
@@ -93,6 +107,8 @@ ALLOWED = {
         "read a user",
         "read a login profile",
         "set a password",
+        "lock a user",
+        "read claims",
         "list claims",
         "delete claims",
     },
@@ -100,6 +116,9 @@ ALLOWED = {
     "NotifyExpired": {"send a mail", "read the base URL"},
     "NotifyFailed": {"send a mail", "read the base URL"},
 }
+for needs in ALLOWED.values():
+    # Whoever deletes anything below the claims deletes locks too.
+    needs.update({"unlock a user"} if "delete claims" in needs else set())
 
 
 def role_arn(product: Product, name: str) -> str:

@@ -153,6 +153,7 @@ class Stack:
         claim = Claim(
             user=user,
             execution=execution,
+            stored_at=handle.expires_at - timedelta(hours=1),
             expires_at=handle.expires_at,
             secret_sha256=hash_link_secret(LINK_SECRET),
             password=PASSWORD,

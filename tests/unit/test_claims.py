@@ -32,6 +32,7 @@ def claim(expires_at: datetime = EXPIRY) -> Claim:
     return Claim(
         user=ALICE,
         execution=EXECUTION,
+        stored_at=expires_at - timedelta(hours=1),
         expires_at=expires_at,
         secret_sha256=hash_link_secret(LINK_SECRET),
         password=PASSWORD,

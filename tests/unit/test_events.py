@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from latchkey import iam
+from latchkey import iam, ssm
 from latchkey.errors import SealBrokenError, UserNotFoundError
-from tests.unit.stack import ALICE, CONTEXT, PASSWORD, Stack, load_event
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, PASSWORD, Stack, load_event
 
 ROOT = Path(__file__).parents[2]
 INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
@@ -34,8 +34,9 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def reset(sealing_stack: Stack) -> Stack:
-    """Return a stack in the middle of a reset: Alice's claim waits, and so does the workflow."""
+    """Return a stack in the middle of a reset: lock, claim and waiting workflow, whichever a step needs."""
     sealing_stack.add_user(ALICE)
+    ssm.take_lock(ALICE, EXECUTION, "reset")
     iam.set_password(ALICE, PASSWORD)
     sealing_stack.store_token(sealing_stack.store_claim())
     return sealing_stack

@@ -52,21 +52,22 @@ def test_the_same_work_is_done_whoever_the_user_is(stack: Stack, user: str) -> N
     assert stack.operations() == ["StartExecution"]
 
 
-def test_the_execution_gets_the_user_and_nothing_else(stack: Stack) -> None:
+def test_the_execution_gets_the_user_and_the_requests_id(stack: Stack) -> None:
     post(f" {ALICE} ")
     (call,) = stack.sent("StartExecution")
-    assert json.loads(call["input"]) == {"user": ALICE}
+    request = load_event("request_reset_valid")["requestContext"]["requestId"]
+    assert json.loads(call["input"]) == {"user": ALICE, "request": request}
 
 
 def test_the_execution_is_named_for_the_user_and_the_window(stack: Stack) -> None:
-    request_reset(ALICE, NOW)
+    request_reset(ALICE, "a-request", NOW)
     (call,) = stack.sent("StartExecution")
     assert call["name"] == execution_name(ALICE, NOW, timedelta(minutes=15))
 
 
 def test_the_stack_decides_how_long_a_window_is(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUEST_WINDOW_MINUTES", "60")
-    request_reset(ALICE, datetime(2026, 3, 1, 9, 59, tzinfo=UTC))
+    request_reset(ALICE, "a-request", datetime(2026, 3, 1, 9, 59, tzinfo=UTC))
     assert stack.sent("StartExecution")[0]["name"].endswith("-20260301T0900Z")
 
 
@@ -111,7 +112,7 @@ def test_a_user_that_was_not_sent_is_refused_by_name(stack: Stack) -> None:
 def test_the_user_may_come_in_the_query(stack: Stack) -> None:
     query = {"body": None, "queryStringParameters": {"user": ALICE}}
     assert handler(load_event("request_reset_valid") | query, CONTEXT)["statusCode"] == 202
-    assert json.loads(stack.sent("StartExecution")[0]["input"]) == {"user": ALICE}
+    assert json.loads(stack.sent("StartExecution")[0]["input"])["user"] == ALICE
 
 
 @pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("InternalFailure", 500)])

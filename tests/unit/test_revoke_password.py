@@ -9,18 +9,24 @@ from latchkey import iam, ssm
 from latchkey.claims import Handle
 from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,
+    ResetInProgressError,
     ServiceUnavailableError,
     ThrottledError,
 )
 from reset.revoke_password import Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, HANDLE, PASSWORD, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, HANDLE, OLD_PASSWORD, PASSWORD, Stack
 
 RESET_AT = "2026-03-01T09:00:00.123Z"
 MINUTE = timedelta(minutes=1)
 
 
-def revoke(*, stored: bool = True) -> Result:
-    return handler({"execution": EXECUTION, "user": ALICE, "reset_at": RESET_AT, "stored": stored}, CONTEXT)
+REVOKED: Result = {"revoked": True, "superseded": False}
+LEFT_ALONE: Result = {"revoked": False, "superseded": False}
+SUPERSEDED: Result = {"revoked": False, "superseded": True}
+
+
+def revoke() -> Result:
+    return handler({"execution": EXECUTION, "user": ALICE, "reset_at": RESET_AT}, CONTEXT)
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def expired(stack: Stack) -> Stack:
 
 
 def test_an_unclaimed_password_is_replaced(expired: Stack) -> None:
-    assert revoke() == {"revoked": True}
+    assert revoke() == REVOKED
     assert expired.password_of() not in {None, PASSWORD}
 
 
@@ -67,49 +73,53 @@ def test_the_password_goes_before_the_claim(expired: Stack) -> None:
 
 def test_a_password_that_was_never_stored_is_replaced(stack: Stack) -> None:
     stack.add_user()
+    ssm.take_lock(ALICE, EXECUTION, "reset")
     iam.set_password(ALICE, PASSWORD)
-    assert revoke(stored=False) == {"revoked": True}
+    assert revoke() == REVOKED
     assert stack.password_of() != PASSWORD
 
 
+def test_a_reset_that_never_began_leaves_the_password_alone(stack: Stack) -> None:
+    stack.add_user(must_change=True)
+    assert revoke() == LEFT_ALONE
+    assert stack.password_of() == OLD_PASSWORD
+    assert stack.parameters() == {}
+
+
+def test_while_another_reset_holds_the_lock_nothing_is_revoked(expired: Stack) -> None:
+    ssm.take_lock(ALICE, "another", "reset")
+    with pytest.raises(ResetInProgressError):
+        revoke()
+    assert expired.password_of() == PASSWORD
+
+
 def test_a_claim_stored_by_a_step_that_then_failed_is_revoked(expired: Stack) -> None:
-    assert revoke(stored=False) == {"revoked": True}
+    ssm.take_lock(ALICE, EXECUTION, "reset")
+    assert revoke() == REVOKED
     assert expired.parameters() == {}
 
 
 def newer_reset(stack: Stack) -> Handle:
     """Let a newer reset give Alice another password."""
+    ssm.supersede_claim(HANDLE)
     iam.set_password(ALICE, "NewerPassword-1")
     return stack.store_token(stack.store_claim(Handle.of(ALICE, "newer", EXPIRY)), "newer-token")
 
 
-def test_a_superseded_reset_leaves_the_newer_password_alone(expired: Stack) -> None:
-    ssm.take_claim(HANDLE)
-    newer_reset(expired)
-    assert revoke() == {"revoked": False}
-    assert expired.password_of() == "NewerPassword-1"
-
-
-def test_a_superseded_reset_leaves_the_newer_claim_alone(expired: Stack) -> None:
-    ssm.take_claim(HANDLE)
+def test_a_superseded_reset_leaves_the_newer_password_and_claim_alone(expired: Stack) -> None:
     newer = newer_reset(expired)
-    revoke()
+    assert revoke() == LEFT_ALONE
+    assert expired.password_of() == "NewerPassword-1"
     assert set(expired.parameters()) == {ssm.claim_name(newer), ssm.token_name(newer)}
 
 
-def test_a_reset_superseded_before_it_waited_leaves_the_newer_password_alone(expired: Stack) -> None:
-    ssm.take_claim(HANDLE)
-    newer_reset(expired)
-    expired.store_token(HANDLE)
-    assert revoke() == {"revoked": False}
-    assert expired.password_of() == "NewerPassword-1"
-
-
-def test_a_reset_superseded_before_it_waited_takes_its_token_along(expired: Stack) -> None:
-    ssm.take_claim(HANDLE)
-    expired.store_token(HANDLE)
-    revoke()
-    assert expired.parameters() == {}
+def test_a_reset_superseded_before_it_waited_says_so_and_takes_the_mark_along(stack: Stack) -> None:
+    stack.add_user()
+    stack.store_claim()
+    newer = newer_reset(stack)
+    assert revoke() == SUPERSEDED
+    assert stack.password_of() == "NewerPassword-1"
+    assert set(stack.parameters()) == {ssm.claim_name(newer), ssm.token_name(newer)}
 
 
 def changed_the_password(stack: Stack) -> None:
@@ -121,13 +131,12 @@ def signed_in(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("take_over", [changed_the_password, signed_in])
-@pytest.mark.parametrize("stored", [True, False])
 def test_a_password_somebody_made_their_own_is_left_alone(
-    expired: Stack, take_over: Callable[[Stack], None], *, stored: bool
+    expired: Stack, take_over: Callable[[Stack], None]
 ) -> None:
     take_over(expired)
     own = expired.password_of()
-    assert revoke(stored=stored) == {"revoked": False}
+    assert revoke() == LEFT_ALONE
     assert expired.password_of() == own
 
 
@@ -139,34 +148,32 @@ def test_a_claim_nobody_needs_any_more_goes_all_the_same(expired: Stack) -> None
 
 def test_a_sign_in_before_the_reset_keeps_no_password(expired: Stack) -> None:
     expired.sign_in(ALICE, datetime.fromisoformat(RESET_AT) - MINUTE)
-    assert revoke() == {"revoked": True}
+    assert revoke() == REVOKED
 
 
-@pytest.mark.parametrize("stored", [True, False])
-def test_a_user_who_is_gone_has_nothing_to_revoke(stack: Stack, *, stored: bool) -> None:
+def test_a_user_who_is_gone_has_nothing_to_revoke(stack: Stack) -> None:
     stack.store_claim()
-    assert revoke(stored=stored) == {"revoked": False}
+    assert revoke() == LEFT_ALONE
     assert stack.parameters() == {}
 
 
-@pytest.mark.parametrize("stored", [True, False])
-def test_a_user_without_console_access_is_not_given_any(stack: Stack, *, stored: bool) -> None:
+def test_a_user_without_console_access_is_not_given_any(stack: Stack) -> None:
     stack.add_user(password=None)
     stack.store_claim()
-    assert revoke(stored=stored) == {"revoked": False}
+    assert revoke() == LEFT_ALONE
     assert stack.password_of() is None
 
 
 def test_console_access_that_goes_meanwhile_is_not_given_back(expired: Stack) -> None:
     expired.refuse("UpdateLoginProfile", "NoSuchEntity", 404)
-    assert revoke() == {"revoked": False}
+    assert revoke() == LEFT_ALONE
 
 
 def test_after_a_crash_between_password_and_claim_the_retry_ends_revoked(expired: Stack) -> None:
     expired.refuse("DeleteParameters", "InternalServerError", 500)
     with pytest.raises(ServiceUnavailableError):
         revoke()
-    assert revoke() == {"revoked": True}
+    assert revoke() == REVOKED
     assert expired.password_of() != PASSWORD
     assert expired.parameters() == {}
 
@@ -182,7 +189,7 @@ def test_while_iam_is_busy_the_claim_stays_for_the_retry(
     with pytest.raises(error):
         revoke()
     assert expired.claims()
-    assert revoke() == {"revoked": True}
+    assert revoke() == REVOKED
 
 
 def test_another_users_claim_stays(expired: Stack) -> None:

@@ -16,6 +16,7 @@ from latchkey.errors import (
 from tests.unit.stack import ALICE, EXECUTION, NOW, SFN, Stack
 
 OVER = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
+REQUEST = "11111111-2222-4333-8444-555555555555"
 REFUSALS = [
     ("ThrottlingException", 400, ThrottledError),
     ("AccessDeniedException", 400, AccessDeniedError),
@@ -23,18 +24,21 @@ REFUSALS = [
 ]
 
 
-def test_a_reset_is_started_under_its_name_with_the_user_alone(stack: Stack) -> None:
-    assert sfn.start_reset(ALICE, EXECUTION)
+def test_a_reset_is_started_under_its_name_with_user_and_request(stack: Stack) -> None:
+    assert sfn.start_reset(ALICE, EXECUTION, REQUEST)
     machine = stack.sent("StartExecution")[0]["stateMachineArn"]
     (execution,) = SFN.list_executions(stateMachineArn=machine)["executions"]
     described = SFN.describe_execution(executionArn=execution["executionArn"])
-    assert (described["name"], json.loads(described["input"])) == (EXECUTION, {"user": ALICE})
+    assert (described["name"], json.loads(described["input"])) == (
+        EXECUTION,
+        {"user": ALICE, "request": REQUEST},
+    )
 
 
 def test_a_second_reset_of_that_name_is_no_new_one(stack: Stack) -> None:
-    sfn.start_reset(ALICE, EXECUTION)
+    sfn.start_reset(ALICE, EXECUTION, REQUEST)
     stack.refuse("StartExecution", "ExecutionAlreadyExists")
-    assert not sfn.start_reset(ALICE, EXECUTION)
+    assert not sfn.start_reset(ALICE, EXECUTION, REQUEST)
 
 
 @pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
@@ -43,7 +47,7 @@ def test_what_a_refusal_to_start_means(
 ) -> None:
     stack.refuse("StartExecution", code, status)
     with pytest.raises(meaning, match="Could not start the reset"):
-        sfn.start_reset(ALICE, EXECUTION)
+        sfn.start_reset(ALICE, EXECUTION, REQUEST)
 
 
 def test_completing_a_claim_tells_when_and_from_where(stack: Stack) -> None:

@@ -10,8 +10,25 @@ import pytest
 
 from latchkey import ssm
 from latchkey.claims import Handle, hash_link_secret, user_key
-from latchkey.errors import AccessDeniedError, LatchkeyError, ServiceUnavailableError, ThrottledError
-from tests.unit.stack import ALICE, EXECUTION, EXPIRY, HANDLE, LINK_SECRET, NOW, PASSWORD, SSM, Stack
+from latchkey.errors import (
+    AccessDeniedError,
+    LatchkeyError,
+    ResetInProgressError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from tests.unit.stack import (
+    ALICE,
+    EXECUTION,
+    EXPIRY,
+    HANDLE,
+    LINK_SECRET,
+    NOW,
+    PASSWORD,
+    SSM,
+    TASK_TOKEN,
+    Stack,
+)
 
 BOB = "bob@example.com"
 
@@ -52,17 +69,19 @@ def test_a_claim_carries_an_expiration_policy(stack: Stack) -> None:
 
 
 def test_the_expiration_is_spelled_as_parameter_store_reads_it(stack: Stack) -> None:
-    # ISO_OFFSET_DATE_TIME, one of the two documented forms:
+    # ISO_INSTANT, one of the two documented forms:
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-policies.html
     stack.store_claim()
     timestamp = expiration_of(stack.sent("PutParameter")[0])["Attributes"]["Timestamp"]
-    assert timestamp == "2100-01-01T01:00:00.000+00:00"
+    assert timestamp == "2100-01-02T00:00:00.000Z"
 
 
-def test_parameter_store_keeps_a_claim_long_enough_for_the_workflow_to_revoke_it(stack: Stack) -> None:
+def test_parameter_store_keeps_a_claim_long_enough_for_workflow_and_cleanup_to_revoke_it(
+    stack: Stack,
+) -> None:
     stack.store_claim()
     timestamp = expiration_of(stack.sent("PutParameter")[0])["Attributes"]["Timestamp"]
-    assert datetime.fromisoformat(timestamp) - EXPIRY >= timedelta(minutes=15)
+    assert datetime.fromisoformat(timestamp) - EXPIRY >= timedelta(hours=2)
 
 
 def test_a_claim_is_read_as_it_was_stored(stack: Stack) -> None:
@@ -107,18 +126,6 @@ def test_a_token_may_wait_without_a_claim(stack: Stack) -> None:
     assert ssm.read_claim(stack.store_token()) == (None, "task-token")
 
 
-def test_a_token_is_read_without_decrypting_the_claim(stack: Stack) -> None:
-    stack.store_claim()
-    stack.store_token()
-    assert ssm.read_token(HANDLE) == "task-token"
-    assert stack.sent("GetParameters") == [{"Names": [ssm.token_name(HANDLE)]}]
-
-
-@pytest.mark.usefixtures("stack")
-def test_a_token_that_is_not_there_is_none() -> None:
-    assert ssm.read_token(HANDLE) is None
-
-
 def test_a_claim_is_taken_once(stack: Stack) -> None:
     stack.store_claim()
     assert [ssm.take_claim(HANDLE), ssm.take_claim(HANDLE)] == [True, False]
@@ -143,37 +150,88 @@ def test_taking_a_claim_leaves_every_other_one(stack: Stack) -> None:
     assert stack.claims() == {ssm.claim_name(other)}
 
 
-def test_live_handles_are_found_over_many_pages(stack: Stack) -> None:
+def test_what_waits_is_found_over_many_pages(stack: Stack) -> None:
     handles = [Handle.of(ALICE, f"execution-{n}", EXPIRY) for n in range(12)]
     for handle in handles:
         stack.store_token(stack.store_claim(handle))
     stack.calls.clear()
-    assert ssm.live_handles(user_key(ALICE)) == dict.fromkeys(handles, True)
+    assert ssm.waiting(user_key(ALICE)) == {handle: {"claim", "token"} for handle in handles}
     assert len(stack.operations()) > 1
 
 
-def test_live_handles_tell_whether_the_claim_is_still_there(stack: Stack) -> None:
+def test_what_waits_is_told_by_kind(stack: Stack) -> None:
     claimed = stack.store_token(Handle.of(ALICE, "claimed", EXPIRY))
-    waiting = stack.store_claim(Handle.of(ALICE, "waiting", EXPIRY))
-    assert ssm.live_handles(user_key(ALICE)) == {claimed: False, waiting: True}
+    unclaimed = stack.store_claim(Handle.of(ALICE, "waiting", EXPIRY))
+    assert ssm.waiting(user_key(ALICE)) == {claimed: {"token"}, unclaimed: {"claim"}}
 
 
-def test_live_handles_are_one_users(stack: Stack) -> None:
+def test_what_waits_is_one_users(stack: Stack) -> None:
     stack.store_claim(Handle.of(BOB, EXECUTION, EXPIRY))
-    assert ssm.live_handles(user_key(ALICE)) == {}
+    assert ssm.waiting(user_key(ALICE)) == {}
 
 
-def test_listing_handles_decrypts_nothing(stack: Stack) -> None:
+def test_listing_decrypts_nothing(stack: Stack) -> None:
     stack.store_claim()
-    ssm.live_handles(user_key(ALICE))
+    ssm.waiting(user_key(ALICE))
     assert [call["WithDecryption"] for call in stack.sent("GetParametersByPath")] == [False]
 
 
-def test_what_is_no_handle_is_not_listed(stack: Stack) -> None:
+def test_neither_a_lock_nor_a_stray_parameter_is_taken_for_a_claim(stack: Stack) -> None:
+    ssm.take_lock(ALICE, EXECUTION, "reset")
     name = f"{os.environ['CLAIMS_PATH']}/{user_key(ALICE)}/note/claim"
     SSM.put_parameter(Name=name, Type="String", Value="by hand")
-    assert ssm.live_handles(user_key(ALICE)) == {}
+    assert ssm.waiting(user_key(ALICE)) == {}
     assert stack.operations()[-1] == "GetParametersByPath"
+
+
+def test_superseding_returns_the_token_of_a_reset_that_waits(stack: Stack) -> None:
+    stack.store_token(stack.store_claim())
+    assert ssm.supersede_claim(HANDLE) == TASK_TOKEN
+    assert set(stack.parameters()) == {ssm.token_name(HANDLE)}
+    assert not ssm.is_superseded(HANDLE)
+
+
+def test_superseding_marks_a_reset_that_does_not_wait_yet(stack: Stack) -> None:
+    stack.store_claim()
+    assert ssm.supersede_claim(HANDLE) is None
+    assert stack.claims() == set()
+    assert ssm.is_superseded(HANDLE)
+
+
+def test_superseding_again_leaves_the_mark(stack: Stack) -> None:
+    stack.store_claim()
+    assert [ssm.supersede_claim(HANDLE), ssm.supersede_claim(HANDLE)] == [None, None]
+    assert ssm.is_superseded(HANDLE)
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_lock_is_one_executions() -> None:
+    assert ssm.take_lock(ALICE, EXECUTION, "reset") == "reset"
+    assert ssm.holds_lock(ALICE, EXECUTION)
+    with pytest.raises(ResetInProgressError, match=EXECUTION):
+        ssm.take_lock(ALICE, "another", "reset")
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_lock_remembers_what_it_was_taken_for() -> None:
+    ssm.take_lock(ALICE, EXECUTION, "reset")
+    assert ssm.take_lock(ALICE, EXECUTION, "revoke") == "reset"
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_lock_is_for_a_user_however_spelled() -> None:
+    ssm.take_lock(ALICE, EXECUTION, "reset")
+    with pytest.raises(ResetInProgressError):
+        ssm.take_lock(ALICE.upper(), "another", "reset")
+    assert ssm.take_lock(BOB, "another", "reset") == "reset"
+
+
+def test_only_its_holder_releases_the_lock(stack: Stack) -> None:
+    ssm.take_lock(ALICE, EXECUTION, "reset")
+    ssm.release_lock(ALICE, "another")
+    assert ssm.holds_lock(ALICE, EXECUTION)
+    ssm.release_lock(ALICE, EXECUTION)
+    assert stack.parameters() == {}
 
 
 @pytest.mark.usefixtures("stack")
@@ -189,7 +247,7 @@ CALLS: dict[str, Callable[[Stack], object]] = {
     "PutParameter": store,
     "GetParameters": lambda _stack: ssm.read_claim(HANDLE),
     "DeleteParameters": lambda _stack: ssm.take_claim(HANDLE),
-    "GetParametersByPath": lambda _stack: ssm.live_handles(user_key(ALICE)),
+    "GetParametersByPath": lambda _stack: ssm.waiting(user_key(ALICE)),
     "GetParameter": lambda _stack: ssm.base_url(),
 }
 

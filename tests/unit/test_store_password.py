@@ -1,20 +1,19 @@
-"""StorePassword puts the password where only the link finds it, and ends every older link of the user."""
+"""StorePassword puts the password where only the link finds it, while it holds the user's lock."""
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from latchkey import ssm
-from latchkey.claims import Handle
-from latchkey.errors import ServiceUnavailableError, ThrottledError
+from latchkey.claims import Handle, user_key
+from latchkey.errors import ServiceUnavailableError, SupersededError, ThrottledError
 from reset.store_password import Event, Result, handler
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, LINK_SECRET, PASSWORD, Stack
 
 ENTERED_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-OLDER = Handle.of(ALICE, "older", EXPIRY)
 
 
 def event(stack: Stack) -> Event:
@@ -27,6 +26,7 @@ def event(stack: Stack) -> Event:
 
 
 def store(stack: Stack) -> Result:
+    ssm.take_lock(ALICE, EXECUTION, "reset")
     return handler(event(stack), CONTEXT)
 
 
@@ -74,7 +74,7 @@ def test_the_result_names_the_parameters_the_workflow_uses(sealing_stack: Stack)
         ssm.claim_name(handle),
         ssm.token_name(handle),
     )
-    assert sealing_stack.claims() == {result["claim_parameter"]}
+    assert set(sealing_stack.parameters()) == {result["claim_parameter"]}
 
 
 def test_neither_secret_is_returned_or_logged(
@@ -85,42 +85,38 @@ def test_neither_secret_is_returned_or_logged(
     assert LINK_SECRET not in shown
 
 
+def test_the_lock_is_released_once_the_claim_stands(sealing_stack: Stack) -> None:
+    store(sealing_stack)
+    assert not ssm.holds_lock(ALICE, EXECUTION)
+    stored, released = (
+        sealing_stack.operations().index("PutParameter"),
+        sealing_stack.operations().index("DeleteParameters"),
+    )
+    assert stored < released
+
+
 def test_a_retry_returns_the_same_and_stores_no_second_claim(sealing_stack: Stack) -> None:
-    sent = event(sealing_stack)
-    assert handler(sent, CONTEXT) == handler(sent, CONTEXT)
-    assert len(sealing_stack.claims()) == 1
+    first = store(sealing_stack)
+    sealing_stack.calls.clear()
+    assert handler(event(sealing_stack), CONTEXT) == first
+    assert sealing_stack.sent("PutParameter") == []
 
 
-def test_an_older_link_of_the_user_is_ended(sealing_stack: Stack) -> None:
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER), "older-token")
-    result = store(sealing_stack)
+def test_after_a_crash_before_the_release_the_retry_gets_to_the_end(sealing_stack: Stack) -> None:
+    sealing_stack.refuse("DeleteParameters", "InternalServerError", 500)
+    with pytest.raises(ServiceUnavailableError):
+        store(sealing_stack)
+    result = handler(event(sealing_stack), CONTEXT)
     assert set(sealing_stack.parameters()) == {result["claim_parameter"]}
 
 
-def test_the_execution_of_an_older_link_is_told(sealing_stack: Stack) -> None:
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER), "older-token")
+def test_a_retry_after_a_newer_reset_took_over_stores_nothing(sealing_stack: Stack) -> None:
     store(sealing_stack)
-    assert [call["taskToken"] for call in sealing_stack.sent("SendTaskFailure")] == ["older-token"]
-
-
-def test_an_older_execution_that_does_not_wait_yet_loses_its_claim_all_the_same(sealing_stack: Stack) -> None:
-    sealing_stack.store_claim(OLDER)
-    result = store(sealing_stack)
-    assert sealing_stack.claims() == {result["claim_parameter"]}
-    assert sealing_stack.sent("SendTaskFailure") == []
-
-
-def test_an_older_execution_that_is_over_does_not_disturb(sealing_stack: Stack) -> None:
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER))
-    sealing_stack.refuse("SendTaskFailure", "TaskTimedOut")
-    result = store(sealing_stack)
-    assert set(sealing_stack.parameters()) == {result["claim_parameter"]}
-
-
-def test_its_own_waiting_execution_is_not_ended(sealing_stack: Stack) -> None:
-    sealing_stack.store_token(Handle.of(ALICE, EXECUTION, ENTERED_AT + timedelta(hours=1)))
-    store(sealing_stack)
-    assert sealing_stack.sent("SendTaskFailure") == []
+    for handle in ssm.waiting(user_key(ALICE)):
+        ssm.supersede_claim(handle)
+    with pytest.raises(SupersededError):
+        handler(event(sealing_stack), CONTEXT)
+    assert sealing_stack.claims() == set()
 
 
 def test_another_users_link_stays(sealing_stack: Stack) -> None:
@@ -129,35 +125,8 @@ def test_another_users_link_stays(sealing_stack: Stack) -> None:
     assert ssm.claim_name(bob) in sealing_stack.claims()
 
 
-@pytest.mark.parametrize("crash", ["SendTaskFailure", "DeleteParameters"])
-def test_after_a_crash_while_ending_an_older_link_the_retry_ends_it(sealing_stack: Stack, crash: str) -> None:
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER), "older-token")
-    sealing_stack.refuse(crash, "InternalServerError", 500)
-    sent = event(sealing_stack)
-    with pytest.raises(ServiceUnavailableError):
-        handler(sent, CONTEXT)
-    result = handler(sent, CONTEXT)
-    assert set(sealing_stack.parameters()) == {result["claim_parameter"]}
-    assert "older-token" in [call["taskToken"] for call in sealing_stack.sent("SendTaskFailure")]
-
-
-def test_an_older_execution_ends_before_its_claim_goes(sealing_stack: Stack) -> None:
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER))
-    store(sealing_stack)
-    operations = sealing_stack.operations()
-    assert operations.index("SendTaskFailure") < operations.index("DeleteParameters")
-
-
-def test_the_new_claim_stands_before_older_ones_go(sealing_stack: Stack) -> None:
-    sealing_stack.store_claim(OLDER)
-    sealing_stack.calls.clear()
-    store(sealing_stack)
-    operations = sealing_stack.operations()
-    assert operations.index("PutParameter") < operations.index("DeleteParameters")
-
-
 def test_throttling_reaches_the_state_machine(sealing_stack: Stack) -> None:
-    sent = event(sealing_stack)
+    ssm.take_lock(ALICE, EXECUTION, "reset")
     sealing_stack.refuse("PutParameter", "ThrottlingException")
     with pytest.raises(ThrottledError):
-        handler(sent, CONTEXT)
+        handler(event(sealing_stack), CONTEXT)
