@@ -174,7 +174,7 @@ class Product:
 
         wait_for(f"{state} in {arn}", look)
 
-    def wait_for_end(self, arn: str) -> Run:
+    def wait_for_end(self, arn: str, seconds: float = _DEADLINE_SECONDS) -> Run:
         """Return an execution once it is over."""
         sfn = self.client("stepfunctions")
 
@@ -182,16 +182,26 @@ class Product:
             found: dict[str, Any] = sfn.describe_execution(executionArn=arn)
             return found if found["status"] != "RUNNING" else None
 
-        return Run(wait_for(f"the end of {arn}", look), self.history(arn))
+        return Run(wait_for(f"the end of {arn}", look, seconds), self.history(arn))
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         """Return every event of an execution, oldest first."""
         pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
         return [event for page in pages for event in page["events"]]
 
+    def start_reset_and_claim(self, user: str) -> str:
+        """Start a reset as an operator does, claim its link, and return its execution's ARN."""
+        mails = len(self.mails(user, "CONFIDENTIAL"))
+        arn = self.start_reset(user)
+        self.claim(self.wait_for_link(user, mails + 1)).raise_for_status()
+        return arn
+
     def parameters(self, user: str) -> list[str]:
         """Return the names of the parameters that wait for a user."""
-        path = f"/{self.stack.stack_name}/claims/{user_key(user)}"
+        return self.parameters_below(f"/{self.stack.stack_name}/claims/{user_key(user)}")
+
+    def parameters_below(self, path: str) -> list[str]:
+        """Return the names of all parameters below a path."""
         pages = self.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
         return [parameter["Name"] for page in pages for parameter in page["Parameters"]]
 

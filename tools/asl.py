@@ -175,6 +175,9 @@ def taken(history: Iterable[Mapping[str, Any]], definition: Json) -> set[Transit
             if source is not None:
                 found.add(_transition(source, states[source], error, target))
             source, error = target, None
+        elif source is None or states[source].get("Type") != "Task":
+            # What happens to tasks inside a Map or Parallel is settled there.
+            continue
         elif kind in _FAILURE_DETAILS:
             error = event.get(_FAILURE_DETAILS[kind], {}).get("error", "States.Timeout")
         elif kind == "TaskSucceeded":

@@ -23,7 +23,7 @@ _RETRY_AFTER_SECONDS = "2"
 
 
 def count(event: str) -> None:
-    """Add one to the metric of that name: Requested, Rejected, Completed, Claimed, Expired or Failed."""
+    """Add one to a metric: Requested, Rejected, Completed, Claimed, Expired, Failed or Orphaned."""
     with single_metric(name=event, unit=MetricUnit.Count, value=1) as metric:
         metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))
 

@@ -29,6 +29,10 @@ class SupersededError(LatchkeyError):
     """When a newer reset of the same user took over; also what Step Functions is told of the older."""
 
 
+class CleanupInProgressError(LatchkeyError):
+    """When a cleanup starts while an earlier one still runs; the later one stops."""
+
+
 class ThrottledError(LatchkeyError):
     """When an AWS service asks to be called less often; worth retrying later."""
 

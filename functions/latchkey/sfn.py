@@ -1,4 +1,4 @@
-"""Step Functions: starts a reset, and tells a waiting one that its link was claimed."""
+"""Step Functions: starts, completes, supersedes and stops resets, and lists what runs."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import boto3
 
 from latchkey.aws import CLIENT_CONFIG, translated
 from latchkey.errors import ClaimGoneError
+from latchkey.executions import Execution
 
 _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 
@@ -31,6 +32,36 @@ def start_reset(user: str, name: str, request: str) -> bool:
         except _sfn.exceptions.ExecutionAlreadyExists:
             return False
     return True
+
+
+def running_executions(state_machine_arn: str) -> list[Execution]:
+    """Return the running executions of a state machine; one that started a moment ago may be missing."""
+    pages = _sfn.get_paginator("list_executions").paginate(
+        stateMachineArn=state_machine_arn, statusFilter="RUNNING"
+    )
+    with translated("list the running executions"):
+        found = [execution for page in pages for execution in page["executions"]]
+    return [Execution(each["startDate"], each["executionArn"]) for each in found]
+
+
+def _reset_arn(name: str) -> str:
+    machine = os.environ["RESET_STATE_MACHINE_ARN"].replace(":stateMachine:", ":execution:")
+    return f"{machine}:{name}"
+
+
+def is_running(name: str) -> bool:
+    """Tell whether the reset execution of that name still runs; one that never was does not."""
+    with translated("look at the reset"):
+        try:
+            return _sfn.describe_execution(executionArn=_reset_arn(name))["status"] == "RUNNING"
+        except _sfn.exceptions.ExecutionDoesNotExist:
+            return False
+
+
+def stop_reset(name: str, cause: str) -> None:
+    """Stop the reset execution of that name."""
+    with translated("stop the reset"):
+        _sfn.stop_execution(executionArn=_reset_arn(name), error="OrphanedError", cause=cause)
 
 
 def complete_claim(task_token: str, claimed_at: datetime, claimed_from: str) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import os
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -11,18 +11,20 @@ from latchkey.aws import CLIENT_CONFIG, translated
 from latchkey.claims import Claim, Handle, user_key
 from latchkey.errors import ResetInProgressError
 
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.type_defs import PaginatorConfigTypeDef
+
 _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
-
-#: How long SSM keeps a claim after its expiry. The workflow ends it first, and has to find it then:
-#: a claim that is gone means that somebody took it, and that there is nothing to revoke.
-_GRACE: Final = timedelta(hours=1)
-
 
 #: What stands in place of a task token once a newer reset took over, before or after there was a token.
 SUPERSEDED = "superseded"
 
-#: `cleanup` looks at what waits past its time; SSM, which only deletes, comes a day later.
+#: The workflow, and after it `cleanup`, revoke what they find past its time. SSM only deletes, so it comes
+#: a day later: a claim that is gone means that somebody took it, and that there is nothing to revoke.
 _EXPIRATION_MARGIN = timedelta(days=1)
+
+#: A list that a state can carry (256 KB), and that takes seconds: SSM gives ten names a call.
+_NAMES_AT_ONCE = 1000
 
 
 def _user_folder(key: str) -> str:
@@ -88,6 +90,13 @@ def take_claim(handle: Handle) -> bool:
     return claim_name(handle) in answer["DeletedParameters"]
 
 
+def sweep(handle: Handle) -> bool:
+    """Delete whatever waits under a handle, and tell whether there was anything."""
+    with translated("delete the claim"):
+        answer = _ssm.delete_parameters(Names=[claim_name(handle), token_name(handle)])
+    return bool(answer["DeletedParameters"])
+
+
 def supersede_claim(handle: Handle) -> str | None:
     """Delete the claim for a newer reset, and return the task token of the older, if it waits already.
 
@@ -132,6 +141,23 @@ def waiting(key: str) -> dict[Handle, set[str]]:
     return found
 
 
+def claim_names(start: str) -> tuple[list[str], str]:
+    """Return the names of the next parameters of any user, and where to go on; empty at the end.
+
+    Args:
+        start: where to go on, from an earlier call; empty at the beginning.
+    """
+    part: PaginatorConfigTypeDef = {"MaxItems": _NAMES_AT_ONCE}
+    if start:
+        part["StartingToken"] = start
+    pages = _ssm.get_paginator("get_parameters_by_path").paginate(
+        Path=os.environ["CLAIMS_PATH"], Recursive=True, WithDecryption=False, PaginationConfig=part
+    )
+    with translated("list the claims"):
+        found = pages.build_full_result()
+    return [parameter["Name"] for parameter in found["Parameters"]], found.get("NextToken", "")
+
+
 def _lock_name(key: str) -> str:
     return f"{_user_folder(key)}/lock"
 
@@ -148,13 +174,14 @@ def take_lock(user: str, execution: str, purpose: str) -> str:
     Raises:
         ResetInProgressError: when another execution holds it.
     """
-    value = json.dumps({"execution": execution, "user": user, "purpose": purpose})
+    taken_at = datetime.now(UTC).isoformat(timespec="seconds")
+    value = json.dumps({"execution": execution, "user": user, "purpose": purpose, "taken_at": taken_at})
     name = _lock_name(user_key(user))
     with translated("take the user's lock"):
         try:
             _ssm.put_parameter(Name=name, Type="String", Tier="Standard", Value=value, Overwrite=False)
         except _ssm.exceptions.ParameterAlreadyExists:
-            holder = _lock_holder(name)
+            holder = lock_holder(user_key(user))
             if holder.get("execution") == execution:
                 return holder["purpose"]
             raise ResetInProgressError(
@@ -165,12 +192,13 @@ def take_lock(user: str, execution: str, purpose: str) -> str:
 
 def holds_lock(user: str, execution: str) -> bool:
     """Tell whether this execution holds the user's lock."""
+    return lock_holder(user_key(user)).get("execution") == execution
+
+
+def lock_holder(key: str) -> dict[str, str]:
+    """Return who holds a user's lock: `execution`, `user`, `purpose`, `taken_at`; empty where nobody does."""
     with translated("read the user's lock"):
-        return _lock_holder(_lock_name(user_key(user))).get("execution") == execution
-
-
-def _lock_holder(name: str) -> dict[str, str]:
-    value = _read(name)
+        value = _read(_lock_name(key))
     return dict(json.loads(value)) if value else {}
 
 

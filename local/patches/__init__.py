@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.patches import executions, functions, mails, permissions, sdk_calls, users
+from local.patches import executions, functions, mails, parameters, permissions, sdk_calls, users
 
 if TYPE_CHECKING:
     from local.gateway import Gateway
@@ -25,3 +25,4 @@ def apply(gateway: Gateway) -> None:
     functions.apply()
     users.apply(gateway.sign_ins)
     mails.apply()
+    parameters.apply()

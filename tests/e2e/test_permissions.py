@@ -26,6 +26,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     key, machine = product.stack.outputs["ClaimKeyArn"], product.stack.outputs["ResetStateMachineArn"]
     folder = f"/{stack}/claims/0123456789abcdef"
     claim, token, lock = f"{folder}/probe/claim", f"{folder}/probe/token", f"{folder}/lock"
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
     user, nothing = "alice@example.com", base64.b64encode(b"nothing").decode()
     mail = {
         "FromEmailAddress": "latchkey@example.com",
@@ -48,6 +49,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "unlock a user": call("ssm", "delete_parameters", Names=[lock]),
         "read claims": call("ssm", "get_parameters", Names=[claim]),
         "list claims": call("ssm", "get_parameters_by_path", Path=folder),
+        "list every claim": call("ssm", "get_parameters_by_path", Path=f"/{stack}/claims"),
         "delete claims": call("ssm", "delete_parameters", Names=[claim]),
         "read the base URL": call("ssm", "get_parameter", Name=f"/{stack}/base-url"),
         "send a mail": call("sesv2", "send_email", **mail),
@@ -70,7 +72,10 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "send as somebody else": call(
             "sesv2", "send_email", **mail | {"FromEmailAddress": "ceo@example.com"}
         ),
-        "read execution histories": call("stepfunctions", "list_executions", stateMachineArn=machine),
+        "list resets": call("stepfunctions", "list_executions", stateMachineArn=machine),
+        "look at a reset": call("stepfunctions", "describe_execution", executionArn=execution),
+        "stop a reset": call("stepfunctions", "stop_execution", executionArn=execution),
+        "read a reset's history": call("stepfunctions", "get_execution_history", executionArn=execution),
         "use another key": call("kms", "encrypt", KeyId="alias/another", Plaintext=nothing),
         "change the key's policy": call("kms", "put_key_policy", KeyId=key, Policy="{}"),
         "list buckets": call("s3", "list_buckets"),
@@ -111,6 +116,19 @@ ALLOWED: dict[str, set[str]] = {
         "read claims",
         "list claims",
         "delete claims",
+    },
+    "FindOrphans": {"list every claim", "list resets"},
+    "RemoveOrphans": {
+        "read a user",
+        "read a login profile",
+        "set a password",
+        "lock a user",
+        "read claims",
+        "list claims",
+        "delete claims",
+        "decrypt",
+        "look at a reset",
+        "stop a reset",
     },
     "NotifyClaimed": {"send a mail"},
     "NotifyExpired": {"send a mail", "read the base URL"},
