@@ -12,6 +12,7 @@ from latchkey.errors import (
     ClaimGoneError,
     ClaimNotReadyError,
     LatchkeyError,
+    NotAllowedError,
     ServiceUnavailableError,
     ThrottledError,
 )
@@ -76,6 +77,9 @@ def refusal(error: LatchkeyError) -> Answer:
     match error:
         case BadRequestError():
             return answer(400, {"error": "Bad request", "field": error.field, "message": str(error)})
+        case NotAllowedError():
+            message = "You may ask for a reset of your own account only, with a verified mail address."
+            return answer(403, {"error": "Not allowed", "message": message})
         case ClaimGoneError():
             message = "This link is expired or has been already used once"
             return answer(410, {"error": "Invalid!", "message": message})

@@ -61,6 +61,10 @@ class ClaimNotReadyError(LatchkeyError):
     """When a link is opened before the workflow waits for it; a moment later it works."""
 
 
+class NotAllowedError(LatchkeyError):
+    """When somebody who signed in asks for a reset of somebody else, and is no helpdesk."""
+
+
 class BadRequestError(LatchkeyError):
     """When a caller's input cannot be accepted; `field` names the part that is wrong."""
 

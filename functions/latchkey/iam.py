@@ -28,6 +28,17 @@ def find_user(name: str) -> IamUser:
     return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
 
 
+def groups_of(name: str) -> frozenset[str]:
+    """Return the names of the groups the user is in.
+
+    Raises:
+        UserNotFoundError: when the account has no such user any more.
+    """
+    with translated("list the user's groups", {"NoSuchEntity": UserNotFoundError}):
+        pages = _iam.get_paginator("list_groups_for_user").paginate(UserName=name)
+        return frozenset(group["GroupName"] for page in pages for group in page["Groups"])
+
+
 def must_change_password(name: str) -> bool:
     """Tell whether the user's present password has to be changed at the next sign-in.
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from latchkey.errors import UserNotEligibleError
 
@@ -27,6 +28,25 @@ class IamUser:
     path: str = "/"
     tags: dict[str, str] = field(default_factory=dict)
     password_last_used: datetime | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Whom the stack's parameters keep out of every reset, beside the tag.
+
+    `path_prefix` begins and ends with a slash, or is empty for none. Without regard to case `groups` holds
+    names, as IAM has no two groups whose names differ in case only.
+    """
+
+    path_prefix: str = ""
+    groups: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, path_prefix: str, groups: str) -> Self:
+        """Read the parameters; `groups` is separated by commas."""
+        names = (name.strip().lower() for name in groups.split(","))
+        return cls(path_prefix, frozenset(name for name in names if name))
 
 
 def mail_address(user: IamUser) -> str:
@@ -43,14 +63,21 @@ def mail_address(user: IamUser) -> str:
     return address
 
 
-def refuse_protected(user: IamUser) -> None:
+def refuse_protected(user: IamUser, protection: Protection) -> None:
     """Pass users who may be reset.
 
     Raises:
-        UserNotEligibleError: when the user carries the tag `latchkey:protected`.
+        UserNotEligibleError: when the user carries the tag `latchkey:protected`, lies below the protected
+            path or is in a protected group.
     """
-    if PROTECTED_TAG in user.tags:
+    # IAM takes the keys of tags for equal that differ in case only.
+    if PROTECTED_TAG in {tag.lower() for tag in user.tags}:
         raise UserNotEligibleError(f"{user.name} is protected by the tag '{PROTECTED_TAG}'.")
+    if protection.path_prefix and user.path.startswith(protection.path_prefix):
+        raise UserNotEligibleError(f"{user.name} is protected by the path {user.path}.")
+    groups = sorted(group for group in user.groups if group.lower() in protection.groups)
+    if groups:
+        raise UserNotEligibleError(f"{user.name} is protected by the group {groups[0]}.")
 
 
 def was_taken_over(user: IamUser, *, must_change: bool, since: datetime) -> bool:

@@ -1,11 +1,13 @@
 """ValidateUser: lets through only those who have a password to reset, may have it reset, and can get mail."""
 
+import os
+from dataclasses import replace
 from typing import TypedDict
 
 from latchkey import iam
 from latchkey.entry import count, task
 from latchkey.errors import UserNotEligibleError, UserNotFoundError
-from latchkey.users import mail_address, refuse_protected
+from latchkey.users import Protection, mail_address, refuse_protected
 
 
 class Event(TypedDict):
@@ -35,6 +37,7 @@ def validate_user(name: str) -> Result:
         UserNotEligibleError: when there is no console access, no mail address, or the user is protected.
     """
     user = iam.find_user(name)
-    refuse_protected(user)
+    user = replace(user, groups=iam.groups_of(user.name))
+    refuse_protected(user, Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"]))
     iam.must_change_password(user.name)
     return {"user": user.name, "mail": mail_address(user)}

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.patches import executions, functions, mails, parameters, permissions, sdk_calls, users
+from local.patches import (
+    api,
+    conditions,
+    executions,
+    functions,
+    mails,
+    parameters,
+    permissions,
+    sdk_calls,
+    users,
+)
 
 if TYPE_CHECKING:
     from local.gateway import Gateway
@@ -23,6 +33,8 @@ def apply(gateway: Gateway) -> None:
     permissions.apply(tokens.machine_of)
     sdk_calls.apply(gateway.faults, gateway.calls)
     functions.apply()
+    api.apply()
+    conditions.apply()
     users.apply(gateway.sign_ins)
     mails.apply()
     parameters.apply()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from local.patches.base import Untyped, module, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Checked(str):
@@ -33,14 +33,17 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
 
     MiniStack checks calls that name several parameters, a path of parameters, a sender or a task token
     against the resource `*`, which no policy that names resources allows, and knows no `ses:FromAddress`.
+    The user a call names it checks without path and tags.
     Raises PatchError.
     """
+
+    users = module("services.iam", "_users")._users
 
     def resource(original: Untyped) -> Untyped:
         def extract(service: str, *rest: Untyped) -> str:
             _, _, _, body, _, region, account = rest
             named = checked(service, _json(body), f"{region}:{account}", machine_of_token)
-            return named or str(original(service, *rest))
+            return named or with_path_and_tags(str(original(service, *rest)), users)
 
         return extract
 
@@ -67,6 +70,17 @@ def _json(body: str | bytes | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def with_path_and_tags(arn: str, users: Mapping[str, Mapping[str, Any]]) -> str:
+    """Complete what stands for a user: its ARN has its path, and its tags are condition keys."""
+    service, _, resource = arn.partition("::")
+    kind, _, name = resource.partition(":")[2].partition("/")
+    user = users.get(name) if (service, kind) == ("arn:aws:iam", "user") else None
+    if user is None:
+        return arn
+    tags = {f"aws:resourcetag/{tag['Key']}".lower(): str(tag["Value"]) for tag in user["Tags"]}
+    return Checked([user["Arn"]], tags)
 
 
 def checked(

@@ -1,0 +1,45 @@
+"""Who may ask for a reset, where people sign in with a Cognito user pool."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from latchkey.errors import NotAllowedError
+
+
+def refuse_strangers(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> None:
+    """Pass people who ask for themselves, and the helpdesk.
+
+    Args:
+        request_context: API Gateway's, with the claims of the token its user pool authorizer let through.
+        user: the user the reset is for.
+        helpdesk_group: group of the user pool whose members may ask for anybody; empty for none.
+
+    Raises:
+        NotAllowedError: for everybody else, and when there are no claims.
+    """
+    authorizer = request_context.get("authorizer")
+    claims = authorizer.get("claims") if isinstance(authorizer, Mapping) else None
+    if not isinstance(claims, Mapping):
+        raise NotAllowedError("The request carries no claims: the API has no user pool authorizer.")
+    if not (is_own(claims, user) or is_helpdesk(claims, helpdesk_group)):
+        raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
+
+
+def is_own(claims: Mapping[str, object], user: str) -> bool:
+    """Tell whether the token's verified mail address is the user's name. Access tokens have no address."""
+    mail = claims.get("email")
+    # Text, because API Gateway makes text of every claim. Without ASCII two addresses could be different and
+    # still the same in lower case: the Kelvin sign is a K. IAM has only ASCII in the names of users.
+    verified = claims.get("email_verified") == "true"
+    texts = isinstance(mail, str) and mail.isascii() and user.isascii()
+    return verified and texts and str(mail).lower() == user.lower()
+
+
+def is_helpdesk(claims: Mapping[str, object], group: str) -> bool:
+    """Tell whether the token's owner is in the group.
+
+    A REST API's claim separates the groups by commas. The form of HTTP APIs, `[one two]`, is not taken: the
+    API never sends it, and a single group of a REST API may be named so.
+    """
+    groups = claims.get("cognito:groups")
+    return bool(group) and isinstance(groups, str) and group in groups.split(",")

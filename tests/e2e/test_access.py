@@ -1,0 +1,336 @@
+"""Who may ask for a reset, from where, and how often; what nobody is told."""
+
+import json
+import secrets
+import statistics
+import time
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from latchkey.http import SECURITY_HEADERS
+from local.cloud import LocalCloud
+from local.product import Product
+
+ALICE, BOB, NOBODY = "alice@example.com", "bob@example.com", "nobody@example.com"
+HERE, ELSEWHERE = "127.0.0.1/32", "192.0.2.0/24"
+ROUTES = [("GET", "generate"), ("HEAD", "generate"), ("POST", "generate")]
+ROUTES += [("GET", "extract"), ("HEAD", "extract"), ("POST", "extract")]
+
+
+@contextmanager
+def deployed(folder: Path, parameters: Mapping[str, str]) -> Generator[Product]:
+    """Start a cloud with those parameters; users ask once a day, so that no test runs into a new window."""
+    with LocalCloud(folder, wait_scale=0.01) as cloud:
+        cloud.deploy({"RequestWindowMinutes": "1440", **parameters})
+        with closing(Product(cloud)) as product:
+            yield product
+
+
+def send(product: Product, method: str, route: str, **options: Any) -> httpx.Response:  # noqa: ANN401
+    return product.http.request(method, f"{product.stack.api_url}/{route}", **options)
+
+
+def refused_like_any_answer(answer: httpx.Response) -> bool:
+    """Tell whether a refusal is JSON with the security headers."""
+    is_json = answer.headers["content-type"].startswith("application/json")
+    return (
+        is_json
+        and SECURITY_HEADERS.items() <= {name: answer.headers.get(name) for name in SECURITY_HEADERS}.items()
+        and "message" in answer.json()
+    )
+
+
+# Signed calls
+
+
+def policy(product: Product, method: str = "POST", path: str = "generate") -> str:
+    api = product.stack.api_url.split("/")[-2]
+    resource = f"arn:aws:execute-api:{product.stack.region}:*:{api}/*/{method}/{path}"
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}],
+        }
+    )
+
+
+def caller(product: Product, *policies: str) -> Credentials:
+    """Make an IAM user with those policies and return its access key."""
+    iam = product.client("iam")
+    name = f"caller-{secrets.token_hex(4)}"
+    iam.create_user(UserName=name)
+    for number, document in enumerate(policies):
+        iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+def signed(product: Product, key: Credentials, user: str = ALICE) -> httpx.Response:
+    url, body = f"{product.stack.api_url}/generate", json.dumps({"user": user})
+    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+    SigV4Auth(key, "execute-api", product.stack.region).add_auth(request)
+    return product.http.post(url, content=body, headers=dict(request.headers.items()))
+
+
+@pytest.fixture(scope="module", params=[{}, {"AllowedCidrs": HERE}], ids=["from anywhere", "from here"])
+def iam_product(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Generator[Product]:
+    """Take signed calls only; once with a resource policy, which must not let in more."""
+    with deployed(tmp_path_factory.mktemp("iam"), {"RequestAccess": "Iam", **request.param}) as product:
+        yield product
+
+
+def test_unsigned_request_gets_403(iam_product: Product) -> None:
+    answer = iam_product.request(ALICE)
+    assert answer.status_code == 403
+    assert refused_like_any_answer(answer)
+
+
+def test_signed_request_without_permission_gets_403(iam_product: Product) -> None:
+    assert signed(iam_product, caller(iam_product)).status_code == 403
+
+
+def test_permission_for_another_route_is_none_for_requests(iam_product: Product) -> None:
+    other = policy(iam_product, "GET", "*")
+    assert signed(iam_product, caller(iam_product, other)).status_code == 403
+
+
+def test_signed_request_with_permission_gets_202(iam_product: Product) -> None:
+    answer = signed(iam_product, caller(iam_product, policy(iam_product)))
+    assert answer.status_code == 202, answer.text
+
+
+def test_signed_request_with_a_forged_signature_gets_403(iam_product: Product) -> None:
+    key = caller(iam_product, policy(iam_product))
+    assert signed(iam_product, Credentials(key.access_key, "forged")).status_code == 403
+
+
+def test_pages_and_claims_need_no_signature(iam_product: Product) -> None:
+    assert send(iam_product, "GET", "generate").status_code == 200
+    assert send(iam_product, "GET", "extract").status_code == 200
+    gone = {"ph": "-", "rs": "-"}
+    assert send(iam_product, "POST", "extract", json=gone).status_code == 410
+
+
+# Signed-in people
+
+PASSWORD = "Pa55-word-of-the-pool"
+HELPDESK = "helpdesk"
+
+
+class People:
+    """A user pool and those who sign in to it."""
+
+    def __init__(self, cloud: LocalCloud, groups: tuple[str, ...] = (HELPDESK,)) -> None:
+        """Make a pool with its groups and a client."""
+        self._cognito = cloud.client("cognito-idp")
+        pool = self._cognito.create_user_pool(PoolName="people")["UserPool"]
+        self._pool, self.arn = pool["Id"], pool["Arn"]
+        flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        client = self._cognito.create_user_pool_client(
+            UserPoolId=self._pool, ClientName="people", ExplicitAuthFlows=flows
+        )
+        self._client = client["UserPoolClient"]["ClientId"]
+        for group in groups:
+            self._cognito.create_group(UserPoolId=self._pool, GroupName=group)
+
+    def sign_in(self, mail: str, *groups: str, verified: bool = True) -> dict[str, str]:
+        """Make somebody of that address, and sign them in; returns the tokens by their names."""
+        name, pool = f"person-{secrets.token_hex(4)}", self._pool
+        attributes = {"email": mail, "email_verified": str(verified).lower()}
+        self._cognito.admin_create_user(
+            UserPoolId=pool,
+            Username=name,
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": key, "Value": value} for key, value in attributes.items()],
+        )
+        self._cognito.admin_set_user_password(
+            UserPoolId=pool, Username=name, Password=PASSWORD, Permanent=True
+        )
+        for group in groups:
+            self._cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+        answer = self._cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=self._client,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+        )
+        tokens: dict[str, str] = answer["AuthenticationResult"]
+        return tokens
+
+
+@pytest.fixture(scope="module", params=[{}, {"AllowedCidrs": HERE}], ids=["from anywhere", "from here"])
+def pool(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Generator[tuple[Product, People]]:
+    """Take the tokens of one user pool."""
+    with LocalCloud(tmp_path_factory.mktemp("cognito"), wait_scale=0.01) as cloud:
+        people = People(cloud, (HELPDESK, f"not-{HELPDESK}", "staff"))
+        access = {"RequestAccess": "Cognito", "UserPoolArn": people.arn, "HelpdeskGroup": HELPDESK}
+        cloud.deploy({**access, **request.param})
+        with closing(Product(cloud)) as product:
+            yield product, people
+
+
+def ask(product: Product, token: str, user: str) -> httpx.Response:
+    return send(product, "POST", "generate", json={"user": user}, headers={"Authorization": token})
+
+
+def test_request_without_a_token_gets_401(pool: tuple[Product, People]) -> None:
+    answer = pool[0].request(ALICE)
+    assert answer.status_code == 401
+    assert refused_like_any_answer(answer)
+
+
+def test_people_may_ask_for_themselves(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    answer = ask(product, people.sign_in(ALICE)["IdToken"], ALICE.capitalize())
+    assert answer.status_code == 202, answer.text
+
+
+def test_people_may_not_ask_for_others(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    answer = ask(product, people.sign_in(ALICE)["IdToken"], BOB)
+    assert answer.status_code == 403
+    assert refused_like_any_answer(answer)
+
+
+def test_an_address_that_is_not_verified_is_not_theirs(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    assert ask(product, people.sign_in(ALICE, verified=False)["IdToken"], ALICE).status_code == 403
+
+
+@pytest.mark.parametrize("groups", [(HELPDESK,), ("staff", HELPDESK)], ids=["alone", "among others"])
+def test_helpdesk_may_ask_for_anybody(pool: tuple[Product, People], groups: tuple[str, ...]) -> None:
+    product, people = pool
+    assert ask(product, people.sign_in("carol@example.com", *groups)["IdToken"], BOB).status_code == 202
+
+
+def test_other_groups_may_not_ask_for_others(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    token = people.sign_in("carol@example.com", f"not-{HELPDESK}", "staff")["IdToken"]
+    assert ask(product, token, BOB).status_code == 403
+
+
+def test_access_token_has_no_address_and_gets_403(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    assert ask(product, people.sign_in(ALICE)["AccessToken"], ALICE).status_code == 403
+
+
+def test_token_of_another_pool_gets_401(pool: tuple[Product, People]) -> None:
+    product, _ = pool
+    stranger = People(product.cloud).sign_in(ALICE, HELPDESK)
+    assert ask(product, stranger["IdToken"], ALICE).status_code == 401
+
+
+def test_pages_need_no_token(pool: tuple[Product, People]) -> None:
+    assert send(pool[0], "GET", "extract").status_code == 200
+
+
+# Addresses
+
+
+def test_an_address_outside_reaches_no_route(tmp_path: Path) -> None:
+    with deployed(
+        tmp_path, {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},2001:db8::/32"}
+    ) as product:
+        for method, route in ROUTES:
+            answer = send(product, method, route)
+            assert answer.status_code == 403, (method, route)
+            assert method == "HEAD" or refused_like_any_answer(answer), (method, route)
+        assert not product.execution_arns(ALICE)
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
+    """Take anybody's requests from here."""
+    limited = {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},{HERE}"}
+    with deployed(tmp_path_factory.mktemp("public"), limited) as product:
+        yield product
+
+
+def test_an_address_inside_reaches_every_route(public: Product) -> None:
+    for method, route in ROUTES:
+        assert send(public, method, route).status_code != 403, (method, route)
+
+
+# How often
+
+
+def test_above_the_rate_callers_get_429(tmp_path: Path) -> None:
+    tiny = {
+        f"{route}{limit}": "1" for route in ("Generate", "Extract", "Other") for limit in ("Rate", "Burst")
+    }
+    with deployed(tmp_path, tiny) as product:
+        for method, route in [("POST", "generate"), ("POST", "extract"), ("GET", "extract")]:
+            answers = [send(product, method, route, json={}) for _ in range(20)]
+            refused = [answer for answer in answers if answer.status_code == 429]
+            assert refused, (method, route)
+            assert len(refused) < len(answers), "every route has a rate of its own"
+            assert all(map(refused_like_any_answer, refused))
+            assert int(refused[0].headers["Retry-After"]) > 0
+
+
+def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    """Return all that an answer tells, without what differs from any one to the next."""
+    changing = {
+        "date",
+        "x-amzn-requestid",
+        "x-amz-apigw-id",
+        "x-amzn-trace-id",
+        "x-amz-id-2",
+        "x-amz-request-id",
+    }
+    headers = {name: value for name, value in answer.headers.items() if name not in changing}
+    return answer.status_code, headers, answer.content
+
+
+def storm(product: Product, user: str) -> list[httpx.Response]:
+    with ThreadPoolExecutor(20) as pool:
+        return list(pool.map(lambda _: product.request(user), range(200)))
+
+
+def test_two_hundred_requests_make_one_reset_and_tell_nothing(public: Product) -> None:
+    user = public.create_user("0ld-Password-of-the-user")
+    known, unknown = storm(public, user), storm(public, NOBODY)
+    assert [answer.status_code for answer in known] == [202] * 200
+    first = told(known[0])
+    assert [answer for answer in [*known, *unknown] if told(answer) != first] == []
+    assert len(public.execution_arns(user)) == len(public.execution_arns(NOBODY)) == 1
+    public.wait_for_end(public.execution_arns(NOBODY)[0])
+    public.wait_for_state(public.execution_arns(user)[0], "WaitForClaim")
+    assert len(public.mails(user)) == 1
+    assert public.mails(NOBODY) == []
+
+
+#: Ten times what two series of the same user differ by here, and half of what a look-up of the user takes.
+TOLERATED_SECONDS = 0.010
+
+
+def test_answers_take_as_long_for_unknown_users(public: Product) -> None:
+    """Side by side, so that whatever else the machine does meets both."""
+    user = public.create_user("0ld-Password-of-the-user")
+    for each in (user, NOBODY):
+        public.request(each)
+    public.wait_for_state(public.execution_arns(user)[0], "WaitForClaim")
+    seconds: dict[str, list[float]] = {user: [], NOBODY: []}
+    for turn in range(400):
+        # Alternating which of the two goes first.
+        each = (user, NOBODY)[(turn + turn // 2) % 2]
+        started = time.perf_counter()
+        assert public.request(each).status_code == 202
+        seconds[each].append(time.perf_counter() - started)
+    known, unknown = (statistics.median(times) for times in seconds.values())
+    assert abs(known - unknown) < TOLERATED_SECONDS, f"{known:.4f} s and {unknown:.4f} s"
+    assert min(seconds[user]) < unknown < max(seconds[user])
+    assert min(seconds[NOBODY]) < known < max(seconds[NOBODY])

@@ -1,0 +1,123 @@
+"""Who may ask for a reset, where people sign in with a Cognito user pool."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latchkey.access import is_helpdesk, refuse_strangers
+from latchkey.errors import NotAllowedError
+from tests.unit.stack import ALICE
+
+HELPDESK = "helpdesk"
+OWN = {"email": ALICE, "email_verified": "true"}
+
+
+def ask(claims: object, user: str = ALICE, group: str = HELPDESK) -> None:
+    refuse_strangers({"authorizer": {"claims": claims}}, user, group)
+
+
+def test_people_may_ask_for_themselves() -> None:
+    ask(OWN)
+
+
+@pytest.mark.parametrize(("mail", "user"), [(ALICE.upper(), ALICE), (ALICE, ALICE.upper())])
+def test_letter_case_does_not_tell_people_apart(mail: str, user: str) -> None:
+    ask(OWN | {"email": mail}, user)
+
+
+NOT_OWN: list[dict[str, object]] = [
+    {},
+    {"email": ALICE},
+    {"email_verified": "true"},
+    OWN | {"email": "mallory@example.com"},
+    OWN | {"email": ""},
+    OWN | {"email": f"{ALICE} "},
+    OWN | {"email": f"mallory@example.com,{ALICE}"},
+    OWN | {"email": [ALICE]},
+    OWN | {"email_verified": "false"},
+    OWN | {"email_verified": ""},
+    OWN | {"email_verified": "True"},
+    OWN | {"email_verified": True},
+    OWN | {"email_verified": "1"},
+    {"username": ALICE, "cognito:username": ALICE, "sub": ALICE, "token_use": "access"},
+]
+
+
+@pytest.mark.parametrize("claims", NOT_OWN)
+def test_nobody_else_may(claims: dict[str, object]) -> None:
+    with pytest.raises(NotAllowedError):
+        ask(claims)
+
+
+@pytest.mark.parametrize("mail", ["mi\N{KELVIN SIGN}e@example.com", "ma\N{LATIN SMALL LETTER LONG S}@example.com"])
+def test_letters_that_only_look_alike_in_lower_case_are_others(mail: str) -> None:
+    for mine, theirs in ((mail, mail.lower()), (mail.lower(), mail), (mail, mail.upper()), (mail, mail)):
+        with pytest.raises(NotAllowedError):
+            ask(OWN | {"email": mine}, theirs)
+
+
+def test_nobody_asks_for_a_user_without_a_name() -> None:
+    with pytest.raises(NotAllowedError):
+        ask(OWN | {"email": ""}, "")
+
+
+@pytest.mark.parametrize("groups", [HELPDESK, f"staff,{HELPDESK}", f"{HELPDESK},staff", f"a,{HELPDESK},b"])
+def test_helpdesk_may_ask_for_anybody(groups: str) -> None:
+    ask({"cognito:groups": groups}, "bob@example.com")
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        "",
+        ",",
+        "staff",
+        f"not-{HELPDESK}",
+        f"{HELPDESK}s",
+        HELPDESK.upper(),
+        f"[{HELPDESK}]",
+        f"[staff {HELPDESK}]",
+        f"staff {HELPDESK}",
+        f"staff, {HELPDESK}",
+        f'["{HELPDESK}"]',
+        [HELPDESK],
+        {HELPDESK: HELPDESK},
+        None,
+    ],
+)
+def test_whatever_is_not_exactly_the_group_is_not_the_helpdesk(groups: object) -> None:
+    with pytest.raises(NotAllowedError):
+        ask({"cognito:groups": groups}, "bob@example.com")
+
+
+@pytest.mark.parametrize("groups", ["", ",", "staff,", ",staff"])
+def test_without_a_helpdesk_nobody_is_of_it(groups: str) -> None:
+    with pytest.raises(NotAllowedError):
+        ask({"cognito:groups": groups}, group="")
+
+
+@given(st.lists(st.from_regex(r"[^,]{1,8}", fullmatch=True)), st.from_regex(r"[^,]{1,8}", fullmatch=True))
+def test_helpdesk_is_who_is_in_the_group(groups: list[str], group: str) -> None:
+    assert is_helpdesk({"cognito:groups": ",".join(groups)}, group) is (group in groups)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"authorizer": None},
+        {"authorizer": {}},
+        {"authorizer": {"claims": None}},
+        {"authorizer": {"claims": "email"}},
+        {"authorizer": "claims"},
+        # What only an authorizer of another kind would give.
+        {"authorizer": OWN},
+        {"authorizer": {"jwt": {"claims": OWN}}},
+        {"identity": {"user": ALICE}},
+    ],
+)
+def test_without_claims_nobody_may(context: dict[str, Any]) -> None:
+    with pytest.raises(NotAllowedError):
+        refuse_strangers(context, ALICE, HELPDESK)

@@ -1,0 +1,150 @@
+"""What the template promises where no emulator can show it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from latchkey.http import SECURITY_HEADERS
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as the long ones."""
+
+
+def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    match node:
+        case yaml.ScalarNode():
+            value: Any = loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case _:
+            raise AssertionError(node)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+
+TEMPLATE = yaml.load(  # noqa: S506  # a safe loader's subclass
+    (Path(__file__).parents[2] / "template.yaml").read_text(), Loader=_Loader
+)
+PARAMETERS, RESOURCES = TEMPLATE["Parameters"], TEMPLATE["Resources"]
+API = RESOURCES["Api"]["Properties"]
+DEFINITION = API["DefinitionBody"]
+POLICY = DEFINITION["x-amazon-apigateway-policy"]["Fn::If"]
+
+
+@pytest.mark.parametrize("kind", ["DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED"])
+def test_api_gateways_own_answers_have_every_security_header(kind: str) -> None:
+    response = DEFINITION["x-amazon-apigateway-gateway-responses"][kind]
+    headers = {
+        name.removeprefix("gatewayresponse.header."): value.strip("'")
+        for name, value in response["responseParameters"].items()
+    }
+    # A constant stands in single quotes of its own, and some values hold more of them.
+    expected = {name: value.strip("'") for name, value in SECURITY_HEADERS.items()}
+    assert {name: headers.get(name) for name in expected} == expected
+    assert all(re.fullmatch(r"'.*'", value) for value in response["responseParameters"].values())
+    assert set(headers) - set(expected) == ({"Retry-After"} if kind == "THROTTLED" else set())
+
+
+def test_only_requests_for_resets_need_a_signature_or_a_token() -> None:
+    secured = [
+        (path, method)
+        for path, methods in DEFINITION["paths"].items()
+        for method, operation in methods.items()
+        if "security" in operation
+    ]
+    assert secured == [("/generate", "post")]
+
+
+def test_the_policy_stays_neutral_about_signed_requests_and_allows_every_other_route() -> None:
+    condition, policy, otherwise = POLICY
+    assert (condition, otherwise) == ("LimitsAddresses", {"Ref": "AWS::NoValue"})
+    _, allow = policy["Statement"]
+    needs, signed, unsigned = allow["Resource"]["Fn::If"]
+    assert (needs, unsigned) == ("NeedsSignature", ["execute-api:/*"])
+    routes = {
+        f"{method.upper()}{path}": path
+        for path, methods in DEFINITION["paths"].items()
+        for method in methods
+    }
+    patterns = [re.escape(resource.removeprefix("execute-api:/*/")).replace(r"\*", ".*") for resource in signed]
+    allowed = {route for route in routes if any(re.fullmatch(pattern, route) for pattern in patterns)}
+    assert set(routes) - allowed == {"POST/generate"}
+
+
+def test_the_policy_denies_other_addresses_every_route() -> None:
+    deny, _ = POLICY[1]["Statement"]
+    assert deny == {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "execute-api:Invoke",
+        "Resource": "execute-api:/*",
+        "Condition": {"NotIpAddress": {"aws:SourceIp": {"Ref": "AllowedCidrs"}}},
+    }
+
+
+def test_a_web_acl_stands_before_the_stage_where_one_is_given() -> None:
+    association = RESOURCES["WebAclAssociation"]
+    assert association["Type"] == "AWS::WAFv2::WebACLAssociation"
+    assert TEMPLATE["Conditions"][association["Condition"]] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "WebAclArn"}, ""]}]
+    }
+    stage = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Api.Stage}"
+    assert association["Properties"] == {"ResourceArn": {"Fn::Sub": stage}, "WebACLArn": {"Ref": "WebAclArn"}}
+
+
+@pytest.mark.parametrize("route", ["Generate", "Extract", "Other"])
+def test_rates_let_two_hundred_requests_at_once_pass(route: str) -> None:
+    assert PARAMETERS[f"{route}Rate"]["Default"] >= 100
+    assert PARAMETERS[f"{route}Burst"]["Default"] >= 200
+
+
+def test_whoever_sets_passwords_is_denied_protected_users() -> None:
+    setters = [
+        name
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == "AWS::IAM::Role" and _allows(resource["Properties"], "iam:UpdateLoginProfile")
+    ]
+    assert {"ResetIamPasswordRole", "RevokePasswordRole"} <= set(setters)
+    for name in setters:
+        assert {"Ref": "ProtectUsersPolicy"} in RESOURCES[name]["Properties"]["ManagedPolicyArns"], name
+
+
+def _allows(role: dict[str, Any], action: str) -> bool:
+    statements = [each for one in role.get("Policies", []) for each in one["PolicyDocument"]["Statement"]]
+    return any(action in each["Action"] for each in statements if each["Effect"] == "Allow")
+
+
+ACCEPTED = {
+    "AllowedCidrs": ["", "192.0.2.0/24", "10.0.0.0/8", "255.255.255.255/32", "0.0.0.0/0", "2001:db8::/32", "::/0"],
+    "HelpdeskGroup": ["", "helpdesk", "Help-Desk_1"],
+    "ProtectedGroups": ["", "Administrators", "a+b=c.d@e-f_g"],
+    "ProtectedPathPrefix": ["", "/admins/", "/company/admins/"],
+    "UserPoolArn": ["", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbC123"],
+    "WebAclArn": [
+        "",
+        "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/mine/11111111-2222-4333-8444-555555555555",
+    ],
+}
+REFUSED = {
+    "AllowedCidrs": ["192.0.2.0", "192.0.2.0/33", "256.0.0.0/8", "192.0.2/24", "abc/8", "2001:db8::/129", "*", "/8"],
+    "HelpdeskGroup": ["help desk", "a,b", "[a]"],
+    "ProtectedGroups": ["a b", "*", "a,b"],
+    "ProtectedPathPrefix": ["/", "admins", "/admins", "admins/", "//", "/ad*/", "/a//b/"],
+    "UserPoolArn": ["eu-west-1_AbC123", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/*"],
+    "WebAclArn": ["arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/11111111"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in ACCEPTED for value in ACCEPTED[name]])
+def test_a_parameter_takes(name: str, value: str) -> None:
+    assert re.fullmatch(PARAMETERS[name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in REFUSED for value in REFUSED[name]])
+def test_a_parameter_refuses(name: str, value: str) -> None:
+    assert not re.fullmatch(PARAMETERS[name]["AllowedPattern"], value)
