@@ -31,8 +31,9 @@ def is_own(claims: Mapping[str, object], user: str) -> bool:
     # Text, because API Gateway makes text of every claim. Without ASCII two addresses could be different and
     # still the same in lower case: the Kelvin sign is a K. IAM has only ASCII in the names of users.
     verified = claims.get("email_verified") == "true"
-    texts = isinstance(mail, str) and mail.isascii() and user.isascii()
-    return verified and texts and str(mail).lower() == user.lower()
+    if not isinstance(mail, str) or not mail.isascii() or not user.isascii():
+        return False
+    return verified and bool(mail) and mail.lower() == user.lower()
 
 
 def is_helpdesk(claims: Mapping[str, object], group: str) -> bool:

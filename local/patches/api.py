@@ -22,7 +22,7 @@ def apply() -> None:
 
 
 def _read_extensions(gateway: Untyped) -> None:
-    """AWS: a definition may hold the API's resource policy and its gateway responses. MiniStack drops both."""
+    """AWS: a definition may hold a resource policy and gateway responses. MiniStack drops both."""
 
     def wrap(original: Untyped) -> Untyped:
         def read(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Untyped:
@@ -80,7 +80,7 @@ def _apply_policies_beside_user_pools(gateway: Untyped) -> None:
 
 
 def _decode_paths_of_method_settings() -> None:
-    """AWS: a method setting writes `/generate` as `/~1generate`. MiniStack then finds no route of that name."""
+    """AWS: a method setting writes `/generate` as `/~1generate`. MiniStack finds no such route."""
 
     def wrap(original: Untyped) -> Untyped:
         def read(settings: Untyped) -> Untyped:

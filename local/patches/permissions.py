@@ -1,5 +1,7 @@
 """IAM: which resources and conditions a call is checked against."""
 
+# ruff: noqa: SLF001  # MiniStack has no public way in
+
 from __future__ import annotations
 
 import json
@@ -36,7 +38,6 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
     The user a call names it checks without path and tags.
     Raises PatchError.
     """
-
     users = module("services.iam", "_users")._users
 
     def resource(original: Untyped) -> Untyped:

@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 from latchkey.http import SECURITY_HEADERS
 from local.cloud import LocalCloud
 from local.product import Product
+from tests.e2e.test_permissions import call, packed_probe, role_arn
 
 ALICE, BOB, NOBODY = "alice@example.com", "bob@example.com", "nobody@example.com"
 HERE, ELSEWHERE = "127.0.0.1/32", "192.0.2.0/24"
@@ -264,6 +265,53 @@ def test_an_address_inside_reaches_every_route(public: Product) -> None:
         assert send(public, method, route).status_code != 403, (method, route)
 
 
+# Protected users
+
+
+def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> None:
+    with deployed(tmp_path, {"ProtectedPathPrefix": "/admins/"}) as product:
+        iam, old = product.client("iam"), "0ld-Password-of-the-user"
+        free, tagged = product.create_user(old), product.create_user(old, {"latchkey:protected": "no"})
+        below, member = "admin@example.com", product.create_user(old)
+        iam.create_user(UserName=below, Path="/admins/europe/")
+        iam.create_login_profile(UserName=below, Password=old)
+        iam.create_group(GroupName="Admins")
+        iam.add_user_to_group(GroupName="Admins", UserName=member)
+
+        for user in (tagged, below, member):
+            run = product.wait_for_end(product.start_reset(user))
+            assert run.states == ["ValidateUser", "Rejected"], user
+            assert product.mails(user) == []
+            assert product.sign_in(user, old)["signed_in"]
+        product.wait_for_state(product.start_reset(free), "WaitForClaim")
+
+        setting = {
+            user: call("iam", "update_login_profile", UserName=user, Password=f"{old}-2")
+            for user in (free, tagged, below)
+        }
+        for function in ("ResetIamPassword", "RevokePassword"):
+            assert probed(product, function, setting) == {
+                free: "allowed",
+                tagged: "AccessDenied",
+                below: "AccessDenied",
+            }
+
+
+def probed(product: Product, function: str, calls: dict[str, Any]) -> dict[str, str]:
+    """Make calls under the role of a function."""
+    functions, name = product.client("lambda"), f"probe-{function}"
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role=role_arn(product, function),
+        Code={"ZipFile": packed_probe()},
+        Timeout=60,
+    )
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps({"calls": calls}).encode())
+    return dict(json.load(answer["Payload"]))
+
+
 # How often
 
 
@@ -330,6 +378,7 @@ def test_answers_take_as_long_for_unknown_users(public: Product) -> None:
         started = time.perf_counter()
         assert public.request(each).status_code == 202
         seconds[each].append(time.perf_counter() - started)
+    print(*(f"MEDIAN {statistics.median(t):.5f}" for t in seconds.values()))
     known, unknown = (statistics.median(times) for times in seconds.values())
     assert abs(known - unknown) < TOLERATED_SECONDS, f"{known:.4f} s and {unknown:.4f} s"
     assert min(seconds[user]) < unknown < max(seconds[user])

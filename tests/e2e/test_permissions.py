@@ -35,6 +35,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     }
     return {
         "read a user": call("iam", "get_user", UserName=user),
+        "list a user's groups": call("iam", "list_groups_for_user", UserName=user),
         "read a login profile": call("iam", "get_login_profile", UserName=user),
         "read the password policy": call("iam", "get_account_password_policy"),
         "set a password": call("iam", "update_login_profile", UserName="nobody", Password="Aa0!aaaaaaaaaaaa"),
@@ -88,7 +89,7 @@ ALLOWED: dict[str, set[str]] = {
     "ShowPage": set(),
     "RequestReset": {"start a reset"},
     "RevealPassword": {"read claims", "delete claims", "decrypt"},
-    "ValidateUser": {"read a user", "read a login profile"},
+    "ValidateUser": {"read a user", "list a user's groups", "read a login profile"},
     "GeneratePassword": {"read the password policy", "encrypt"},
     "ResetIamPassword": {
         "set a password",

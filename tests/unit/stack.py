@@ -114,9 +114,12 @@ class Stack:
         password: str | None = OLD_PASSWORD,
         must_change: bool = False,
         tags: Mapping[str, str] = NO_TAGS,
+        path: str = "/",
     ) -> str:
         """Create an IAM user; without a password it has no console access."""
-        IAM.create_user(UserName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+        IAM.create_user(
+            UserName=name, Path=path, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+        )
         if password is not None:
             IAM.create_login_profile(UserName=name, Password=password)
             IAM.update_login_profile(UserName=name, PasswordResetRequired=must_change, Password=password)

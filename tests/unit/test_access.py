@@ -11,7 +11,7 @@ from latchkey.errors import NotAllowedError
 from tests.unit.stack import ALICE
 
 HELPDESK = "helpdesk"
-OWN = {"email": ALICE, "email_verified": "true"}
+OWN: dict[str, object] = {"email": ALICE, "email_verified": "true"}
 
 
 def ask(claims: object, user: str = ALICE, group: str = HELPDESK) -> None:
@@ -51,7 +51,9 @@ def test_nobody_else_may(claims: dict[str, object]) -> None:
         ask(claims)
 
 
-@pytest.mark.parametrize("mail", ["mi\N{KELVIN SIGN}e@example.com", "ma\N{LATIN SMALL LETTER LONG S}@example.com"])
+@pytest.mark.parametrize(
+    "mail", ["mi\N{KELVIN SIGN}e@example.com", "ma\N{LATIN SMALL LETTER LONG S}@example.com"]
+)
 def test_letters_that_only_look_alike_in_lower_case_are_others(mail: str) -> None:
     for mine, theirs in ((mail, mail.lower()), (mail.lower(), mail), (mail, mail.upper()), (mail, mail)):
         with pytest.raises(NotAllowedError):

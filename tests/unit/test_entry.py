@@ -13,6 +13,7 @@ from latchkey.errors import (
     ClaimGoneError,
     ClaimNotReadyError,
     LatchkeyError,
+    NotAllowedError,
     ServiceUnavailableError,
     ThrottledError,
 )
@@ -57,6 +58,15 @@ def test_a_claim_that_is_gone_is_answered_by_410_in_the_documented_words() -> No
     assert json.loads(refusal["body"]) == {
         "error": "Invalid!",
         "message": "This link is expired or has been already used once",
+    }
+
+
+def test_whoever_may_not_ask_is_answered_by_403_that_does_not_tell_of_the_user() -> None:
+    refusal = answer_to(NotAllowedError("The reason."))
+    assert refusal["statusCode"] == 403
+    assert json.loads(refusal["body"]) == {
+        "error": "Not allowed",
+        "message": "You may ask for a reset of your own account only, with a verified mail address.",
     }
 
 

@@ -1,6 +1,7 @@
 """The IAM adapter: what it reads, the one thing it changes, and what IAM's refusals mean."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,44 @@ def test_a_user_nobody_created_is_not_found(stack: Stack) -> None:
     with pytest.raises(UserNotFoundError):
         iam.find_user("nobody@example.com")
     assert stack.operations() == ["GetUser"]
+
+
+def test_a_user_is_found_in_every_group_however_many_pages_they_take(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.add_user()
+    pages = iter(
+        [
+            {"Groups": [{"GroupName": "one"}, {"GroupName": "two"}], "IsTruncated": True, "Marker": "more"},
+            {"Groups": [{"GroupName": "three"}], "IsTruncated": False},
+        ]
+    )
+    asked: list[dict[str, Any]] = []
+
+    def call(_client: object, _name: str, sent: dict[str, Any]) -> object:
+        asked.append(dict(sent))
+        return next(pages)
+
+    monkeypatch.setattr(stack, "call", call)
+    assert iam.groups_of(ALICE) == {"one", "two", "three"}
+    assert [sent.get("Marker") for sent in asked] == [None, "more"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "meaning"),
+    [
+        ("NoSuchEntity", 404, UserNotFoundError),
+        ("Throttling", 400, ThrottledError),
+        ("AccessDenied", 403, AccessDeniedError),
+    ],
+)
+def test_groups_that_cannot_be_listed_are_not_taken_for_none(
+    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
+) -> None:
+    stack.add_user()
+    stack.refuse("ListGroupsForUser", code, status)
+    with pytest.raises(meaning, match="Could not list the user's groups"):
+        iam.groups_of(ALICE)
 
 
 @pytest.mark.parametrize("must_change", [True, False])

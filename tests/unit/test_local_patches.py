@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from local.patches.api import decoded_path, joined
 from local.patches.base import PatchError, replace
+from local.patches.conditions import joined as joined_conditions
 from local.patches.executions import java_exception
 from local.patches.functions import aws_result
-from local.patches.permissions import checked
+from local.patches.permissions import checked, with_path_and_tags
 
 PLACE = "us-east-1:000000000000"
 PARAMETERS = f"arn:aws:ssm:{PLACE}:parameter"
@@ -85,3 +87,38 @@ def test_other_calls_stay_with_ministack(service: str, request_: dict[str, Any])
 def test_a_patch_without_its_target_fails_loudly() -> None:
     with pytest.raises(PatchError, match=r"services\.iam has no function _gone"):
         replace(SimpleNamespace(__name__="services.iam"), "_gone", lambda original: original)
+
+
+USER = "arn:aws:iam::000000000000:user"
+
+
+def test_a_user_is_checked_with_path_and_tags() -> None:
+    users = {"alice": {"Arn": f"{USER}/admins/alice", "Tags": [{"Key": "Team", "Value": "A"}]}}
+    found = with_path_and_tags(f"{USER}/alice", users)
+    assert found == f"{USER}/admins/alice"
+    assert getattr(found, "context", None) == {"aws:resourcetag/team": "A"}
+
+
+@pytest.mark.parametrize(
+    "arn", ["*", f"{USER}/bob", "arn:aws:iam::000000000000:role/alice", "arn:aws:s3:::alice"]
+)
+def test_what_is_no_known_user_is_checked_as_it_is(arn: str) -> None:
+    assert with_path_and_tags(arn, {"alice": {"Arn": "-", "Tags": []}}) is arn
+
+
+def test_a_list_among_claims_is_joined_by_commas() -> None:
+    assert joined({"groups": ["a", "b"], "none": [], "sub": "x"}) == {"groups": "a,b", "none": "", "sub": "x"}
+
+
+@pytest.mark.parametrize(
+    ("key", "decoded"), [("/~1a~1b/GET", "/a/b/GET"), ("*/*", "*/*"), ("/a/POST", "/a/POST")]
+)
+def test_a_method_settings_path_is_decoded(key: str, decoded: str) -> None:
+    assert decoded_path(key) == decoded
+
+
+@pytest.mark.parametrize(("value", "text"), [("", ""), ("a, b", "ab")])
+def test_a_condition_joins_a_list(value: str, text: str) -> None:
+    condition = {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "List"}]}, ""]}]}
+    joined_condition = {"Fn::Not": [{"Fn::Equals": [text, ""]}]}
+    assert joined_conditions(condition, {"List": {"Value": value}}) == joined_condition

@@ -129,3 +129,27 @@ def test_a_fault_of_ours_is_not_explained_to_the_caller(stack: Stack, code: str)
     answered = post(ALICE)
     assert answered["statusCode"] == 500
     assert "AWS" not in answered["body"]
+
+
+def post_signed_in(claims: dict[str, str] | None) -> Answer:
+    event = load_event("request_reset_valid")
+    context = event["requestContext"] | ({"authorizer": {"claims": claims}} if claims else {})
+    return handler(event | {"requestContext": context, "body": json.dumps({"user": ALICE})}, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"email": ALICE, "email_verified": "true"}, 202),
+        ({"email": "carol@example.com", "email_verified": "true", "cognito:groups": "helpdesk"}, 202),
+        ({"email": "carol@example.com", "email_verified": "true"}, 403),
+        (None, 403),
+    ],
+)
+def test_signed_in_people_ask_for_themselves_and_the_helpdesk_for_anybody(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, claims: dict[str, str] | None, status: int
+) -> None:
+    monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
+    monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
+    assert post_signed_in(claims)["statusCode"] == status
+    assert stack.operations() == (["StartExecution"] if status == 202 else [])

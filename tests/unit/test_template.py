@@ -27,9 +27,7 @@ def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 
 _Loader.add_multi_constructor("!", _long_form)
 
-TEMPLATE = yaml.load(  # noqa: S506  # a safe loader's subclass
-    (Path(__file__).parents[2] / "template.yaml").read_text(), Loader=_Loader
-)
+TEMPLATE = yaml.load((Path(__file__).parents[2] / "template.yaml").read_text(), _Loader)  # noqa: S506  # a safe one
 PARAMETERS, RESOURCES = TEMPLATE["Parameters"], TEMPLATE["Resources"]
 API = RESOURCES["Api"]["Properties"]
 DEFINITION = API["DefinitionBody"]
@@ -67,11 +65,11 @@ def test_the_policy_stays_neutral_about_signed_requests_and_allows_every_other_r
     needs, signed, unsigned = allow["Resource"]["Fn::If"]
     assert (needs, unsigned) == ("NeedsSignature", ["execute-api:/*"])
     routes = {
-        f"{method.upper()}{path}": path
-        for path, methods in DEFINITION["paths"].items()
-        for method in methods
+        f"{method.upper()}{path}": path for path, methods in DEFINITION["paths"].items() for method in methods
     }
-    patterns = [re.escape(resource.removeprefix("execute-api:/*/")).replace(r"\*", ".*") for resource in signed]
+    patterns = [
+        re.escape(resource.removeprefix("execute-api:/*/")).replace(r"\*", ".*") for resource in signed
+    ]
     allowed = {route for route in routes if any(re.fullmatch(pattern, route) for pattern in patterns)}
     assert set(routes) - allowed == {"POST/generate"}
 
@@ -120,7 +118,15 @@ def _allows(role: dict[str, Any], action: str) -> bool:
 
 
 ACCEPTED = {
-    "AllowedCidrs": ["", "192.0.2.0/24", "10.0.0.0/8", "255.255.255.255/32", "0.0.0.0/0", "2001:db8::/32", "::/0"],
+    "AllowedCidrs": [
+        "",
+        "192.0.2.0/24",
+        "10.0.0.0/8",
+        "255.255.255.255/32",
+        "0.0.0.0/0",
+        "2001:db8::/32",
+        "::/0",
+    ],
     "HelpdeskGroup": ["", "helpdesk", "Help-Desk_1"],
     "ProtectedGroups": ["", "Administrators", "a+b=c.d@e-f_g"],
     "ProtectedPathPrefix": ["", "/admins/", "/company/admins/"],
@@ -131,7 +137,16 @@ ACCEPTED = {
     ],
 }
 REFUSED = {
-    "AllowedCidrs": ["192.0.2.0", "192.0.2.0/33", "256.0.0.0/8", "192.0.2/24", "abc/8", "2001:db8::/129", "*", "/8"],
+    "AllowedCidrs": [
+        "192.0.2.0",
+        "192.0.2.0/33",
+        "256.0.0.0/8",
+        "192.0.2/24",
+        "abc/8",
+        "2001:db8::/129",
+        "*",
+        "/8",
+    ],
     "HelpdeskGroup": ["help desk", "a,b", "[a]"],
     "ProtectedGroups": ["a b", "*", "a,b"],
     "ProtectedPathPrefix": ["/", "admins", "/admins", "admins/", "//", "/ad*/", "/a//b/"],

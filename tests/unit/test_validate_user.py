@@ -51,6 +51,16 @@ def protected(stack: Stack) -> None:
     stack.add_user(tags={"latchkey:protected": ""})
 
 
+def below_the_protected_path(stack: Stack) -> None:
+    stack.add_user(path="/admins/")
+
+
+def in_a_protected_group(stack: Stack) -> None:
+    stack.add_user()
+    IAM.create_group(GroupName="Admins")
+    IAM.add_user_to_group(GroupName="Admins", UserName=ALICE)
+
+
 def tagged_without_address(stack: Stack) -> None:
     stack.add_user(tags={"email": "none"})
 
@@ -59,6 +69,8 @@ REJECTED = [
     (nobody, UserNotFoundError),
     (without_console_access, UserNotEligibleError),
     (protected, UserNotEligibleError),
+    (below_the_protected_path, UserNotEligibleError),
+    (in_a_protected_group, UserNotEligibleError),
     (tagged_without_address, UserNotEligibleError),
 ]
 
@@ -105,4 +117,4 @@ def test_nothing_is_changed_by_looking(stack: Stack) -> None:
     stack.add_user()
     stack.calls.clear()
     validate()
-    assert set(stack.operations()) == {"GetUser", "GetLoginProfile"}
+    assert set(stack.operations()) == {"GetUser", "GetLoginProfile", "ListGroupsForUser"}
