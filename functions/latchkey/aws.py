@@ -15,6 +15,10 @@ CLIENT_CONFIG: Final = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
 )
 
+#: For calls that only the first of several callers wins: a second try could not tell its own success from
+#: somebody else's. So there is one, with time for a slow answer.
+ONCE_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=20, retries={"total_max_attempts": 1}))
+
 #: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html lists the names services
 #: use for throttling; TooManyUpdates is SSM's own, LimitExceededException KMS's and SES's.
 _THROTTLED: Final = frozenset(

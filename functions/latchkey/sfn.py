@@ -7,11 +7,12 @@ from datetime import datetime
 
 import boto3
 
-from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.aws import CLIENT_CONFIG, ONCE_CONFIG, translated
 from latchkey.errors import ClaimGoneError
 from latchkey.executions import Execution
 
 _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
+_sfn_once = boto3.client("stepfunctions", config=ONCE_CONFIG)
 
 _OVER = dict.fromkeys(("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"), ClaimGoneError)
 
@@ -72,7 +73,7 @@ def complete_claim(task_token: str, claimed_at: datetime, claimed_from: str) -> 
     """
     output = {"claimed_at": claimed_at.isoformat(timespec="seconds"), "claimed_from": claimed_from}
     with translated("complete the claim", _OVER):
-        _sfn.send_task_success(taskToken=task_token, output=json.dumps(output))
+        _sfn_once.send_task_success(taskToken=task_token, output=json.dumps(output))
 
 
 def supersede(task_token: str) -> None:

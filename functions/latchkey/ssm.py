@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.aws import CLIENT_CONFIG, ONCE_CONFIG, translated
 from latchkey.claims import Claim, Handle, user_key
 from latchkey.errors import ResetInProgressError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.type_defs import PaginatorConfigTypeDef
 
 _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
+_ssm_once = boto3.client("ssm", config=ONCE_CONFIG)
 
 #: What stands in place of a task token once a newer reset took over, before or after there was a token.
 SUPERSEDED = "superseded"
@@ -86,7 +87,7 @@ def _parse_claim(stored: str) -> Claim:
 def take_claim(handle: Handle) -> bool:
     """Delete the claim and its task token, and tell whether it was this call that deleted the claim."""
     with translated("delete the claim"):
-        answer = _ssm.delete_parameters(Names=[claim_name(handle), token_name(handle)])
+        answer = _ssm_once.delete_parameters(Names=[claim_name(handle), token_name(handle)])
     return claim_name(handle) in answer["DeletedParameters"]
 
 

