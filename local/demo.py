@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 # Long enough to claim in, short enough to wait for.
-CLAIM_TTL_SECONDS = 12
+CLAIM_TTL_SECONDS = 20
 
 
 class DemoError(AssertionError):
