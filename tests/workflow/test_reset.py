@@ -11,7 +11,9 @@ from latchkey.claims import user_key
 from local.product import Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
-DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reset.asl.json")
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+DEFINITION = read_definition(ROOT / "statemachines" / "reset.asl.json")
 OLD_PASSWORD = "0ld-Password-of-the-user"
 
 HAPPY = [
@@ -492,6 +494,34 @@ def test_function_that_really_hangs_is_cut_off_and_tried_again(product: Product)
     ]
     assert errors == ["States.Timeout", "UserNotFoundError"]
     assert run.states == ["ValidateUser", "Rejected"]
+
+
+# The inputs that docs/operations.md names
+
+
+def start_with(product: Product, event: str) -> str:
+    started = product.client("stepfunctions").start_execution(
+        stateMachineArn=product.stack.outputs["ResetStateMachineArn"],
+        input=(EVENTS / f"{event}.json").read_text(),
+    )
+    return str(started["executionArn"])
+
+
+def test_documented_input_resets_and_asks_where_it_says_so(product: Product) -> None:
+    links = len(product.mails("alice@example.com", "CONFIDENTIAL"))
+    arn = start_with(product, "reset_machine_valid")
+    product.claim(product.wait_for_link("alice@example.com", links + 1)).raise_for_status()
+    assert finish(product, arn).states == CLAIMED
+    questions = len(product.mails("alice@example.com", "Did you ask"))
+    arn = start_with(product, "reset_machine_confirm")
+    product.answer(product.wait_for_question("alice@example.com", questions + 1), "no").raise_for_status()
+    assert finish(product, arn).states == [*ASKED, "Declined"]
+
+
+def test_input_without_a_user_fails(product: Product) -> None:
+    run = finish(product, start_with(product, "reset_machine_invalid"))
+    assert (run.status, run.states) == ("FAILED", ["ValidateUser", "Failed"])
+    assert "ValidateUser failed with" in run.cause
 
 
 def test_every_transition_was_taken() -> None:
