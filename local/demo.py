@@ -1,7 +1,8 @@
-"""`make demo`: a whole reset on a local cloud, told so that a person can follow; fails when a step does."""
+"""`make demo`: whole resets on a local cloud, told so that a person can follow; fails when a step does."""
 
 from __future__ import annotations
 
+import secrets
 import sys
 import tempfile
 import textwrap
@@ -29,7 +30,7 @@ class DemoError(AssertionError):
 def run() -> None:
     """Run the demo on a cloud of its own and print the transcript. Raises DemoError when a step fails."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as folder, LocalCloud(Path(folder)) as cloud:
-        _say("Latchkey demo: two password resets on a cloud of its own.")
+        _say("Latchkey demo: password resets on a cloud of its own, where anybody may ask.")
         _say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
         started = time.monotonic()
         cloud.deploy(ttl_seconds=CLAIM_TTL_SECONDS)
@@ -37,20 +38,28 @@ def run() -> None:
         product = Product(cloud)
         claimed(product)
         expired(product)
+        declined(product)
         _say("\nEvery step did what it said. Stopping the local cloud.")
 
 
 def claimed(product: Product) -> None:
-    """Alice asks, claims, and nobody can claim again."""
+    """Alice asks, says that it is her, claims, and nobody can claim again."""
     _title("1. Alice forgot her password")
     asked = time.monotonic()
     _show("POST /generate", product.request(ALICE), expected=202)
-    mail = product.wait_for_mail(ALICE, "CONFIDENTIAL")
-    _say(f"A mail arrives {time.monotonic() - asked:.1f} s later:")
-    link = product.wait_for_link(ALICE)
-    _quote(mail, hidden=link.rs)
+    question = product.wait_for_question(ALICE)
+    _say(f"A mail arrives {time.monotonic() - asked:.1f} s later. Nothing has been changed yet:")
+    _quote(product.wait_for_mail(ALICE, "Did you ask"), hidden=question.rs)
 
-    _title("2. She opens the link and presses Reveal")
+    _title("2. She says yes, and gets the link")
+    _show("GET  /confirm", product.http.get(question.page), expected=200, body="the page; it answers nothing")
+    answered = time.monotonic()
+    _show("POST /confirm", product.answer(question, "yes"), expected=200)
+    link = product.wait_for_link(ALICE)
+    _say(f"Another mail arrives {time.monotonic() - answered:.1f} s later:")
+    _quote(product.wait_for_mail(ALICE, "CONFIDENTIAL"), hidden=link.rs)
+
+    _title("3. She opens the link and presses Reveal")
     _show(
         "GET  /extract", product.http.get(link.page), expected=200, body="the page; it has not used the link"
     )
@@ -63,22 +72,38 @@ def claimed(product: Product) -> None:
     _check("the password signs in", product.sign_in(ALICE, password)["signed_in"])
     _check("it must be changed at once", product.sign_in(ALICE, password)["password_reset_required"])
 
-    _title("3. The same link again")
+    _title("4. The same link again")
     _show("POST /extract", product.extract(link), expected=410)
     _tell(product.wait_for_end(product.execution_arns(ALICE)[0]), ends="Claimed")
-    _quote(product.wait_for_mail(ALICE, "was shown"))
+    notice = product.wait_for_notice(ALICE)
+    _quote(product.wait_for_mail(ALICE, "was shown"), hidden=notice.rs)
+
+    _title("5. Had it not been her, she would press This was not me")
+    _show("POST /revoke", product.disown(notice), expected=200)
+    _check("the password signs in no more", not product.sign_in(ALICE, password)["signed_in"])
 
 
 def expired(product: Product) -> None:
     """Bob asks and never opens the link."""
-    _title("4. Bob asks too, and does not open his link")
-    _show("POST /generate", product.request(BOB), expected=202)
+    _title("6. Bob asks too, says yes, and does not open his link")
+    _show("POST /generate", product.request_and_confirm(BOB), expected=202)
     link = product.wait_for_link(BOB)
     _say(f"His mail arrives. The link lives {CLAIM_TTL_SECONDS} s; waiting ...")
     _tell(product.wait_for_end(product.execution_arns(BOB)[0]), ends="Expired")
     _show("POST /extract", product.extract(link), expected=410)
     _check("nothing is left in the parameter store", not product.parameters(BOB))
     _quote(product.wait_for_mail(BOB, "expired"))
+
+
+def declined(product: Product) -> None:
+    """Somebody asks in Carol's name."""
+    _title("7. Somebody else types Carol's address")
+    password = secrets.token_urlsafe(16) + "Aa0!"
+    carol = product.create_user(password)
+    _show("POST /generate", product.request(carol), expected=202)
+    _show("POST /confirm", product.answer(product.wait_for_question(carol), "no"), expected=200)
+    _tell(product.wait_for_end(product.execution_arns(carol)[0]), ends="Declined")
+    _check("her password is the one she had", product.sign_in(carol, password)["signed_in"])
 
 
 def _say(text: str) -> None:

@@ -32,6 +32,7 @@ def apply(gateway: Gateway) -> None:
     tokens = executions.apply()
     permissions.apply(tokens.machine_of)
     sdk_calls.apply(gateway.faults, gateway.calls)
+    tokens.fail_with_function()
     functions.apply()
     api.apply()
     conditions.apply()

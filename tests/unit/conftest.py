@@ -25,6 +25,7 @@ os.environ.update(
     CLAIM_KEY_ARN="arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555",
     CLAIM_TTL_MINUTES="60",
     HELPDESK_GROUP="",
+    PARAMETERS_PATH="/latchkey-test",
     PASSWORD_LENGTH="20",
     POWERTOOLS_METRICS_NAMESPACE="latchkey-test",
     POWERTOOLS_SERVICE_NAME="reset",
