@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _PRICES: Final = Path(__file__).with_name("prices.json")
 
-#: Calls that name a claim, an advanced parameter, by whose role and action; all others name standard ones.
+#: Calls that meet a claim, an advanced parameter, by whose role and action; all others meet standard ones.
+#: The sweep of DeletePassword comes when the claim is gone.
 _WITH_CLAIM: Final = {
     ("StorePassword", "PutParameter"),
     ("RevealPassword", "GetParameters"),
     ("RevealPassword", "DeleteParameters"),
-    ("ResetStateMachine", "DeleteParameters"),
     ("RevokePassword", "GetParametersByPath"),
     ("RevokePassword", "DeleteParameters"),
 }
@@ -99,7 +99,7 @@ def amounts(
         "lambda:request": sum(usage.invocations.values()),
         "lambda:gb-second": gb_seconds(usage, handlers, assumptions),
         "apigateway:request": len(usage.api),
-        "xray:trace": len(usage.api) + bool(usage.transitions) if usage.traced else 0,
+        "xray:trace": len(usage.api) if usage.traced else 0,
         "logs:gb": usage.log_bytes / _GIB,
         "events:event": sum(action == "PutEvents" for _, _, action in usage.calls),
     }
@@ -202,6 +202,7 @@ def sums(
 
     found: dict[str, Any] = {
         kind: {
+            "amounts": amounts(usage, handlers, assumptions, 1),
             "usd_per_1000": of(kind, 1),
             "total": sum(of(kind, 1).values()),
             "transitions": usage.transitions,

@@ -80,7 +80,9 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "memory": _memory(results["memory"]),
         "open": _open(results["resets"]),
         "throttled": _throttled(results["throttled"]),
-        "quotas": _quotas(json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"]),
+        "quotas": _quotas(
+            json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"], results["money"]["claimed"]
+        ),
     }
 
 
@@ -235,20 +237,21 @@ def _throttled(found: dict[str, Any]) -> str:
     )
 
 
-def _quotas(quotas: list[dict[str, Any]]) -> str:
-    return table(
-        ["part", "default quota", "a reset needs", "resets", "what happens there"],
-        [
+def _quotas(quotas: list[dict[str, Any]], claimed: dict[str, Any]) -> str:
+    counted = {**claimed["amounts"], **claimed["calls"]}
+    rows = []
+    for each in quotas:
+        needs = sum(counted.get(name, 0) for name in each["counts"]) if "counts" in each else 1
+        rows.append(
             [
                 f"[{each['part']}]({each['source']})",
                 f"{each['limit']:,} {each['unit']}",
-                str(each["needs"]),
-                f"{each['limit'] / each['needs']:,.0f} {each['unit']}",
+                f"{needs:.0f}",
+                f"{each['limit'] / needs:,.1f} {each['unit']}",
                 each["ends"] + (f". More: {each['raise']}" if each["raise"] else ""),
             ]
-            for each in quotas
-        ],
-    )
+        )
+    return table(["part", "default quota", "a reset needs", "resets", "what happens there"], rows)
 
 
 def draw(document: str, drawn: dict[str, str]) -> str:

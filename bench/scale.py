@@ -30,7 +30,7 @@ _AT_MANY: Final = 16
 _WARM_CLAIMS: Final = 32
 _CLAIMS: Final = 64
 
-#: What SSM takes of an account by default (bench/quotas.json); a reset needs three.
+#: What SSM takes of an account by default (bench/quotas.json).
 PUTS_PER_SECOND: Final = 3
 THROTTLED: Final = 16
 

@@ -70,7 +70,7 @@ def test_what_a_reset_uses_is_counted() -> None:
     assert used["lambda:request"] == 2
     assert used["apigateway:request"] == 2
     assert used["ssm:advanced-hour"] == 1
-    assert used["xray:trace"] == 3
+    assert used["xray:trace"] == 2
 
 
 def test_only_calls_that_name_the_claim_are_interactions_with_an_advanced_parameter() -> None:
