@@ -77,7 +77,7 @@ def warm_up(beside: Beside, opened: Open, at_once: Iterable[int]) -> None:
     """Ask for ever more at a time, as a crowd at once would start more functions than a machine bears."""
     for number in at_once:
         opened.ours += ask_many(beside, beside.ours, number, number)
-        ask_many(beside, beside.peer, number, number)
+        opened.peers += ask_many(beside, beside.peer, number, number)
 
 
 def ask_in_waves(beside: Beside, opened: Open, at_once: int, number: int) -> Times:
@@ -92,15 +92,15 @@ def ask_in_waves(beside: Beside, opened: Open, at_once: int, number: int) -> Tim
     return times
 
 
-def claim_in_waves(beside: Beside, opened: Open, at_once: int, number: int) -> Times:
+def claim_in_waves(beside: Beside, opened: Open, at_once: int, number: int, waves: int = WAVES) -> Times:
     """Claim so many of each in waves."""
     times = Times()
 
     def wave(service: Service, asked: list[Asked]) -> list[float]:
-        taken = [asked.pop() for _ in range(number // WAVES)]
+        taken = [asked.pop() for _ in range(number // waves)]
         return at_a_time(at_once, lambda each: beside.claim(service, each), taken)
 
-    for _ in range(WAVES):
+    for _ in range(waves):
         times.add(wave(beside.ours, opened.ours), wave(beside.peer, opened.peers))
     return times
 
