@@ -12,11 +12,14 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import money, report, scale, starts
 from bench.beside import deployed
 from local.cloud import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def say(line: str) -> None:
@@ -25,8 +28,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure() -> dict[str, Any]:
-    """Measure everything. Raises SamError, CloudError and StartError."""
+def measure(show: Callable[[dict[str, Any]], None]) -> None:
+    """Measure everything and show it. Raises SamError, CloudError and StartError."""
     began = time.monotonic()
 
     def tell(what: str) -> None:
@@ -52,12 +55,13 @@ def measure() -> dict[str, Any]:
         results["resets"] = scale.measure(beside, tell)
         tell("Asking for more than SSM takes ...")
         results["throttled"] = scale.throttled(beside)
-    handlers = handlers_of(results)
-    results["money"] = money.sums(usages, handlers)
-    results["memory"] = money.memory_choices(usages["claimed"], handlers)
-    results["took_seconds"] = time.monotonic() - began
-    tell("Done.")
-    return results
+        handlers = handlers_of(results)
+        results["money"] = money.sums(usages, handlers)
+        results["memory"] = money.memory_choices(usages["claimed"], handlers)
+        results["took_seconds"] = time.monotonic() - began
+        show(results)
+        # Hundreds of functions leave their code behind, which takes its time.
+        tell("Stopping the local cloud ...")
 
 
 def handlers_of(results: dict[str, Any]) -> dict[str, money.Handler]:
@@ -88,13 +92,17 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def main() -> None:
-    """Measure, print and write."""
-    argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
-    results = measure()
+def show(results: dict[str, Any]) -> None:
+    """Write the figures and print their tables."""
     report.RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     say(f"\n{report.text(results)}\n")
     say(f"Written to {report.RESULTS.relative_to(ROOT)}; make bench-docs draws them.")
+
+
+def main() -> None:
+    """Measure, print and write."""
+    argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
+    measure(show)
 
 
 if __name__ == "__main__":
