@@ -28,12 +28,11 @@ def superfluous(event: Event) -> list[str]:
             does not work: whoever changed that may need the keys before.
     """
     current = labelled(secretsmanager.list_versions(), CURRENT)
-    if current is not None and set(event["keys"]) <= {current.key_id}:
-        return []
     if current is None or current.id != event["version_id"]:
         raise CredentialsGoneError(
             f"The secret's current version is no longer {event['version_id']}, which this rotation promoted."
         )
-    if not any(key.active for key in access_keys.list_keys() if key.id == current.key_id):
+    old = [key for key in event["keys"] if key != current.key_id]
+    if old and not any(key.active for key in access_keys.list_keys() if key.id == current.key_id):
         raise CredentialsGoneError(f"The current access key {current.key_id} is gone or inactive.")
-    return [key for key in event["keys"] if key != current.key_id]
+    return old

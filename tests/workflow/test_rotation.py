@@ -237,6 +237,9 @@ def told(product: Product) -> Generator[list[str]]:
     topic = product.client("cloudformation").describe_stack_resource(
         StackName=product.stack.stack_name, LogicalResourceId="AlarmTopic"
     )["StackResourceDetail"]["PhysicalResourceId"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow | {"Resource": queue}]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, ReturnSubscriptionArn=True)
     messages: list[str] = []
     yield messages
