@@ -78,6 +78,11 @@ class Rotation:
         """Rotate once, and return the execution once it is over."""
         return self.product.wait_for_end(self.start(**waits), seconds=120)
 
+    def execution_arns(self) -> list[str]:
+        """Return the rotations so far, newest first."""
+        found = self.product.client("stepfunctions").list_executions(stateMachineArn=self.machine_arn)
+        return [str(execution["executionArn"]) for execution in found["executions"]]
+
     @property
     def user(self) -> str:
         """The name of the user whose keys rotate."""

@@ -5,7 +5,7 @@ import ssl
 from typing import Final
 
 from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
-from latchkey.secretsmanager import SmtpCredentials
+from latchkey.smtp_secret import SmtpCredentials
 
 #: RFC 4954, 6: the credentials are invalid.
 _INVALID: Final = 535

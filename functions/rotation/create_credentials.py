@@ -4,12 +4,12 @@ import os
 from typing import TypedDict
 from uuid import NAMESPACE_URL, uuid5
 
-from latchkey import access_keys, secretsmanager
+from latchkey import access_keys, smtp_secret
 from latchkey.access_keys import NewKey
 from latchkey.entry import task
 from latchkey.rotation import PENDING, labelled
-from latchkey.secretsmanager import SmtpCredentials
 from latchkey.smtp_password import derive_smtp_password
+from latchkey.smtp_secret import SmtpCredentials
 
 
 class Event(TypedDict):
@@ -26,7 +26,7 @@ class Result(TypedDict):
 @task
 def handler(event: Event, _context: object) -> Result:
     if event["version_id"]:
-        present = secretsmanager.read_credentials(event["version_id"])
+        present = smtp_secret.read_credentials(event["version_id"])
         return {"access_key_id": present.username, "version_id": event["version_id"]}
     return staged(event) or create(event)
 
@@ -38,7 +38,7 @@ def version_of(execution: str, key_id: str) -> str:
 
 def staged(event: Event) -> Result | None:
     """Return what an earlier try staged; delete every key that is neither that one's nor to be kept."""
-    pending = labelled(secretsmanager.list_versions(), PENDING)
+    pending = labelled(smtp_secret.list_versions(), PENDING)
     done: Result | None = None
     for key in access_keys.list_keys():
         if key.id in event["keep"]:
@@ -55,7 +55,7 @@ def create(event: Event) -> Result:
     """Make a key and stage its credentials."""
     key = access_keys.create_key()
     version_id = version_of(event["execution"], key.id)
-    secretsmanager.stage_credentials(credentials_of(key), version_id)
+    smtp_secret.stage_credentials(credentials_of(key), version_id)
     return {"access_key_id": key.id, "version_id": version_id}
 
 

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from latchkey import access_keys, secretsmanager
+from latchkey import access_keys, smtp_secret
 from latchkey.entry import task
 from latchkey.errors import CredentialsGoneError
 from latchkey.rotation import CURRENT, labelled
@@ -27,7 +27,7 @@ def superfluous(event: Event) -> list[str]:
         CredentialsGoneError: when the current credentials are no longer those of this rotation, or their key
             does not work: whoever changed that may need the keys before.
     """
-    current = labelled(secretsmanager.list_versions(), CURRENT)
+    current = labelled(smtp_secret.list_versions(), CURRENT)
     if current is None or current.id != event["version_id"]:
         raise CredentialsGoneError(
             f"The secret's current version is no longer {event['version_id']}, which this rotation promoted."

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
-from latchkey import access_keys, secretsmanager, sfn
+from latchkey import access_keys, sfn, smtp_secret
 from latchkey.entry import task
 from latchkey.errors import RotationInProgressError
 from latchkey.executions import earlier
@@ -26,7 +26,7 @@ class Result(TypedDict):
 def handler(event: Event, _context: object) -> Result:
     refuse_second(event)
     settling = timedelta(seconds=event["settling_seconds"])
-    decided = plan(access_keys.list_keys(), secretsmanager.list_versions(), datetime.now(UTC), settling)
+    decided = plan(access_keys.list_keys(), smtp_secret.list_versions(), datetime.now(UTC), settling)
     return {"keep": list(decided.keep), "version_id": decided.version_id}
 
 

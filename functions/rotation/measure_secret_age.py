@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from latchkey import secretsmanager
+from latchkey import smtp_secret
 from latchkey.entry import logger, task
 
 _DAY = timedelta(days=1)
@@ -19,7 +19,7 @@ def handler(_event: dict[str, Any], _context: object) -> None:
 
 def overdue(now: datetime) -> float:
     """Return for how many days the credentials should have been rotated; negative while there is time."""
-    return (now - secretsmanager.current_since()) / _DAY - int(os.environ["ROTATION_DAYS"])
+    return (now - smtp_secret.current_since()) / _DAY - int(os.environ["ROTATION_DAYS"])
 
 
 def publish(days: float) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from latchkey import secretsmanager
+from latchkey import smtp_secret
 from latchkey.entry import task
 
 
@@ -13,4 +13,4 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    secretsmanager.promote(event["version_id"])
+    smtp_secret.promote(event["version_id"])

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from latchkey import access_keys, secretsmanager
+from latchkey import access_keys, smtp_secret
 from latchkey.entry import task
 from latchkey.rotation import CURRENT, PREVIOUS
 
@@ -28,11 +28,11 @@ def roll_back(event: Event) -> list[str]:
     Credentials that became current after all, by a promotion whose answer was lost, stay. The list of keys
     may miss one that was made a moment ago, so the one that is known by its id goes in any case.
     """
-    versions = secretsmanager.list_versions()
+    versions = smtp_secret.list_versions()
     stay = {*event["keep"], *(each.key_id for each in versions if each.labels & {CURRENT, PREVIOUS})}
     made = {key.id for key in access_keys.list_keys()} | {event["access_key_id"]}
     superfluous = sorted(key for key in made - stay if key)
     for key in superfluous:
         access_keys.delete_key(key)
-    secretsmanager.drop_pending()
+    smtp_secret.drop_pending()
     return superfluous

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypedDict
 
-from latchkey import secretsmanager
+from latchkey import smtp_secret
 from latchkey.entry import task
 from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
 from latchkey.smtp_login import log_in
@@ -20,7 +20,7 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    credentials = secretsmanager.read_credentials(event["version_id"])
+    credentials = smtp_secret.read_credentials(event["version_id"])
     until_it_works(lambda: log_in(credentials), event["patience_seconds"])
 
 
