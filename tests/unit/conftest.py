@@ -37,7 +37,7 @@ os.environ.update(
     SENDER_ADDRESS="accounts@example.com",
     SMTP_HOST="email-smtp.eu-central-1.amazonaws.com",
     SMTP_PORT="587",
-    SMTP_SECRET_ARN="latchkey-test/smtp",
+    SMTP_SECRET="latchkey-test/smtp",
     SMTP_USER="latchkey-test-smtp",
     SIGN_IN_URL="https://123456789012.signin.aws.amazon.com/console",
 )

@@ -12,7 +12,7 @@ from tests.unit.stack import IAM, Stack
 SECRETS = boto3.client("secretsmanager")
 
 USER = os.environ["SMTP_USER"]
-SECRET = os.environ["SMTP_SECRET_ARN"]
+SECRET = os.environ["SMTP_SECRET"]
 OLD, NEW, OTHER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
 
 
