@@ -26,7 +26,7 @@ def describe(stack: Stack) -> str:
     return f"""
   Ask for a reset   {stack.api_url}/generate
   Read the mails    {stack.mailbox_url}
-  SMTP endpoint     {stack.smtp["host"]}:{stack.smtp["port"]} (certificate authority: {STATE_DIR.name}/{CA_FILE})
+  SMTP endpoint     {stack.smtp["host"]}:{stack.smtp["port"]} (authority: {STATE_DIR.name}/{CA_FILE})
   AWS endpoint      {stack.endpoint_url} (region {stack.region}, key id and secret: test)
   Users             {", ".join(USERS)}; without a console password: {USER_WITHOUT_CONSOLE}
   For programs      {STATE_DIR.name}/stack.json

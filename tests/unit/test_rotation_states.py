@@ -389,6 +389,13 @@ def test_rolling_back_deletes_a_key_that_the_list_does_not_show_yet(
     assert smtp.keys() == {old: "Active"}
 
 
+def test_rolling_back_leaves_what_another_rotation_made(smtp: Smtp) -> None:
+    old, other = smtp.add_current(), smtp.add_pending()
+    assert undo([old], "AKIADELETEDBYTHEOTHER") == ["AKIADELETEDBYTHEOTHER"]
+    assert smtp.keys() == {old: "Active", other: "Active"}
+    assert PENDING in smtp.labels()
+
+
 def test_rolling_back_leaves_credentials_that_became_current_after_all(smtp: Smtp) -> None:
     old, new = promoted(smtp)
     assert undo([old], new) == []
