@@ -20,6 +20,7 @@ import httpx
 from local import sam
 from local.emulator import HOST, PROCESS_FILE, REGION
 from local.seed import ADMIN, SENDER, seed
+from local.smtp import CA_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ _API_ID = "latchkey"
 _API_ID_TAG = "ms-custom-id"
 _START_DEADLINE_SECONDS = 60
 _STOP_DEADLINE_SECONDS = 15
+_FIRST_RUNS_DEADLINE_SECONDS = 120
 _POLL_SECONDS = 0.05
 _LOG_TAIL = 4_000
 
@@ -45,14 +47,14 @@ class CloudError(RuntimeError):
 
 @dataclass(frozen=True)
 class Stack:
-    """What `stack.json` holds. `smtp` is `{"host", "port"}`, or null while there is no such endpoint."""
+    """What `stack.json` holds. `smtp` is `{"host", "port"}`."""
 
     endpoint_url: str
     region: str
     stack_name: str
     api_url: str
     mailbox_url: str
-    smtp: dict[str, Any] | None
+    smtp: dict[str, Any]
     outputs: dict[str, str]
 
     @classmethod
@@ -105,6 +107,19 @@ class LocalCloud:
         if process is None:
             raise CloudError(f"No local cloud runs for {self.state_dir}")
         return f"http://{HOST}:{process['port']}"
+
+    @property
+    def smtp(self) -> dict[str, Any]:
+        """Where SMTP clients go. Raises CloudError when the emulator does not run."""
+        process = self._process()
+        if process is None:
+            raise CloudError(f"No local cloud runs for {self.state_dir}")
+        return {"host": HOST, "port": process["smtp_port"]}
+
+    @property
+    def smtp_ca_file(self) -> Path:
+        """The certificate authority by which SMTP clients know the endpoint."""
+        return self.state_dir / CA_FILE
 
     @property
     def mailbox_url(self) -> str:
@@ -198,7 +213,7 @@ class LocalCloud:
         return boto3.Session("test", "test", region_name=REGION)
 
     def deploy(self, parameters: Mapping[str, str] | None = None, *, ttl_seconds: int | None = None) -> Stack:
-        """Build and deploy the product, seed its users and write `stack.json`.
+        """Build and deploy the product, seed its users, wait for what it does at once, write `stack.json`.
 
         `parameters` override the template's. `ttl_seconds` is the life of a claim, if shorter than the
         template allows. Raises SamError or CloudError.
@@ -213,22 +228,39 @@ class LocalCloud:
             "AdminAddress": ADMIN,
             "RequestAccess": "Public",
             "PublicBaseUrl": api_url,
+            "SmtpHost": self.smtp["host"],
+            "SmtpPort": str(self.smtp["port"]),
             **(parameters or {}),
         }
         sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
         if ttl_seconds is not None:
             self._shorten_claims(ttl_seconds)
+        if not _within(_FIRST_RUNS_DEADLINE_SECONDS, self._first_runs_are_over):
+            raise CloudError("What the schedules start at once did not end, or did not fill the SMTP secret")
         stack = Stack(
             endpoint_url=self.endpoint_url,
             region=REGION,
             stack_name=STACK_NAME,
             api_url=api_url,
             mailbox_url=self.mailbox_url,
-            smtp=None,
+            smtp=self.smtp,
             outputs=self._outputs(),
         )
         stack.write(self.state_dir)
         return stack
+
+    def _first_runs_are_over(self) -> bool:
+        """Say whether what the schedules started at once is over, and the SMTP secret filled by it."""
+        secret = self.client("secretsmanager").get_secret_value(SecretId=f"{STACK_NAME}/smtp")
+        if not json.loads(secret["SecretString"]):
+            return False
+        executions = self.client("stepfunctions")
+        return not any(
+            executions.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")[
+                "executions"
+            ]
+            for machine in executions.list_state_machines()["stateMachines"]
+        )
 
     def _outputs(self) -> dict[str, str]:
         stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]

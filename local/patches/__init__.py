@@ -13,9 +13,11 @@ from local.patches import (
     conditions,
     executions,
     functions,
+    keys,
     mails,
     parameters,
     permissions,
+    schedules,
     sdk_calls,
     users,
 )
@@ -39,3 +41,5 @@ def apply(gateway: Gateway) -> None:
     users.apply(gateway.sign_ins)
     mails.apply()
     parameters.apply()
+    keys.apply()
+    schedules.apply()
