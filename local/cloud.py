@@ -20,6 +20,7 @@ import httpx
 from local import sam
 from local.emulator import HOST, PROCESS_FILE, REGION
 from local.seed import ADMIN, SENDER, seed
+from local.smtp import CA_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,14 +46,14 @@ class CloudError(RuntimeError):
 
 @dataclass(frozen=True)
 class Stack:
-    """What `stack.json` holds. `smtp` is `{"host", "port"}`, or null while there is no such endpoint."""
+    """What `stack.json` holds. `smtp` is `{"host", "port"}`."""
 
     endpoint_url: str
     region: str
     stack_name: str
     api_url: str
     mailbox_url: str
-    smtp: dict[str, Any] | None
+    smtp: dict[str, Any]
     outputs: dict[str, str]
 
     @classmethod
@@ -105,6 +106,19 @@ class LocalCloud:
         if process is None:
             raise CloudError(f"No local cloud runs for {self.state_dir}")
         return f"http://{HOST}:{process['port']}"
+
+    @property
+    def smtp(self) -> dict[str, Any]:
+        """Where SMTP clients go. Raises CloudError when the emulator does not run."""
+        process = self._process()
+        if process is None:
+            raise CloudError(f"No local cloud runs for {self.state_dir}")
+        return {"host": HOST, "port": process["smtp_port"]}
+
+    @property
+    def smtp_ca_file(self) -> Path:
+        """The certificate authority by which SMTP clients know the endpoint."""
+        return self.state_dir / CA_FILE
 
     @property
     def mailbox_url(self) -> str:
@@ -213,6 +227,8 @@ class LocalCloud:
             "AdminAddress": ADMIN,
             "RequestAccess": "Public",
             "PublicBaseUrl": api_url,
+            "SmtpHost": self.smtp["host"],
+            "SmtpPort": str(self.smtp["port"]),
             **(parameters or {}),
         }
         sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
@@ -224,7 +240,7 @@ class LocalCloud:
             stack_name=STACK_NAME,
             api_url=api_url,
             mailbox_url=self.mailbox_url,
-            smtp=None,
+            smtp=self.smtp,
             outputs=self._outputs(),
         )
         stack.write(self.state_dir)

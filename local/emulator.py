@@ -22,10 +22,12 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from local import patches
+from local.faults import Faults
 from local.gateway import Gateway
 from local.mailbox import Mailbox
 from local.patches import mails
 from local.patches.users import SignIns
+from local.smtp import CA_FILE, EmulatedAccounts, SmtpEndpoint
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
@@ -61,6 +63,8 @@ def prepare_environment(state_dir: Path, port: int, wait_scale: float) -> None:
         "S3_DATA_DIR": str(state_dir / "s3"),
         "SFN_WAIT_SCALE": str(wait_scale),
         "SFTP_ENABLED": "0",
+        # AWS: the certificate of the SMTP endpoint is one that every system trusts.
+        "SSL_CERT_FILE": str(state_dir / CA_FILE),
         "STATE_DIR": str(state_dir / "ministack"),
         "TMPDIR": str(temporary),
     }
@@ -77,12 +81,14 @@ async def _stop_without(parent: int, stop: asyncio.Event) -> None:
 def build() -> Gateway:
     """Put the gateway before MiniStack, which reads its environment as it is imported here."""
     emulator = importlib.import_module("ministack.app")
-    gateway = Gateway(emulator.app, Mailbox(mails.ses_records), SignIns())
+    mailbox, faults = Mailbox(mails.ses_records), Faults()
+    smtp = SmtpEndpoint(mailbox, faults, EmulatedAccounts(), REGION)
+    gateway = Gateway(emulator.app, mailbox, SignIns(), smtp, faults)
     patches.apply(gateway)
     return gateway
 
 
-async def serve(listener: socket.socket, parent: int | None) -> None:
+async def serve(listener: socket.socket, smtp_listener: socket.socket, parent: int | None) -> None:
     """Serve until SIGTERM or SIGINT, or until the parent process has gone."""
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -93,8 +99,10 @@ async def serve(listener: socket.socket, parent: int | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     watch = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
+    gateway = build()
+    gateway.smtp.start(smtp_listener, Path(os.environ["SSL_CERT_FILE"]))
     # hypercorn types each ASGI message; the gateway passes them on as they are.
-    application = cast("ASGIFramework", build())
+    application = cast("ASGIFramework", gateway)
     await hypercorn_serve(application, config, shutdown_trigger=stop.wait)
     if watch:
         watch.cancel()
@@ -127,12 +135,13 @@ def main() -> None:
             sys.exit(f"An emulator is already running for {state_dir}")
         process_file.truncate(0)
         listener = socket.create_server((HOST, arguments.port), backlog=512)
-        port = listener.getsockname()[1]
+        smtp_listener = socket.create_server((HOST, 0), backlog=512)
+        port, smtp_port = listener.getsockname()[1], smtp_listener.getsockname()[1]
         prepare_environment(state_dir, port, arguments.wait_scale)
-        process_file.write(json.dumps({"pid": os.getpid(), "port": port}))
+        process_file.write(json.dumps({"pid": os.getpid(), "port": port, "smtp_port": smtp_port}))
         process_file.flush()
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(serve(listener, arguments.with_parent))
+            asyncio.run(serve(listener, smtp_listener, arguments.with_parent))
 
 
 if __name__ == "__main__":

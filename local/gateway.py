@@ -14,11 +14,13 @@ from urllib.parse import parse_qs
 
 from local.answers import Answer, fault_answer
 from local.calls import CallLog, Request, identify, principal_of
-from local.faults import FaultError, Faults, fault_from
+from local.faults import FaultError, fault_from
 from local.mailbox import Mailbox, page
 
 if TYPE_CHECKING:
+    from local.faults import Faults
     from local.patches.users import SignIns
+    from local.smtp import SmtpEndpoint
 
 # The ASGI specification gives messages no narrower type than this.
 type Message = dict[str, Any]
@@ -71,7 +73,8 @@ class Gateway:
     emulator: Any
     mailbox: Mailbox
     sign_ins: SignIns
-    faults: Faults = field(default_factory=Faults)
+    smtp: SmtpEndpoint
+    faults: Faults
     calls: CallLog = field(default_factory=CallLog)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -129,15 +132,17 @@ class Gateway:
                 return self._show(name, as_json=_JSON in request.headers.get("accept", ""))
             case "POST", "faults":
                 return self._add_fault(request.body)
-            case "DELETE", "faults":
-                self.faults.clear()
-                return Answer(HTTPStatus.NO_CONTENT, {})
-            case "DELETE", "calls":
-                self.calls.clear()
-                return Answer(HTTPStatus.NO_CONTENT, {})
             case "POST", "sign-in":
                 return Answer.of_json(self.sign_ins.sign_in(**json.loads(request.body)))
-        return _NOT_FOUND
+            case "DELETE", "faults":
+                self.faults.clear()
+            case "DELETE", "calls":
+                self.calls.clear()
+            case "POST", "smtp":
+                self.smtp.key_delay_seconds = float(json.loads(request.body)["key_delay_seconds"])
+            case _:
+                return _NOT_FOUND
+        return Answer(HTTPStatus.NO_CONTENT, {})
 
     def _show(self, name: str, *, as_json: bool) -> Answer:
         match name:

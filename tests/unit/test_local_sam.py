@@ -66,7 +66,7 @@ def test_a_stack_is_read_as_it_was_written(tmp_path: Path) -> None:
         stack_name="latchkey-local",
         api_url="http://127.0.0.1:1/api",
         mailbox_url="http://127.0.0.1:1/mailbox",
-        smtp=None,
+        smtp={"host": "127.0.0.1", "port": 2},
         outputs={"ApiUrl": "x"},
     )
     stack.write(tmp_path)
