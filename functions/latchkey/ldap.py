@@ -3,8 +3,8 @@
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import chain, islice, repeat
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -132,8 +132,7 @@ class Directory:
         self._settings = settings
         self._login = login
         self._tls = _VerifyingTls(settings.ca)
-        servers = [self._server(host) for host in settings.hosts]
-        self._order = islice(chain.from_iterable(repeat(servers)), _TRIES)
+        self._hosts = islice(cycle(settings.hosts), _TRIES)
 
     def _server(self, host: str) -> Server:
         name, _, port = host.strip().partition(":")
@@ -186,15 +185,17 @@ class Directory:
                     entries = list(self._search_bases(connection, one, (*_ATTRIBUTES, _POLICY)))
             except _LostError:
                 continue
-            found = {_one(entry, _ID): entry for entry in entries}
-            yield from (_account(entry, excluded=each in excluded) for each, entry in found.items())
+            for each, entry in {_one(entry, _ID): entry for entry in entries}.items():
+                account = _account(entry, excluded=each in excluded)
+                yield replace(account, policy=account.policy or "the domain's password policy")
             return
 
     @contextmanager
     def _connected(self) -> Iterator["AnyConnection"]:
-        server = next(self._order, None)
-        if server is None:
+        host = next(self._hosts, None)
+        if host is None:
             raise DirectoryUnreachableError(f"No directory server held on: {self._last}")
+        server = self._server(host)
         connection = None
         try:
             with self._translated(server):
@@ -315,5 +316,5 @@ def _account(entry: _Entry, *, excluded: bool) -> Account:
         language=_text(entry, "preferredLanguage"),
         manager=_text(entry, "manager"),
         excluded=excluded,
-        policy=_text(entry, _POLICY) or "the domain's password policy",
+        policy=_text(entry, _POLICY),
     )

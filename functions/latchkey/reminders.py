@@ -171,3 +171,36 @@ class Reminder:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read what `as_json` returned."""
         return cls(Account.from_json(value["account"]), value["days"])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a run did about an account, and why, for the report; `reason` is empty where none is needed."""
+
+    reminder: Reminder
+    outcome: Outcome
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads."""
+        return {**self.reminder.as_json(), "outcome": self.outcome.value, "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `as_json` returned."""
+        return cls(Reminder.from_json(value), Outcome(value["outcome"]), value["reason"])
+
+    def cells(self) -> list[str]:
+        """Return the cells of a spreadsheet; none of them begins as a formula would."""
+        account, days = self.reminder.account, self.reminder.days
+        texts = [account.source, account.user, account.name, account.mail, account.manager]
+        texts += [str(account.expires_at), str(days or ""), self.outcome.value, self.reason]
+        return [f"'{text}" if text.startswith(_FORMULAS) else text for text in texts]
+
+
+#: The heads of `Row.cells`.
+COLUMNS = ("source", "user", "name", "mail", "manager", "expires at", "days ahead", "outcome", "reason")
+
+#: What spreadsheets take for the beginning of a formula
+#: (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")

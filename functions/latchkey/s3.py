@@ -21,17 +21,27 @@ def folder(execution: str) -> str:
     return f"runs/{execution}"
 
 
-def write_lines(key: str, values: Iterable[Mapping[str, Any]]) -> int:
-    """Store values as one line of JSON each, however many, and return their number."""
-    count = 0
+def write(key: str, parts: Iterable[bytes], content_type: str) -> None:
+    """Store what the parts make together, however much it is."""
     # By way of a file: a list may be larger than a function's memory.
     with TemporaryFile() as file:
-        for value in values:
-            file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
-            count += 1
+        file.writelines(parts)
         file.seek(0)
         with translated(f"store {key}"):
-            _s3.put_object(Bucket=os.environ["LISTS_BUCKET"], Key=key, Body=file)
+            _s3.put_object(Bucket=os.environ["LISTS_BUCKET"], Key=key, Body=file, ContentType=content_type)
+
+
+def write_lines(key: str, values: Iterable[Mapping[str, Any]]) -> int:
+    """Store values as one line of JSON each, and return their number."""
+    count = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for value in values:
+            yield json.dumps(value, ensure_ascii=False).encode() + b"\n"
+            count += 1
+
+    write(key, lines(), "application/jsonl")
     return count
 
 
@@ -43,14 +53,6 @@ def read_lines(key: str) -> Iterator[dict[str, Any]]:
             yield from (json.loads(line) for line in body.iter_lines(chunk_size=64 * 1024))
 
 
-def write_text(key: str, text: str, content_type: str) -> None:
-    """Store a text."""
-    with translated(f"store {key}"):
-        _s3.put_object(
-            Bucket=os.environ["LISTS_BUCKET"], Key=key, Body=text.encode(), ContentType=content_type
-        )
-
-
 def read_json(key: str) -> Any:  # noqa: ANN401  # whatever was stored
     """Return the JSON that is stored there."""
     with translated(f"read {key}"):
@@ -59,7 +61,7 @@ def read_json(key: str) -> Any:  # noqa: ANN401  # whatever was stored
 
 def write_json(key: str, value: object) -> None:
     """Store a value as JSON."""
-    write_text(key, json.dumps(value, ensure_ascii=False), "application/json")
+    write(key, [json.dumps(value, ensure_ascii=False).encode()], "application/json")
 
 
 def keys_below(prefix: str) -> list[str]:
@@ -67,3 +69,8 @@ def keys_below(prefix: str) -> list[str]:
     pages = _s3.get_paginator("list_objects_v2").paginate(Bucket=os.environ["LISTS_BUCKET"], Prefix=prefix)
     with translated(f"list {prefix}"):
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def result_key(batch: str) -> str:
+    """Return where the results of a batch are stored, beside it."""
+    return batch.replace("/batches/", "/results/")

@@ -14,6 +14,7 @@ from local.patches import (
     executions,
     functions,
     mails,
+    maps,
     parameters,
     permissions,
     sdk_calls,
@@ -31,7 +32,7 @@ def apply(gateway: Gateway) -> None:
     """
     tokens = executions.apply()
     permissions.apply(tokens.machine_of)
-    sdk_calls.apply(gateway.faults, gateway.calls)
+    maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
     functions.apply()
     api.apply()
     conditions.apply()

@@ -113,7 +113,8 @@ def test_whoever_sets_passwords_is_denied_protected_users() -> None:
 
 
 def _allows(role: dict[str, Any], action: str) -> bool:
-    statements = [each for one in role.get("Policies", []) for each in one["PolicyDocument"]["Statement"]]
+    given = [each for one in role.get("Policies", []) for each in one["PolicyDocument"]["Statement"]]
+    statements = [each["Fn::If"][1] if "Fn::If" in each else each for each in given]
     return any(action in each["Action"] for each in statements if each["Effect"] == "Allow")
 
 
