@@ -27,12 +27,10 @@ class Request:
 
     @property
     def routing_query(self) -> dict[str, list[str]]:
-        """The query with the Action that a form-encoded body names."""
-        form = self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        if not form or "Action" in self.query:
+        """The query with the fields of a form-encoded body: the action, and what it is to be done to."""
+        if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return self.query
-        action = parse_qs(self.body.decode("utf-8", "replace")).get("Action")
-        return {**self.query, "Action": action} if action else self.query
+        return {**parse_qs(self.body.decode("utf-8", "replace")), **self.query}
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ _API_ID = "latchkey"
 _API_ID_TAG = "ms-custom-id"
 _START_DEADLINE_SECONDS = 60
 _STOP_DEADLINE_SECONDS = 15
+_FIRST_RUNS_DEADLINE_SECONDS = 120
 _POLL_SECONDS = 0.05
 _LOG_TAIL = 4_000
 
@@ -212,7 +213,7 @@ class LocalCloud:
         return boto3.Session("test", "test", region_name=REGION)
 
     def deploy(self, parameters: Mapping[str, str] | None = None, *, ttl_seconds: int | None = None) -> Stack:
-        """Build and deploy the product, seed its users and write `stack.json`.
+        """Build and deploy the product, seed its users, wait for what it does at once, write `stack.json`.
 
         `parameters` override the template's. `ttl_seconds` is the life of a claim, if shorter than the
         template allows. Raises SamError or CloudError.
@@ -234,6 +235,8 @@ class LocalCloud:
         sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
         if ttl_seconds is not None:
             self._shorten_claims(ttl_seconds)
+        if not _within(_FIRST_RUNS_DEADLINE_SECONDS, self._first_runs_are_over):
+            raise CloudError("What the schedules start at once did not end, or did not fill the SMTP secret")
         stack = Stack(
             endpoint_url=self.endpoint_url,
             region=REGION,
@@ -245,6 +248,19 @@ class LocalCloud:
         )
         stack.write(self.state_dir)
         return stack
+
+    def _first_runs_are_over(self) -> bool:
+        """Say whether what the schedules started at once is over, and the SMTP secret filled by it."""
+        secret = self.client("secretsmanager").get_secret_value(SecretId=f"{STACK_NAME}/smtp")
+        if not json.loads(secret["SecretString"]):
+            return False
+        executions = self.client("stepfunctions")
+        return not any(
+            executions.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")[
+                "executions"
+            ]
+            for machine in executions.list_state_machines()["stateMachines"]
+        )
 
     def _outputs(self) -> dict[str, str]:
         stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]

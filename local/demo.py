@@ -2,116 +2,73 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from local import demo_rotation
 from local.cloud import LocalCloud
 from local.product import Product
-
-if TYPE_CHECKING:
-    import httpx
-
-    from local.product import Run
+from local.transcript import check, quote, say, show, tell, title
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 # Long enough to claim in, short enough to wait for.
 CLAIM_TTL_SECONDS = 20
 
 
-class DemoError(AssertionError):
-    """When a step did not do what it says."""
-
-
 def run() -> None:
     """Run the demo on a cloud of its own and print the transcript. Raises DemoError when a step fails."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as folder, LocalCloud(Path(folder)) as cloud:
-        _say("Latchkey demo: two password resets on a cloud of its own.")
-        _say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
+        say("Latchkey demo: two password resets and two rotations on a cloud of its own.")
+        say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
         started = time.monotonic()
         cloud.deploy(ttl_seconds=CLAIM_TTL_SECONDS)
-        _say(f"Deployed in {time.monotonic() - started:.0f} s. A link lives {CLAIM_TTL_SECONDS} s here.")
+        say(f"Deployed in {time.monotonic() - started:.0f} s. A link lives {CLAIM_TTL_SECONDS} s here.")
         product = Product(cloud)
         claimed(product)
         expired(product)
-        _say("\nEvery step did what it said. Stopping the local cloud.")
+        demo_rotation.filled(product)
+        demo_rotation.rotated(product)
+        say("\nEvery step did what it said. Stopping the local cloud.")
 
 
 def claimed(product: Product) -> None:
     """Alice asks, claims, and nobody can claim again."""
-    _title("1. Alice forgot her password")
+    title("1. Alice forgot her password")
     asked = time.monotonic()
-    _show("POST /generate", product.request(ALICE), expected=202)
+    show("POST /generate", product.request(ALICE), expected=202)
     mail = product.wait_for_mail(ALICE, "CONFIDENTIAL")
-    _say(f"A mail arrives {time.monotonic() - asked:.1f} s later:")
+    say(f"A mail arrives {time.monotonic() - asked:.1f} s later:")
     link = product.wait_for_link(ALICE)
-    _quote(mail, hidden=link.rs)
+    quote(mail, hidden=link.rs)
 
-    _title("2. She opens the link and presses Reveal")
-    _show(
+    title("2. She opens the link and presses Reveal")
+    show(
         "GET  /extract", product.http.get(link.page), expected=200, body="the page; it has not used the link"
     )
     answer = product.claim(link)
     revealed: dict[str, Any] = answer.json()
     password = revealed.pop("password")
-    _show(
+    show(
         "POST /extract", answer, expected=200, body=f"{revealed} and a password of {len(password)} characters"
     )
-    _check("the password signs in", product.sign_in(ALICE, password)["signed_in"])
-    _check("it must be changed at once", product.sign_in(ALICE, password)["password_reset_required"])
+    check("the password signs in", product.sign_in(ALICE, password)["signed_in"])
+    check("it must be changed at once", product.sign_in(ALICE, password)["password_reset_required"])
 
-    _title("3. The same link again")
-    _show("POST /extract", product.extract(link), expected=410)
-    _tell(product.wait_for_end(product.execution_arns(ALICE)[0]), ends="Claimed")
-    _quote(product.wait_for_mail(ALICE, "was shown"))
+    title("3. The same link again")
+    show("POST /extract", product.extract(link), expected=410)
+    tell(product.wait_for_end(product.execution_arns(ALICE)[0]), ends="Claimed")
+    quote(product.wait_for_mail(ALICE, "was shown"))
 
 
 def expired(product: Product) -> None:
     """Bob asks and never opens the link."""
-    _title("4. Bob asks too, and does not open his link")
-    _show("POST /generate", product.request(BOB), expected=202)
+    title("4. Bob asks too, and does not open his link")
+    show("POST /generate", product.request(BOB), expected=202)
     link = product.wait_for_link(BOB)
-    _say(f"His mail arrives. The link lives {CLAIM_TTL_SECONDS} s; waiting ...")
-    _tell(product.wait_for_end(product.execution_arns(BOB)[0]), ends="Expired")
-    _show("POST /extract", product.extract(link), expected=410)
-    _check("nothing is left in the parameter store", not product.parameters(BOB))
-    _quote(product.wait_for_mail(BOB, "expired"))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _title(text: str) -> None:
-    _say(f"\n{text}\n{'-' * len(text)}")
-
-
-def _show(request: str, answer: httpx.Response, *, expected: int, body: str = "") -> None:
-    _say(f"{request}  ->  {answer.status_code} {body or answer.text}")
-    if answer.status_code != expected:
-        raise DemoError(f"{request} answered {answer.status_code}, not {expected}")
-
-
-def _check(promise: str, kept: object) -> None:
-    _say(f"  {'yes' if kept else 'NO'}: {promise}")
-    if not kept:
-        raise DemoError(f"Not so: {promise}")
-
-
-def _quote(mail: dict[str, Any], hidden: str = "") -> None:
-    # A transcript is kept longer than a link lives, but a habit is a habit: no secret in any output.
-    text = mail["text"].replace(hidden, "<the link's secret>") if hidden else mail["text"]
-    head = f"From: {mail['from']}\nTo: {', '.join(mail['to'])}\nSubject: {mail['subject']}\n\n"
-    _say(textwrap.indent(head + text.rstrip(), "  | ", lambda _: True))
-
-
-def _tell(run: Run, *, ends: str) -> None:
-    _say(f"The execution {run.description['name']} {run.status}:")
-    for state, seconds in run.durations:
-        _say(f"  {state:<18}{seconds:7.2f} s")
-    if run.states[-1] != ends:
-        raise DemoError(f"The execution ended in {run.states[-1]}, not {ends}: {run.cause}")
+    say(f"His mail arrives. The link lives {CLAIM_TTL_SECONDS} s; waiting ...")
+    tell(product.wait_for_end(product.execution_arns(BOB)[0]), ends="Expired")
+    show("POST /extract", product.extract(link), expected=410)
+    check("nothing is left in the parameter store", not product.parameters(BOB))
+    quote(product.wait_for_mail(BOB, "expired"))

@@ -33,6 +33,26 @@ class CleanupInProgressError(LatchkeyError):
     """When a cleanup starts while an earlier one still runs; the later one stops."""
 
 
+class RotationInProgressError(LatchkeyError):
+    """When a rotation starts while an earlier one still runs; the later one stops."""
+
+
+class KeyLimitError(LatchkeyError):
+    """When the SMTP user has no room for a new access key, and none that it has may go; a person decides."""
+
+
+class CredentialsRefusedError(LatchkeyError):
+    """When SES's SMTP endpoint does not take credentials, for as long as one waits for a new key to work."""
+
+
+class CredentialsGoneError(LatchkeyError):
+    """When a secret, a version of it, or the key it names is no longer there, or not as it was left."""
+
+
+class SmtpUnavailableError(LatchkeyError):
+    """When SES's SMTP endpoint cannot be reached, or asks to come back later; worth retrying later."""
+
+
 class ThrottledError(LatchkeyError):
     """When an AWS service asks to be called less often; worth retrying later."""
 

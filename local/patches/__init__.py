@@ -13,10 +13,12 @@ from local.patches import (
     conditions,
     executions,
     functions,
+    keys,
     mails,
     maps,
     parameters,
     permissions,
+    schedules,
     sdk_calls,
     users,
 )
@@ -39,3 +41,5 @@ def apply(gateway: Gateway) -> None:
     users.apply(gateway.sign_ins)
     mails.apply()
     parameters.apply()
+    keys.apply()
+    schedules.apply()

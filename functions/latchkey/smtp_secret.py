@@ -1,0 +1,166 @@
+"""Secrets Manager: the secret with the SMTP credentials, and which of its versions is for what."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.errors import CredentialsGoneError
+from latchkey.rotation import CURRENT, PENDING, PREVIOUS, SecretVersion, labelled
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager.type_defs import SecretVersionsListEntryTypeDef
+
+_secrets = boto3.client("secretsmanager", config=CLIENT_CONFIG)
+
+#: InvalidRequestException is what a secret marked for deletion answers.
+_GONE = dict.fromkeys(("ResourceNotFoundException", "InvalidRequestException"), CredentialsGoneError)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpCredentials:
+    """What an SMTP client needs; the password is never part of a repr."""
+
+    username: str
+    password: str = field(repr=False)
+    host: str
+    port: int
+
+
+def _list() -> "list[SecretVersionsListEntryTypeDef]":
+    # One page holds them all: a secret has at most 20 labels, and only versions with labels are listed.
+    with translated("list the secret's versions", _GONE):
+        return _secrets.list_secret_version_ids(SecretId=os.environ["SMTP_SECRET_ARN"])["Versions"]
+
+
+def current_since() -> datetime:
+    """Return when the current version was made.
+
+    Raises:
+        CredentialsGoneError: when the secret is gone, or no version is current.
+    """
+    for version in _list():
+        if CURRENT in version.get("VersionStages", []):
+            return version["CreatedDate"]
+    raise CredentialsGoneError("The secret has no current version.")
+
+
+def list_versions() -> list[SecretVersion]:
+    """Return the versions that carry Secrets Manager's own labels; of what they hold only the key's id.
+
+    Raises:
+        CredentialsGoneError: when the secret is gone.
+    """
+    return [
+        SecretVersion(
+            id=version["VersionId"],
+            labels=frozenset(version["VersionStages"]),
+            created_at=version["CreatedDate"],
+            key_id=_read(version["VersionId"]).get("username"),
+        )
+        for version in _list()
+        if not {CURRENT, PREVIOUS, PENDING}.isdisjoint(version.get("VersionStages", []))
+    ]
+
+
+def read_credentials(version_id: str) -> SmtpCredentials:
+    """Return the credentials of one version.
+
+    Raises:
+        CredentialsGoneError: when the version is gone or holds none.
+    """
+    value = _read(version_id)
+    try:
+        return SmtpCredentials(**value)
+    except TypeError:
+        # Not `from` it: its text names the fields, and nobody knows what somebody put there.
+        raise CredentialsGoneError(f"The secret's version {version_id} holds no SMTP credentials.") from None
+
+
+def _read(version_id: str) -> dict[str, Any]:
+    """Return what a version holds; nothing where that is no JSON object."""
+    with translated("read the secret", _GONE):
+        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET_ARN"], VersionId=version_id)
+    try:
+        value = json.loads(found.get("SecretString", ""))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def stage_credentials(credentials: SmtpCredentials, version_id: str) -> None:
+    """Put credentials into a new version with the label AWSPENDING; a second try changes nothing.
+
+    Args:
+        credentials: what the version holds.
+        version_id: 32 to 64 characters, the same for the same credentials.
+    """
+    value = {
+        "username": credentials.username,
+        "password": credentials.password,
+        "host": credentials.host,
+        "port": credentials.port,
+    }
+    with translated("stage the credentials", _GONE):
+        _secrets.put_secret_value(
+            SecretId=os.environ["SMTP_SECRET_ARN"],
+            ClientRequestToken=version_id,
+            SecretString=json.dumps(value),
+            VersionStages=[PENDING],
+        )
+
+
+def promote(version_id: str) -> None:
+    """Make a staged version the current one, and stop staging it; a version that is current stays so.
+
+    Raises:
+        CredentialsGoneError: when the version is gone, or another one was staged since.
+    """
+    versions = list_versions()
+    if not _is_current(versions, version_id):
+        _make_current(versions, version_id)
+    drop_pending()
+
+
+def _is_current(versions: list[SecretVersion], version_id: str) -> bool:
+    current = labelled(versions, CURRENT)
+    return current is not None and current.id == version_id
+
+
+def _make_current(versions: list[SecretVersion], version_id: str) -> None:
+    current, pending = labelled(versions, CURRENT), labelled(versions, PENDING)
+    if pending is None or pending.id != version_id:
+        raise CredentialsGoneError(f"The secret's version {version_id} is no longer the staged one.")
+    move = {"RemoveFromVersionId": current.id} if current else {}
+    with translated("promote the credentials", _GONE):
+        try:
+            _secrets.update_secret_version_stage(
+                SecretId=os.environ["SMTP_SECRET_ARN"],
+                VersionStage=CURRENT,
+                MoveToVersionId=version_id,
+                **move,
+            )
+        except _secrets.exceptions.InvalidParameterException:
+            # The label is no longer where it was a moment ago: the answer to a first try was lost, perhaps.
+            if not _is_current(list_versions(), version_id):
+                raise
+
+
+def drop_pending() -> None:
+    """Take the label AWSPENDING off whatever carries it."""
+    staged = labelled(list_versions(), PENDING)
+    if staged is None:
+        return
+    with translated("stop staging credentials", _GONE):
+        try:
+            _secrets.update_secret_version_stage(
+                SecretId=os.environ["SMTP_SECRET_ARN"], VersionStage=PENDING, RemoveFromVersionId=staged.id
+            )
+        except _secrets.exceptions.InvalidParameterException:
+            # As above: gone by a first try whose answer was lost, or still there and worth the error.
+            if labelled(list_versions(), PENDING):
+                raise

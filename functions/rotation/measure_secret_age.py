@@ -1,0 +1,28 @@
+"""MeasureSecretAge: tells daily whether the current credentials are older than they should get."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from latchkey import smtp_secret
+from latchkey.entry import logger, task
+
+_DAY = timedelta(days=1)
+
+
+@task
+def handler(_event: dict[str, Any], _context: object) -> None:
+    publish(overdue(datetime.now(UTC)))
+
+
+def overdue(now: datetime) -> float:
+    """Return for how many days the credentials should have been rotated; negative while there is time."""
+    return (now - smtp_secret.current_since()) / _DAY - int(os.environ["ROTATION_DAYS"])
+
+
+def publish(days: float) -> None:
+    """Publish the metric SmtpSecretOverdue, in days: an alarm cannot add a margin to the template's days."""
+    with single_metric(name="SmtpSecretOverdue", unit=MetricUnit.NoUnit, value=days) as metric:
+        metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))

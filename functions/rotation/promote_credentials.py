@@ -1,0 +1,16 @@
+"""PromoteCredentials: makes the verified credentials the current ones, in one move of a label."""
+
+from typing import TypedDict
+
+from latchkey import smtp_secret
+from latchkey.entry import task
+
+
+class Event(TypedDict):
+    execution: str
+    version_id: str
+
+
+@task
+def handler(event: Event, _context: object) -> None:
+    smtp_secret.promote(event["version_id"])

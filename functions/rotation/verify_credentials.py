@@ -1,0 +1,54 @@
+"""VerifyCredentials: logs in with the new credentials, until IAM has made them known everywhere."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypedDict
+
+from latchkey import smtp_secret
+from latchkey.entry import task
+from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
+from latchkey.smtp_login import log_in
+
+_PAUSE_SECONDS: Final = 1.0
+
+
+class Event(TypedDict):
+    execution: str
+    version_id: str
+    patience_seconds: float
+
+
+@task
+def handler(event: Event, _context: object) -> None:
+    credentials = smtp_secret.read_credentials(event["version_id"])
+    until_it_works(lambda: log_in(credentials), event["patience_seconds"])
+
+
+def until_it_works(
+    attempt: Callable[[], None],
+    patience: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Try again and again, each time over a fresh connection; raise the last error once patience is over.
+
+    Args:
+        attempt: one login.
+        patience: seconds after which no further try begins.
+        clock: tells seconds.
+        sleep: waits seconds.
+
+    Raises:
+        CredentialsRefusedError: when the credentials are not taken.
+        SmtpUnavailableError: when nothing better could be found out.
+    """
+    deadline = clock() + patience
+    while True:
+        try:
+            attempt()
+        except (CredentialsRefusedError, SmtpUnavailableError):
+            if clock() + _PAUSE_SECONDS > deadline:
+                raise
+        else:
+            return
+        sleep(_PAUSE_SECONDS)

@@ -1,0 +1,58 @@
+"""What the demo's steps write for the person who reads along, and how they fail."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+    from local.product import Run
+
+
+class DemoError(AssertionError):
+    """When a step did not do what it says."""
+
+
+def say(text: str) -> None:
+    """Write a line for the person who reads."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def title(text: str) -> None:
+    """Begin a step."""
+    say(f"\n{text}\n{'-' * len(text)}")
+
+
+def show(request: str, answer: httpx.Response, *, expected: int, body: str = "") -> None:
+    """Tell a request and its answer. Raises DemoError where that has not the expected status."""
+    say(f"{request}  ->  {answer.status_code} {body or answer.text}")
+    if answer.status_code != expected:
+        raise DemoError(f"{request} answered {answer.status_code}, not {expected}")
+
+
+def check(promise: str, kept: object) -> None:
+    """Tell a promise and whether it was kept. Raises DemoError where it was not."""
+    say(f"  {'yes' if kept else 'NO'}: {promise}")
+    if not kept:
+        raise DemoError(f"Not so: {promise}")
+
+
+def quote(mail: dict[str, Any], hidden: str = "") -> None:
+    """Show a mail."""
+    # A transcript is kept longer than a link lives, but a habit is a habit: no secret in any output.
+    text = mail["text"].replace(hidden, "<the link's secret>") if hidden else mail["text"]
+    head = f"From: {mail['from']}\nTo: {', '.join(mail['to'])}\nSubject: {mail['subject']}\n\n"
+    say(textwrap.indent(head + text.rstrip(), "  | ", lambda _: True))
+
+
+def tell(run: Run, *, ends: str) -> None:
+    """Tell the states of an execution. Raises DemoError where it ended in another state."""
+    say(f"The execution {run.description['name']} {run.status}:")
+    for state, seconds in run.durations:
+        say(f"  {state:<18}{seconds:7.2f} s")
+    if run.states[-1] != ends:
+        raise DemoError(f"The execution ended in {run.states[-1]}, not {ends}: {run.cause}")
