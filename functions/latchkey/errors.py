@@ -93,16 +93,8 @@ class DirectorySearchError(LatchkeyError):
     """When the directory refuses a search: no such base, or the service account may not read there."""
 
 
-class MailServerUnavailableError(LatchkeyError):
-    """When the SMTP endpoint cannot be reached or keeps asking to come back later; worth retrying."""
-
-
 class MailQuotaExceededError(LatchkeyError):
     """When SES takes no more mails today; the rest of the run would be refused as well."""
-
-
-class SmtpLoginRefusedError(LatchkeyError):
-    """When the SMTP endpoint refuses the secret's credentials, even those read a moment ago."""
 
 
 class RecipientRefusedError(LatchkeyError):

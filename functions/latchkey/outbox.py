@@ -5,19 +5,19 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Self
 
 from latchkey.errors import (
+    CredentialsRefusedError,
     LatchkeyError,
     MailQuotaExceededError,
     MailRefusedError,
-    MailServerUnavailableError,
     RecipientRefusedError,
-    SmtpLoginRefusedError,
+    SmtpUnavailableError,
 )
+from latchkey.smtp_secret import SmtpCredentials
 
 _TIMEOUT_SECONDS = 10
 
@@ -39,35 +39,6 @@ _SERVICE_CLOSING = 421
 _QUOTA = re.compile(r"Daily message quota exceeded", re.IGNORECASE)
 _STACK_WIDE = re.compile(r"Access denied|not authorized|sending (is )?paused|suspended", re.IGNORECASE)
 _BETWEEN_ADDRESSES = re.compile(r"[\s,:<>]+")
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpLogin:
-    """What the secret holds."""
-
-    host: str
-    port: int
-    username: str
-    password: str = field(repr=False)
-
-    @classmethod
-    def of(cls, secret: Mapping[str, object]) -> Self:
-        """Read the secret.
-
-        Raises:
-            SmtpLoginRefusedError: when it holds no credentials yet.
-        """
-        try:
-            return cls(
-                host=str(secret["host"]),
-                port=int(str(secret["port"])),
-                username=str(secret["username"]),
-                password=str(secret["password"]),
-            )
-        except KeyError as error:
-            raise SmtpLoginRefusedError(
-                f"The SMTP secret has no {error.args[0]} yet: let a rotation create the credentials."
-            ) from None
 
 
 class PassingError(Exception):
@@ -110,7 +81,7 @@ def error_for(code: int, text: str, sender: str) -> LatchkeyError | PassingError
     if code in _PASSING:
         return PassingError(said)
     if code in {_NOT_LOGGED_IN, _BAD_LOGIN}:
-        return SmtpLoginRefusedError(said)
+        return CredentialsRefusedError(said)
     # SES has one code for a mail it does not like and for an account or sender that may send nothing. In the
     # sandbox it names, in the same words, recipients that are not verified.
     named = _BETWEEN_ADDRESSES.split(text.lower())
@@ -124,7 +95,7 @@ class Outbox:
 
     def __init__(
         self,
-        read_login: Callable[[], SmtpLogin],
+        read_login: Callable[[], SmtpCredentials],
         pacer: Pacer,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -167,9 +138,9 @@ class Outbox:
         Raises:
             MailQuotaExceededError: when SES takes no more today.
             MailRefusedError: when the account or the sender may not send.
-            MailServerUnavailableError: when it does not pass.
+            SmtpUnavailableError: when it does not pass.
             RecipientRefusedError: when this mail is not taken, others may be.
-            SmtpLoginRefusedError: when the credentials are refused, also those read again.
+            CredentialsRefusedError: when the credentials are refused, also those read again.
         """
         pauses = iter(_PAUSES)
         while True:
@@ -178,7 +149,7 @@ class Outbox:
             except PassingError as error:
                 pause = next(pauses, None)
                 if pause is None:
-                    raise MailServerUnavailableError(f"{error}, {len(_PAUSES) + 1} times.") from error
+                    raise SmtpUnavailableError(f"{error}, {len(_PAUSES) + 1} times.") from error
                 self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # no secret: it spreads tries
             else:
                 return
@@ -211,7 +182,7 @@ class Outbox:
         if self._connection is None:
             try:
                 self._connection = connect(self._login)
-            except SmtpLoginRefusedError:
+            except CredentialsRefusedError:
                 # The credentials may have been rotated since they were read.
                 self._login = self._read_login()
                 self._connection = connect(self._login)
@@ -219,12 +190,12 @@ class Outbox:
         return self._connection
 
 
-def connect(login: SmtpLogin) -> smtplib.SMTP:
+def connect(login: SmtpCredentials) -> smtplib.SMTP:
     """Return a connection that is encrypted and logged in.
 
     Raises:
         PassingError: when there is no connection, or not now.
-        SmtpLoginRefusedError: when the credentials are refused.
+        CredentialsRefusedError: when the credentials are refused.
     """
     connection = None
     try:
@@ -237,7 +208,7 @@ def connect(login: SmtpLogin) -> smtplib.SMTP:
         said = f"The SMTP endpoint answered {error.smtp_code} {text}"
         if error.smtp_code in _PASSING:
             raise PassingError(said) from None
-        raise SmtpLoginRefusedError(said) from None
+        raise CredentialsRefusedError(said) from None
     except (smtplib.SMTPException, OSError) as error:
         _drop(connection)
         raise PassingError(f"No connection to the SMTP endpoint {login.host}: {error}") from error

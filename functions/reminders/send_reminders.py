@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
-from latchkey import mails, s3, secretsmanager, ssm
+from latchkey import mails, s3, ssm
 from latchkey.entry import count, logger, task
 from latchkey.errors import (
     BatchUnfinishedError,
@@ -16,9 +16,10 @@ from latchkey.errors import (
     ReminderInProgressError,
 )
 from latchkey.messages import Envelope, compose
-from latchkey.outbox import Outbox, Pacer, SmtpLogin
+from latchkey.outbox import Outbox, Pacer
 from latchkey.reminders import Expiry, Outcome, Reminder, Row
 from latchkey.sent import SentReminders
+from latchkey.smtp_secret import current_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Result(TypedDict):
 def handler(event: Event, context: "LambdaContext") -> Result:
     reminders = [Reminder.from_json(line) for line in s3.read_lines(event["batch"])]
     sent = None if event["to"] else SentReminders(context)
-    with Outbox(read_login, Pacer(event["per_second"])) as outbox:
+    with Outbox(current_credentials, Pacer(event["per_second"])) as outbox:
         batch = Batch(event, context, outbox, sent, ssm.base_url())
         rows = list(batch.send(reminders))
     s3.write_lines(s3.result_key(event["batch"]), (row.as_json() for row in rows))
@@ -53,11 +54,6 @@ def handler(event: Event, context: "LambdaContext") -> Result:
     if batch.failure:
         raise batch.failure
     return {"mailed": mailed}
-
-
-def read_login() -> SmtpLogin:
-    """Read the credentials as they are now."""
-    return SmtpLogin.of(secretsmanager.read(os.environ["SMTP_SECRET_ARN"]))
 
 
 @dataclass

@@ -1,0 +1,54 @@
+"""The reminders as operators and their receivers see them, for the demo and the tests."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.product import Product, Run
+
+_ABOUT = "Your password expires in"
+
+
+@dataclass(frozen=True)
+class Reminders:
+    """The reminders of a deployed product, from outside."""
+
+    product: Product
+
+    @property
+    def machine_arn(self) -> str:
+        """The state machine."""
+        return self.product.stack.outputs["RemindersStateMachineArn"]
+
+    def start(self, **given: str) -> str:
+        """Start a run with an input, and return its execution's ARN."""
+        started = self.product.client("stepfunctions").start_execution(
+            stateMachineArn=self.machine_arn, input=json.dumps(given)
+        )
+        return str(started["executionArn"])
+
+    def run(self, **given: str) -> Run:
+        """Run once, and return the execution once it is over."""
+        return self.product.wait_for_end(self.start(**given), seconds=300)
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Return every reminder that was mailed, oldest first."""
+        return [mail for mail in self.product.all_mails() if mail["subject"].startswith(_ABOUT)]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket with the lists."""
+        resource = self.product.client("cloudformation").describe_stack_resource(
+            StackName=self.product.stack.stack_name, LogicalResourceId="ListsBucket"
+        )
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+    def report(self, run: Run) -> dict[str, dict[str, str]]:
+        """Return the rows of a run's report, by user."""
+        key = f"runs/{run.description['name']}/report.csv"
+        body = self.product.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
+        return {row["user"]: row for row in csv.DictReader(body.splitlines())}
