@@ -20,7 +20,7 @@ help: ## show this list
 	@$(BIN)/uv sync --frozen --quiet
 	@touch $@
 
-demo: .venv/ready ## a whole reset on a local cloud of its own, told step by step
+demo: .venv/ready ## a whole reset and two rotations on a local cloud, told step by step
 	@$(BIN)/python -m local demo
 
 up: .venv/ready ## the same local cloud, left running (ACCESS=, TTL_SECONDS=)
@@ -63,7 +63,7 @@ deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
 	$(BIN)/sam deploy --config-env $(STAGE)
 
 delete: .venv/ready ## delete a stage from AWS
-	$(BIN)/sam delete --config-env $(STAGE)
+	@$(BIN)/python -m tools.delete_stage $(STAGE)
 
 clean: ## remove what the commands made
 	rm -rf .venv .aws-sam .local tests/e2e/node_modules

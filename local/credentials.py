@@ -26,12 +26,17 @@ class Rotation:
 
     product: Product
 
+    @property
+    def secret(self) -> str:
+        """The secret's name."""
+        return f"{self.product.stack.stack_name}/smtp"
+
     # Mail clients
 
     def credentials(self, label: str = "AWSCURRENT") -> dict[str, Any]:
         """Return what the secret holds under a label."""
         secret = self.product.client("secretsmanager").get_secret_value(
-            SecretId=self.product.stack.outputs["SmtpSecretArn"], VersionStage=label
+            SecretId=self.secret, VersionStage=label
         )
         value: dict[str, Any] = json.loads(secret["SecretString"])
         return value
@@ -98,9 +103,7 @@ class Rotation:
 
     def labels(self) -> dict[str, str]:
         """Return the secret's staging labels, each with the version that carries it."""
-        found = self.product.client("secretsmanager").list_secret_version_ids(
-            SecretId=self.product.stack.outputs["SmtpSecretArn"]
-        )
+        found = self.product.client("secretsmanager").list_secret_version_ids(SecretId=self.secret)
         return {
             label: version["VersionId"] for version in found["Versions"] for label in version["VersionStages"]
         }
@@ -114,7 +117,7 @@ class Rotation:
         """Take a staging label off one version by hand, and put it on another where there is one."""
         move = {"MoveToVersionId": target} if target else {}
         self.product.client("secretsmanager").update_secret_version_stage(
-            SecretId=self.product.stack.outputs["SmtpSecretArn"],
+            SecretId=self.secret,
             VersionStage=label,
             RemoveFromVersionId=source,
             **move,

@@ -16,6 +16,7 @@ from local.answers import Answer, fault_answer
 from local.calls import CallLog, Request, identify, principal_of
 from local.faults import FaultError, fault_from
 from local.mailbox import Mailbox, page
+from local.smtp import EmulatedAccounts
 
 if TYPE_CHECKING:
     from local.faults import Faults
@@ -155,6 +156,8 @@ class Gateway:
                 return Answer.of_json(self.faults.as_json())
             case "calls":
                 return Answer.of_json(self.calls.as_json())
+            case "access-keys":
+                return Answer.of_json(EmulatedAccounts.secrets())
         return _NOT_FOUND
 
     def _add_fault(self, body: bytes) -> Answer:

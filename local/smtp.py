@@ -95,6 +95,12 @@ class EmulatedAccounts:
         created = datetime.fromisoformat(found["CreateDate"]).timestamp()
         return AccessKey(found["SecretAccessKey"], found["Status"] == "Active", created)
 
+    @staticmethod
+    def secrets() -> dict[str, str]:
+        """Return the secret of each access key, for whoever looks where else it could have got."""
+        keys = module("services.iam", "_access_keys")._access_keys.items()
+        return {key_id: key["SecretAccessKey"] for key_id, key in keys}
+
     def senders(self) -> Iterable[str]:
         """List the verified identities."""
         return list(module("services.ses_v2", "_identities")._identities)

@@ -34,7 +34,7 @@ class SmtpCredentials:
 def _list() -> "list[SecretVersionsListEntryTypeDef]":
     # One page holds them all: a secret has at most 20 labels, and only versions with labels are listed.
     with translated("list the secret's versions", _GONE):
-        return _secrets.list_secret_version_ids(SecretId=os.environ["SMTP_SECRET_ARN"])["Versions"]
+        return _secrets.list_secret_version_ids(SecretId=os.environ["SMTP_SECRET"])["Versions"]
 
 
 def current_since() -> datetime:
@@ -99,7 +99,7 @@ def current_credentials() -> SmtpCredentials:
 def _read(version_id: str) -> dict[str, Any]:
     """Return what a version holds; nothing where that is no JSON object."""
     with translated("read the secret", _GONE):
-        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET_ARN"], VersionId=version_id)
+        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET"], VersionId=version_id)
     try:
         value = json.loads(found.get("SecretString", ""))
     except ValueError:
@@ -122,7 +122,7 @@ def stage_credentials(credentials: SmtpCredentials, version_id: str) -> None:
     }
     with translated("stage the credentials", _GONE):
         _secrets.put_secret_value(
-            SecretId=os.environ["SMTP_SECRET_ARN"],
+            SecretId=os.environ["SMTP_SECRET"],
             ClientRequestToken=version_id,
             SecretString=json.dumps(value),
             VersionStages=[PENDING],
@@ -154,7 +154,7 @@ def _make_current(versions: list[SecretVersion], version_id: str) -> None:
     with translated("promote the credentials", _GONE):
         try:
             _secrets.update_secret_version_stage(
-                SecretId=os.environ["SMTP_SECRET_ARN"],
+                SecretId=os.environ["SMTP_SECRET"],
                 VersionStage=CURRENT,
                 MoveToVersionId=version_id,
                 **move,
@@ -173,7 +173,7 @@ def drop_pending() -> None:
     with translated("stop staging credentials", _GONE):
         try:
             _secrets.update_secret_version_stage(
-                SecretId=os.environ["SMTP_SECRET_ARN"], VersionStage=PENDING, RemoveFromVersionId=staged.id
+                SecretId=os.environ["SMTP_SECRET"], VersionStage=PENDING, RemoveFromVersionId=staged.id
             )
         except _secrets.exceptions.InvalidParameterException:
             # As above: gone by a first try whose answer was lost, or still there and worth the error.

@@ -34,6 +34,7 @@ def everywhere(product: Product) -> Iterator[tuple[str, str]]:
     yield from logs(product)
     yield from metrics(product)
     yield from parameters(product)
+    yield from descriptions_of_secrets(product)
     for number, mail in enumerate(product.all_mails()):
         yield f"mail {number} to {mail['to'][0]}: {mail['subject']}", json.dumps(mail)
     yield "the call log", product.http.get(f"{product.stack.endpoint_url}/_latchkey/calls").text
@@ -74,3 +75,9 @@ def parameters(product: Product) -> Iterator[tuple[str, str]]:
     )
     for parameter in (parameter for page in pages for parameter in page["Parameters"]):
         yield f"parameter {parameter['Name']}", json.dumps(parameter, default=str)
+
+
+def descriptions_of_secrets(product: Product) -> Iterator[tuple[str, str]]:
+    client = product.client("secretsmanager")
+    for page in client.get_paginator("list_secrets").paginate():
+        yield "descriptions of secrets", json.dumps(page["SecretList"], default=str)

@@ -1,11 +1,13 @@
-"""Neither the password nor the link's secret is anywhere but in the one answer and the one mail."""
+"""No secret is anywhere but where it belongs: in the one answer and the one mail, or in Secrets Manager."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
+from local.credentials import Rotation
 from local.product import Link, Product
 from tests.e2e.leaks import disguises, everywhere, leaks
 
@@ -67,6 +69,27 @@ def test_secrets_are_nowhere_else(product: Product, ending: Callable[[Product], 
     (mail,) = leaks(ended.link.rs, everywhere(product))
     assert "CONFIDENTIAL" in mail
     assert ended.user in mail
+
+
+def secrets_of(product: Product, credentials: dict[str, Any]) -> list[str]:
+    """Return what nobody may read of SMTP credentials: the password, and the secret it derives from."""
+    keys = product.http.get(f"{product.stack.endpoint_url}/_latchkey/access-keys").json()
+    return [credentials["password"], keys[credentials["username"]]]
+
+
+def test_rotated_credentials_are_nowhere_but_in_their_secret(product: Product) -> None:
+    rotation = Rotation(product)
+    old = secrets_of(product, rotation.credentials())
+    assert rotation.run(overlap_seconds=0, watch_seconds=0).states[-1] == "Rotated"
+    new = secrets_of(product, rotation.credentials())
+    refused = {"service": "smtp", "action": "Login", "error": "535", "times": None}
+    with product.faults(refused):
+        arn = rotation.start(overlap_seconds=0, watch_seconds=0, verify_seconds=3)
+        product.wait_for_state(arn, "VerifyCredentials")
+        rolled_back = secrets_of(product, rotation.credentials("AWSPENDING"))
+        assert product.wait_for_end(arn).states[-1] == "Failed"
+    places = list(everywhere(product))
+    assert [leaks(secret, iter(places)) for secret in (*old, *new, *rolled_back)] == [[]] * 6
 
 
 SECRET = "Xy7!kQ_-9%w\"r'&z=R4+tL2"

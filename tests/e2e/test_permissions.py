@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.credentials import Rotation
 from local.product import Product, wait_for
 
 DENIED = {"AccessDenied", "AccessDeniedException"}
@@ -27,6 +28,8 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     folder = f"/{stack}/claims/0123456789abcdef"
     claim, token, lock = f"{folder}/probe/claim", f"{folder}/probe/token", f"{folder}/lock"
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
+    smtp_user, smtp_secret = Rotation(product).user, product.stack.outputs["SmtpSecretArn"]
+    rotation, no_key = product.stack.outputs["RotationStateMachineArn"], "AKIA0000000000000000"
     user, nothing = "alice@example.com", base64.b64encode(b"nothing").decode()
     mail = {
         "FromEmailAddress": "latchkey@example.com",
@@ -55,7 +58,48 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read the base URL": call("ssm", "get_parameter", Name=f"/{stack}/base-url"),
         "send a mail": call("sesv2", "send_email", **mail),
         "start a reset": call("stepfunctions", "start_execution", stateMachineArn=machine, input="{}"),
+        "list the SMTP user's keys": call("iam", "list_access_keys", UserName=smtp_user),
+        "make an SMTP key": call("iam", "create_access_key", UserName=smtp_user),
+        "deactivate an SMTP key": call(
+            "iam", "update_access_key", UserName=smtp_user, AccessKeyId=no_key, Status="Inactive"
+        ),
+        "delete an SMTP key": call("iam", "delete_access_key", UserName=smtp_user, AccessKeyId=no_key),
+        "list the SMTP secret's versions": call(
+            "secretsmanager", "list_secret_version_ids", SecretId=smtp_secret
+        ),
+        "read the SMTP secret": call("secretsmanager", "get_secret_value", SecretId=smtp_secret),
+        "stage SMTP credentials": call(
+            "secretsmanager",
+            "put_secret_value",
+            SecretId=smtp_secret,
+            SecretString="{}",
+            VersionStages=["AWSPENDING"],
+        ),
+        "promote SMTP credentials": call(
+            "secretsmanager",
+            "update_secret_version_stage",
+            SecretId=smtp_secret,
+            VersionStage="AWSCURRENT",
+            MoveToVersionId="00000000-0000-0000-0000-000000000000",
+        ),
+        "list rotations": call("stepfunctions", "list_executions", stateMachineArn=rotation),
         # Never anybody's business.
+        "start a rotation": call("stepfunctions", "start_execution", stateMachineArn=rotation),
+        "list another's keys": call("iam", "list_access_keys", UserName=user),
+        "delete another's key": call("iam", "delete_access_key", UserName=user, AccessKeyId=no_key),
+        "deactivate another's key": call(
+            "iam", "update_access_key", UserName=user, AccessKeyId=no_key, Status="Inactive"
+        ),
+        "delete the SMTP user": call("iam", "delete_user", UserName=smtp_user),
+        "read another secret": call("secretsmanager", "get_secret_value", SecretId="somebody/else"),
+        "change another secret": call(
+            "secretsmanager", "put_secret_value", SecretId="somebody/else", SecretString="{}"
+        ),
+        "list secrets": call("secretsmanager", "list_secrets"),
+        "delete the SMTP secret": call("secretsmanager", "delete_secret", SecretId=smtp_secret),
+        "open the SMTP secret to others": call(
+            "secretsmanager", "put_resource_policy", SecretId=smtp_secret, ResourcePolicy="{}"
+        ),
         "create a login profile": call("iam", "create_login_profile", UserName="nobody", Password="Aa0!aaaa"),
         "delete a login profile": call("iam", "delete_login_profile", UserName=user),
         "create an access key": call("iam", "create_access_key", UserName=user),
@@ -83,6 +127,8 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read logs": call("logs", "describe_log_groups"),
     }
 
+
+READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 
 #: What each function needs; every call not named here must be refused.
 ALLOWED: dict[str, set[str]] = {
@@ -131,6 +177,25 @@ ALLOWED: dict[str, set[str]] = {
         "look at a reset",
         "stop a reset",
     },
+    "InventoryKeys": {"list the SMTP user's keys", *READ_SECRET, "list rotations"},
+    "CreateCredentials": {
+        "list the SMTP user's keys",
+        "make an SMTP key",
+        "delete an SMTP key",
+        *READ_SECRET,
+        "stage SMTP credentials",
+    },
+    "VerifyCredentials": {"read the SMTP secret"},
+    "PromoteCredentials": {*READ_SECRET, "promote SMTP credentials"},
+    "DeactivateKey": {"list the SMTP user's keys", "deactivate an SMTP key", *READ_SECRET},
+    "DeleteKey": {"list the SMTP user's keys", "delete an SMTP key", *READ_SECRET},
+    "RollBack": {
+        "list the SMTP user's keys",
+        "delete an SMTP key",
+        *READ_SECRET,
+        "promote SMTP credentials",
+    },
+    "MeasureSecretAge": {"list the SMTP secret's versions"},
     "NotifyClaimed": {"send a mail"},
     "NotifyExpired": {"send a mail", "read the base URL"},
     "NotifyFailed": {"send a mail", "read the base URL"},

@@ -18,6 +18,7 @@ os.environ.update(
     AWS_DEFAULT_REGION="eu-central-1",
     AWS_EC2_METADATA_DISABLED="true",
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true",
+    AWS_REGION="eu-central-1",
     AWS_SECRET_ACCESS_KEY="testing",
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     BASE_URL_PARAMETER="/latchkey-test/base-url",
@@ -32,7 +33,12 @@ os.environ.update(
     PROTECTED_PATH_PREFIX="/admins/",
     REQUEST_ACCESS="Public",
     REQUEST_WINDOW_MINUTES="15",
+    ROTATION_DAYS="30",
     SENDER_ADDRESS="accounts@example.com",
+    SMTP_HOST="email-smtp.eu-central-1.amazonaws.com",
+    SMTP_PORT="587",
+    SMTP_SECRET="latchkey-test/smtp",
+    SMTP_USER="latchkey-test-smtp",
     SIGN_IN_URL="https://123456789012.signin.aws.amazon.com/console",
 )
 
@@ -42,6 +48,7 @@ from hypothesis import settings
 from moto import mock_aws
 
 from latchkey.entry import logger
+from tests.unit.smtp import Smtp
 from tests.unit.stack import KMS, SES, SFN, SSM, Stack
 
 # The machine may be busy; the whole layer's time is what counts.
@@ -76,6 +83,12 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
         yield stack
+
+
+@pytest.fixture
+def smtp(stack: Stack) -> Smtp:
+    """Return the SMTP user and the secret as a new stack has them: without keys, and empty."""
+    return Smtp(stack)
 
 
 @pytest.fixture

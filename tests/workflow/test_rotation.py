@@ -170,9 +170,7 @@ def test_rotation_waits_for_the_new_key_to_work(rotation: Rotation) -> None:
 
 def test_first_rotation_fills_an_empty_secret(rotation: Rotation) -> None:
     rotation.delete_key(*rotation.keys())
-    rotation.product.client("secretsmanager").put_secret_value(
-        SecretId=rotation.product.stack.outputs["SmtpSecretArn"], SecretString="{}"
-    )
+    rotation.product.client("secretsmanager").put_secret_value(SecretId=rotation.secret, SecretString="{}")
     assert finish(rotation).states == HAPPY
     assert is_settled(rotation)
 
@@ -405,6 +403,14 @@ def test_old_key_stays_when_somebody_rolled_back_by_hand_meanwhile(rotation: Rot
 def test_current_key_deleted_before_is_replaced(rotation: Rotation) -> None:
     (key,) = rotation.keys()
     rotation.delete_key(key)
+    assert finish(rotation, **WAITS).states == HAPPY
+    assert is_settled(rotation)
+
+
+def test_secret_that_was_lost_and_made_again_is_filled(rotation: Rotation) -> None:
+    client = rotation.product.client("secretsmanager")
+    client.delete_secret(SecretId=rotation.secret, ForceDeleteWithoutRecovery=True)
+    client.create_secret(Name=rotation.secret, SecretString="{}")
     assert finish(rotation, **WAITS).states == HAPPY
     assert is_settled(rotation)
 
