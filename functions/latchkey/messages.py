@@ -12,10 +12,23 @@ from latchkey.mails import Mail
 #: Nothing but ASCII, so that no server on the way has to be asked what it can take.
 _POLICY = SMTP.clone(cte_type="7bit")
 
+#: So many bytes take 60 characters of base64, which leaves room for what stands around them and for `To:`.
+_ONE_ENCODED_WORD = 45
+
 
 def one_line(text: str) -> str:
     """Return a text without line breaks and control characters, which would begin another header."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def display_name(text: str) -> str:
+    """Return a text as a display name; empty where it would come out garbled.
+
+    What is not ASCII is sent in encoded words of at most 75 characters (RFC 2047, 2), and Python's email
+    package puts blanks where one ends and the next begins. So a name has to fit into one.
+    """
+    name = one_line(text)
+    return name if name.isascii() or len(name.encode()) <= _ONE_ENCODED_WORD else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ def compose(mail: Mail, envelope: Envelope) -> bytes:
     """
     message = EmailMessage(_POLICY)
     try:
-        message["To"] = Address(one_line(envelope.name), addr_spec=envelope.to)
+        message["To"] = Address(display_name(envelope.name), addr_spec=envelope.to)
     except (HeaderParseError, ValueError, IndexError) as error:
         raise RecipientRefusedError("The mail address has no form that a mail can be sent to.") from error
     message["From"] = envelope.sender
