@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from local.product import Product, Run
 
 _ABOUT = "Your password expires in"
@@ -42,8 +45,11 @@ class Reminders:
     @property
     def bucket(self) -> str:
         """The bucket with the lists."""
+        return self._physical("ListsBucket")
+
+    def _physical(self, logical_id: str) -> str:
         resource = self.product.client("cloudformation").describe_stack_resource(
-            StackName=self.product.stack.stack_name, LogicalResourceId="ListsBucket"
+            StackName=self.product.stack.stack_name, LogicalResourceId=logical_id
         )
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
@@ -52,3 +58,37 @@ class Reminders:
         key = f"runs/{run.description['name']}/report.csv"
         body = self.product.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
         return {row["user"]: row for row in csv.DictReader(body.splitlines())}
+
+    def forget(self) -> None:
+        """Forget which reminders were sent."""
+        table = self._physical("SentTable")
+        dynamodb = self.product.client("dynamodb")
+        for item in dynamodb.scan(TableName=table)["Items"]:
+            dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
+
+    def end_what_is_in_progress(self) -> None:
+        """Let the time be over of whoever was sending a reminder and never told how it went."""
+        table = self._physical("SentTable")
+        dynamodb = self.product.client("dynamodb")
+        for item in dynamodb.scan(TableName=table)["Items"]:
+            if item["status"]["S"] == "INPROGRESS":
+                dynamodb.update_item(
+                    TableName=table,
+                    Key={"id": item["id"]},
+                    UpdateExpression="SET in_progress_expiration = :past",
+                    ExpressionAttributeValues={":past": {"N": "1"}},
+                )
+
+    @contextmanager
+    def variables(self, function: str, **changed: str) -> Generator[None]:
+        """Change environment variables of a function meanwhile."""
+        functions = self.product.client("lambda")
+        name = self.product.cloud.function_name(f"{function}Function")
+        known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**known, **changed}}
+        )
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": known})
