@@ -32,6 +32,13 @@ def describe(stack: Stack) -> str:
 """
 
 
+def directory_line(cloud: LocalCloud) -> str:
+    """Say where the directory is, or why there is none."""
+    if cloud.directory is None:
+        return "  Directory         none: apt-get install samba samba-ad-dc, and start again\n"
+    return f"  Directory         ldaps://{cloud.directory.host} (Samba; CA in .local/samba/ca.pem)\n"
+
+
 def up(access: str, ttl_seconds: int | None) -> None:
     """Start the local cloud, deploy to it and say where it is."""
     cloud = LocalCloud(STATE_DIR, with_parent=False)
@@ -52,6 +59,7 @@ def up(access: str, ttl_seconds: int | None) -> None:
         cloud.stop()
         raise
     say(f"The local cloud is up, after {time.monotonic() - started:.0f} seconds." + describe(stack))
+    say(directory_line(cloud))
 
 
 def down() -> None:

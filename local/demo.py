@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local import demo_rotation
+from local import demo_reminders, demo_rotation
 from local.cloud import LocalCloud
 from local.product import Product
 from local.transcript import check, quote, say, show, tell, title
@@ -20,7 +20,7 @@ CLAIM_TTL_SECONDS = 20
 def run() -> None:
     """Run the demo on a cloud of its own and print the transcript. Raises DemoError when a step fails."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as folder, LocalCloud(Path(folder)) as cloud:
-        say("Latchkey demo: two password resets and two rotations on a cloud of its own.")
+        say("Latchkey demo: two password resets, two rotations and the reminders on a cloud of its own.")
         say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
         started = time.monotonic()
         cloud.deploy(ttl_seconds=CLAIM_TTL_SECONDS)
@@ -30,6 +30,7 @@ def run() -> None:
         expired(product)
         demo_rotation.filled(product)
         demo_rotation.rotated(product)
+        demo_reminders.mailed(product)
         say("\nEvery step did what it said. Stopping the local cloud.")
 
 

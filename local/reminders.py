@@ -47,33 +47,39 @@ class Reminders:
         """The bucket with the lists."""
         return self._physical("ListsBucket")
 
+    @property
+    def table(self) -> str:
+        """The table that remembers what was sent."""
+        return self._physical("SentTable")
+
     def _physical(self, logical_id: str) -> str:
         resource = self.product.client("cloudformation").describe_stack_resource(
             StackName=self.product.stack.stack_name, LogicalResourceId=logical_id
         )
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
+    def report_text(self, run: Run) -> str:
+        """Return a run's report as it is stored."""
+        key = f"runs/{run.description['name']}/report.csv"
+        return str(self.product.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read().decode())
+
     def report(self, run: Run) -> dict[str, dict[str, str]]:
         """Return the rows of a run's report, by user."""
-        key = f"runs/{run.description['name']}/report.csv"
-        body = self.product.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
-        return {row["user"]: row for row in csv.DictReader(body.splitlines())}
+        return {row["user"]: row for row in csv.DictReader(self.report_text(run).splitlines())}
 
     def forget(self) -> None:
         """Forget which reminders were sent."""
-        table = self._physical("SentTable")
         dynamodb = self.product.client("dynamodb")
-        for item in dynamodb.scan(TableName=table)["Items"]:
-            dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
+        for item in dynamodb.scan(TableName=self.table)["Items"]:
+            dynamodb.delete_item(TableName=self.table, Key={"id": item["id"]})
 
     def end_what_is_in_progress(self) -> None:
         """Let the time be over of whoever was sending a reminder and never told how it went."""
-        table = self._physical("SentTable")
         dynamodb = self.product.client("dynamodb")
-        for item in dynamodb.scan(TableName=table)["Items"]:
+        for item in dynamodb.scan(TableName=self.table)["Items"]:
             if item["status"]["S"] == "INPROGRESS":
                 dynamodb.update_item(
-                    TableName=table,
+                    TableName=self.table,
                     Key={"id": item["id"]},
                     UpdateExpression="SET in_progress_expiration = :past",
                     ExpressionAttributeValues={":past": {"N": "1"}},
