@@ -2,47 +2,26 @@
 
 import contextlib
 import json
-import os
-import random
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from local.credentials import Rotation
+from local.crowd import crowd, list_people
 from local.product import Product
 from local.reminders import Reminders
-from local.samba import MAXIMUM_AGE_DAYS, SERVICE_ACCOUNT, USERS_BASE, Person, Samba
+from local.samba import MAXIMUM_AGE_DAYS, SERVICE_ACCOUNT, Person, Samba
 from tests.e2e.leaks import everywhere, leaks
 
-ROOT = Path(__file__).parents[2]
 PEOPLE = 10_000
 DAY = 24 * 3600
 LARGEST_MEGABYTES = 256
 LISTED_WITHIN_SECONDS = 60
 SEND_RATE = 150
-
-
-def crowd(now: float) -> list[Person]:
-    """Return people whose passwords were set at any time in the last hundred days."""
-    chance = random.Random(1)  # noqa: S311  # the same people in every run
-    return [
-        Person(
-            f"person{number}",
-            now - chance.uniform(0, 100) * DAY,
-            f"person{number}@corp.example.com" if number % 10 else "",
-            f"Person {number}",
-            never_expires=number % 50 == 1,
-            disabled=number % 40 == 2,
-        )
-        for number in range(PEOPLE)
-    ]
 
 
 def due(people: list[Person], at: float) -> set[str]:
@@ -64,7 +43,7 @@ def due(people: list[Person], at: float) -> set[str]:
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Samba, list[Person]]]:
     """Start a domain controller with ten thousand people."""
-    people = crowd(time.time())
+    people = crowd(PEOPLE, time.time())
     samba = Samba(tmp_path_factory.mktemp("corp") / "samba")
     samba.start(people)
     yield samba, people
@@ -98,40 +77,12 @@ def cutting_door(target: int, after: int) -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-LISTER = """
-import json, resource, sys, time
-from latchkey.ldap import Directory, Login, Settings
-hosts, ca, base, user, password = json.loads(sys.stdin.read())
-started = time.monotonic()
-directory = Directory(Settings(tuple(hosts), ca, (base,)), Login(user, password))
-users = [account.user for account in directory.accounts()]
-usage = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([len(users), len(set(users)), time.monotonic() - started, usage.ru_maxrss / 1024]))
-"""
-
-
-def list_people(samba: Samba, *hosts: str) -> list[float]:
-    """List everybody in a process of its own; return how many, how many different, seconds, megabytes."""
-    given = [hosts or [samba.host], samba.ca, USERS_BASE, SERVICE_ACCOUNT, samba.password]
-    done = subprocess.run(  # noqa: S603  # our own code, and no shell
-        [sys.executable, "-c", LISTER],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "functions")},
-    )
-    assert done.returncode == 0, done.stderr
-    result: list[float] = json.loads(done.stdout)
-    return result
-
-
 def test_ten_thousand_are_listed_in_time_and_memory(directory: tuple[Samba, list[Person]]) -> None:
     samba, people = directory
-    number, different, seconds, megabytes = list_people(samba)
-    assert number == different == sum(not person.disabled for person in people)
-    assert seconds < LISTED_WITHIN_SECONDS
-    assert megabytes < LARGEST_MEGABYTES
+    listing = list_people(samba)
+    assert listing.users == listing.different == sum(not person.disabled for person in people)
+    assert listing.seconds < LISTED_WITHIN_SECONDS
+    assert listing.megabytes < LARGEST_MEGABYTES
 
 
 def test_a_connection_lost_between_pages_leaves_nobody_out_and_doubles_nobody(
@@ -139,8 +90,8 @@ def test_a_connection_lost_between_pages_leaves_nobody_out_and_doubles_nobody(
 ) -> None:
     samba, people = directory
     with cutting_door(samba.port, after=1_000_000) as port:
-        number, different, _, _ = list_people(samba, f"localhost:{port}", samba.host)
-    assert number == different == sum(not person.disabled for person in people)
+        listing = list_people(samba, [f"localhost:{port}", samba.host])
+    assert listing.users == listing.different == sum(not person.disabled for person in people)
 
 
 def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_nobody(
