@@ -206,7 +206,7 @@ class LocalCloud:
             os.killpg(process["pid"], signal.SIGKILL)
         if self._child is not None:
             self._child.wait()
-        samba.Samba(self.state_dir / "samba").stop()
+        (self.directory or samba.Samba(self.state_dir / "samba")).stop()
 
     # The product
 

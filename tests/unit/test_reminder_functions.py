@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -16,16 +17,18 @@ from latchkey import s3
 from latchkey.errors import (
     AccessDeniedError,
     BatchUnfinishedError,
+    DirectoryLoginError,
     MailQuotaExceededError,
     RecipientRefusedError,
     ReminderInProgressError,
     ReportNotReadyError,
     ServiceUnavailableError,
 )
+from latchkey.ldap import Settings
 from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row
 from latchkey.sent import SentReminders
-from reminders import list_iam_users, plan_reminders, report, send_reminders
-from tests.unit.stack import IAM, Stack
+from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
+from tests.unit.stack import IAM, SFN, Stack, load_event
 
 MOMENT = "2026-11-21T06:00:00Z"
 UTC_ZONE = ZoneInfo("UTC")
@@ -373,3 +376,81 @@ def test_the_senders_are_as_many_as_the_definition_lets_run() -> None:
         (Path(__file__).parents[2] / "statemachines" / "reminders.asl.json").read_text("utf-8")
     )
     assert definition["States"]["MailEverybodyDue"]["MaxConcurrency"] == plan_reminders.SENDERS
+
+
+def enter(function: str, event: dict[str, Any]) -> object:
+    handler: Any = import_module(f"reminders.{function}").handler
+    return handler(event, Context())
+
+
+@pytest.fixture
+def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return a stack in the middle of a run: lists and batches are there, whichever a step needs."""
+    assert box.mailed == []
+    machine = SFN.create_state_machine(
+        name="latchkey-test-reminders",
+        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/reminders",
+    )
+    monkeypatch.setenv("REMINDERS_STATE_MACHINE_ARN", machine["stateMachineArn"])
+    IAM.update_account_password_policy(MaxPasswordAge=90)
+    # It is made by the next time somebody asks.
+    IAM.generate_credential_report()
+    lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
+    s3.write_lines(SOURCES[0]["list"], [account("a").as_json(), account("b", 30).as_json()])
+    write_run(results=False)
+    monkeypatch.setattr(list_directory_users, "Directory", lambda *_: Listed())
+    secret = SECRETS.create_secret(Name="directory", SecretString='{"username": "u", "password": "p"}')
+    for name, value in {
+        "DIRECTORY_SECRET": secret["Name"],
+        "DIRECTORY_HOSTS": "dc1",
+        "DIRECTORY_CA_CERTIFICATE": "",
+        "DIRECTORY_SEARCH_BASES": "DC=a; DC=b",
+        "DIRECTORY_EXCLUSION_GROUP": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return lists
+
+
+class Listed:
+    """Stands for a directory with one account."""
+
+    def accounts(self) -> list[Account]:
+        return [account("a")]
+
+
+FUNCTIONS = {
+    "start_reminders": ValueError,
+    "list_iam_users": ValueError,
+    "list_directory_users": KeyError,
+    "plan_reminders": KeyError,
+    "send_reminders": ZeroDivisionError,
+    "report": KeyError,
+}
+
+
+@pytest.mark.usefixtures("on_its_way")
+class TestEvents:
+    def test_every_function_is_here(self) -> None:
+        folder = Path(__file__).parents[2] / "functions" / "reminders"
+        assert {path.stem for path in folder.glob("[!_]*.py")} == FUNCTIONS.keys()
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_a_function_accepts_its_valid_event_also_twice(self, function: str) -> None:
+        event = load_event(f"{function}_valid")
+        first = json.dumps(enter(function, event))
+        assert json.dumps(enter(function, event)) == first
+
+    @pytest.mark.parametrize(("function", "error"), FUNCTIONS.items())
+    def test_a_function_refuses_its_invalid_event(self, function: str, error: type[Exception]) -> None:
+        with pytest.raises(error):
+            enter(function, load_event(f"{function}_invalid"))
+
+    def test_the_directory_is_as_the_variables_say(self) -> None:
+        settings = Settings.of(os.environ)
+        assert (settings.hosts, settings.bases) == (("dc1",), ("DC=a", "DC=b"))
+
+    def test_a_secret_without_a_password_is_no_service_account(self, on_its_way: Stack) -> None:
+        on_its_way.answer("GetSecretValue", {"SecretString": '{"username": "u"}'})
+        with pytest.raises(DirectoryLoginError, match="no password"):
+            enter("list_directory_users", load_event("list_directory_users_valid"))
