@@ -10,6 +10,7 @@ import time
 from local.cloud import ROOT, CloudError, LocalCloud, Stack
 from local.sam import SamError
 from local.seed import USER_WITHOUT_CONSOLE, USERS
+from local.smtp import CA_FILE
 
 STATE_DIR = ROOT / ".local"
 
@@ -25,6 +26,7 @@ def describe(stack: Stack) -> str:
     return f"""
   Ask for a reset   {stack.api_url}/generate
   Read the mails    {stack.mailbox_url}
+  SMTP endpoint     {stack.smtp["host"]}:{stack.smtp["port"]} (authority: {STATE_DIR.name}/{CA_FILE})
   AWS endpoint      {stack.endpoint_url} (region {stack.region}, key id and secret: test)
   Users             {", ".join(USERS)}; without a console password: {USER_WITHOUT_CONSOLE}
   For programs      {STATE_DIR.name}/stack.json

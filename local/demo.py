@@ -1,7 +1,8 @@
-"""`make demo`: a whole reset on a local cloud, told so that a person can follow; fails when a step does."""
+"""`make demo`: whole resets on a local cloud, told so that a person can follow; fails when a step does."""
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ CLAIM_TTL_SECONDS = 20
 def run() -> None:
     """Run the demo on a cloud of its own and print the transcript. Raises DemoError when a step fails."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as folder, LocalCloud(Path(folder)) as cloud:
-        say("Latchkey demo: two password resets, two rotations and the reminders on a cloud of its own.")
+        say("Latchkey demo: resets, rotations and reminders on a cloud of its own, where anybody may ask.")
         say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
         started = time.monotonic()
         cloud.deploy(ttl_seconds=CLAIM_TTL_SECONDS)
@@ -28,6 +29,7 @@ def run() -> None:
         product = Product(cloud)
         claimed(product)
         expired(product)
+        declined(product)
         demo_rotation.filled(product)
         demo_rotation.rotated(product)
         demo_reminders.mailed(product)
@@ -35,16 +37,23 @@ def run() -> None:
 
 
 def claimed(product: Product) -> None:
-    """Alice asks, claims, and nobody can claim again."""
-    title("1. Alice forgot her password")
+    """Alice asks, says that it is her, claims, and nobody can claim again."""
+    title("Alice forgot her password")
     asked = time.monotonic()
     show("POST /generate", product.request(ALICE), expected=202)
-    mail = product.wait_for_mail(ALICE, "CONFIDENTIAL")
-    say(f"A mail arrives {time.monotonic() - asked:.1f} s later:")
-    link = product.wait_for_link(ALICE)
-    quote(mail, hidden=link.rs)
+    question = product.wait_for_question(ALICE)
+    say(f"A mail arrives {time.monotonic() - asked:.1f} s later. Nothing has been changed yet:")
+    quote(product.wait_for_mail(ALICE, "Did you ask"), hidden=question.rs)
 
-    title("2. She opens the link and presses Reveal")
+    title("She says yes, and gets the link")
+    show("GET  /confirm", product.http.get(question.page), expected=200, body="the page; it answers nothing")
+    answered = time.monotonic()
+    show("POST /confirm", product.answer(question, "yes"), expected=200)
+    link = product.wait_for_link(ALICE)
+    say(f"Another mail arrives {time.monotonic() - answered:.1f} s later:")
+    quote(product.wait_for_mail(ALICE, "CONFIDENTIAL"), hidden=link.rs)
+
+    title("She opens the link and presses Reveal")
     show(
         "GET  /extract", product.http.get(link.page), expected=200, body="the page; it has not used the link"
     )
@@ -57,19 +66,35 @@ def claimed(product: Product) -> None:
     check("the password signs in", product.sign_in(ALICE, password)["signed_in"])
     check("it must be changed at once", product.sign_in(ALICE, password)["password_reset_required"])
 
-    title("3. The same link again")
+    title("The same link again")
     show("POST /extract", product.extract(link), expected=410)
     tell(product.wait_for_end(product.execution_arns(ALICE)[0]), ends="Claimed")
-    quote(product.wait_for_mail(ALICE, "was shown"))
+    notice = product.wait_for_notice(ALICE)
+    quote(product.wait_for_mail(ALICE, "was shown"), hidden=notice.rs)
+
+    title("Had it not been her, she would press This was not me")
+    show("POST /revoke", product.disown(notice), expected=200)
+    check("the password signs in no more", not product.sign_in(ALICE, password)["signed_in"])
 
 
 def expired(product: Product) -> None:
     """Bob asks and never opens the link."""
-    title("4. Bob asks too, and does not open his link")
-    show("POST /generate", product.request(BOB), expected=202)
+    title("Bob asks too, says yes, and does not open his link")
+    show("POST /generate", product.request_and_confirm(BOB), expected=202)
     link = product.wait_for_link(BOB)
     say(f"His mail arrives. The link lives {CLAIM_TTL_SECONDS} s; waiting ...")
     tell(product.wait_for_end(product.execution_arns(BOB)[0]), ends="Expired")
     show("POST /extract", product.extract(link), expected=410)
     check("nothing is left in the parameter store", not product.parameters(BOB))
     quote(product.wait_for_mail(BOB, "expired"))
+
+
+def declined(product: Product) -> None:
+    """Somebody asks in Carol's name."""
+    title("Somebody else types Carol's address")
+    password = secrets.token_urlsafe(16) + "Aa0!"
+    carol = product.create_user(password)
+    show("POST /generate", product.request(carol), expected=202)
+    show("POST /confirm", product.answer(product.wait_for_question(carol), "no"), expected=200)
+    tell(product.wait_for_end(product.execution_arns(carol)[0]), ends="Declined")
+    check("her password is the one she had", product.sign_in(carol, password)["signed_in"])

@@ -23,7 +23,7 @@ def mailed(product: Product) -> None:
     iam.update_account_password_policy(MaxPasswordAge=90)
     # Bob's password is a few minutes old; for the report it is nearly three months old.
     iam.tag_user(UserName=_IAM_USER, Tags=[{"Key": "local:password-age-days", "Value": "82.5"}])
-    title("7. Whose password expires in 15, 7 or 1 days")
+    title("Whose password expires in 15, 7 or 1 days")
     if product.cloud.directory is None:
         say("Samba is not installed here (apt-get install samba samba-ad-dc): only IAM users are reminded.")
     else:
@@ -36,7 +36,7 @@ def mailed(product: Product) -> None:
     quote(next(mail for mail in sent if _IAM_USER in mail["to"]))
     quote(product.wait_for_mail("admin@example.com", "Password reminders of"))
 
-    title("8. A second run on the same day")
+    title("A second run on the same day")
     again = reminders.run()
     tell(again, ends="Reported")
     counts = json.loads(again.description["output"])["counts"]

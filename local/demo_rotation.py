@@ -56,7 +56,7 @@ class Client:
 
 def filled(product: Product) -> None:
     """Show how the empty secret got its first credentials."""
-    title("5. The SMTP credentials, which nobody copied by hand")
+    title("The SMTP credentials, which nobody copied by hand")
     rotation = Rotation(product)
     say("The stack came with a user without access keys and an empty secret. Its schedule at once began:")
     (first,) = rotation.execution_arns()
@@ -69,7 +69,7 @@ def filled(product: Product) -> None:
 
 def rotated(product: Product) -> None:
     """Rotate while mails go out."""
-    title("6. A rotation, while a client sends a mail every 100 ms with whatever the secret holds")
+    title("A rotation, while a client sends a mail every 100 ms with whatever the secret holds")
     rotation = Rotation(product)
     client, old = Client(rotation), rotation.credentials()
     with client.sending():

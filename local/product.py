@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DEADLINE_SECONDS = 60
 _POLL_SECONDS = 0.05
-_LINK = re.compile(r"(?P<page>\S+/extract)#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>\S+)")
+_LINK = re.compile(r"(?P<page>\S+/(?:extract|confirm|revoke))#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>\S+)")
 
 
 class NothingHappenedError(AssertionError):
@@ -103,6 +103,33 @@ class Product:
         """Return the link in the `number`-th mail that brings the user one."""
         return Link.within(self.wait_for_mail(user, "CONFIDENTIAL", number)["text"])
 
+    def wait_for_question(self, user: str, number: int = 1) -> Link:
+        """Return the link in the `number`-th mail that asks the user whether the request was theirs."""
+        return Link.within(self.wait_for_mail(user, "Did you ask", number)["text"])
+
+    def wait_for_notice(self, user: str, number: int = 1) -> Link:
+        """Return the link in the `number`-th mail that tells the user of a claim."""
+        return Link.within(self.wait_for_mail(user, "was shown", number)["text"])
+
+    def answer(self, link: Link, answer: str) -> httpx.Response:
+        """Press Yes or No on the page of a question, once."""
+        return self.press("confirm", link, answer=answer)
+
+    def disown(self, link: Link) -> httpx.Response:
+        """Press This was not me on the page of a notice, once."""
+        return self.press("revoke", link)
+
+    def press(self, route: str, link: Link, **more: str) -> httpx.Response:
+        """Send what the button of a link's page sends."""
+        return self.http.post(f"{self.stack.api_url}/{route}", json={"ph": link.ph, "rs": link.rs, **more})
+
+    def request_and_confirm(self, user: str) -> httpx.Response:
+        """Ask for a reset, and say in the mail that it was oneself."""
+        mails = len(self.mails(user, "Did you ask"))
+        answer = self.request(user)
+        self.answer(self.wait_for_question(user, mails + 1), "yes").raise_for_status()
+        return answer
+
     def claim(self, link: Link) -> httpx.Response:
         """Press Reveal; pressed again, as a person would, while the workflow is not ready."""
         return wait_for(
@@ -116,7 +143,7 @@ class Product:
 
     def extract(self, link: Link) -> httpx.Response:
         """Send what the Reveal button sends, once."""
-        return self.http.post(f"{self.stack.api_url}/extract", json={"ph": link.ph, "rs": link.rs})
+        return self.press("extract", link)
 
     def sign_in(self, user: str, password: str) -> dict[str, Any]:
         """Try a password at the console's sign-in."""
@@ -155,12 +182,15 @@ class Product:
         mine = [execution for execution in found if execution["name"].startswith(user_key(user))]
         return [execution["executionArn"] for execution in sorted(mine, key=lambda each: each["startDate"])]
 
-    def start_reset(self, user: str) -> str:
-        """Start a reset as an operator does, in a window of its own, and return its execution's ARN."""
+    def start_reset(self, user: str, *, confirm: bool = False) -> str:
+        """Start a reset in a window of its own, and return its execution's ARN.
+
+        As an operator does, or as a stranger's request does, which the user has to confirm.
+        """
         started = self.client("stepfunctions").start_execution(
             stateMachineArn=self.stack.outputs["ResetStateMachineArn"],
             name=f"{user_key(user)}-{secrets.token_hex(6)}",
-            input=json.dumps({"user": user}),
+            input=json.dumps({"user": user} | ({"confirm": True} if confirm else {})),
         )
         return str(started["executionArn"])
 
@@ -196,9 +226,9 @@ class Product:
         self.claim(self.wait_for_link(user, mails + 1)).raise_for_status()
         return arn
 
-    def parameters(self, user: str) -> list[str]:
-        """Return the names of the parameters that wait for a user."""
-        return self.parameters_below(f"/{self.stack.stack_name}/claims/{user_key(user)}")
+    def parameters(self, user: str, folder: str = "claims") -> list[str]:
+        """Return the names of the parameters that wait for a user: `claims`, `requests` or `notices`."""
+        return self.parameters_below(f"/{self.stack.stack_name}/{folder}/{user_key(user)}")
 
     def parameters_below(self, path: str) -> list[str]:
         """Return the names of all parameters below a path."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx
 
     from local.product import Run
+
+
+_numbers = count(1)
 
 
 class DemoError(AssertionError):
@@ -23,8 +27,9 @@ def say(text: str) -> None:
 
 
 def title(text: str) -> None:
-    """Begin a step."""
-    say(f"\n{text}\n{'-' * len(text)}")
+    """Begin a step; they are numbered in the order in which they are told."""
+    numbered = f"{next(_numbers)}. {text}"
+    say(f"\n{numbered}\n{'-' * len(numbered)}")
 
 
 def show(request: str, answer: httpx.Response, *, expected: int, body: str = "") -> None:

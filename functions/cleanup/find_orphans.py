@@ -45,7 +45,7 @@ def refuse_second(event: Event) -> None:
 
 def find_orphans(start: str, now: datetime) -> Result:
     """Return what is worth a closer look among the next parameters, and where to go on."""
-    names, following = ssm.claim_names(start)
+    names, following = ssm.parameter_names(start)
     # After the parameters: a reset that stored its claim in between is running in this list already.
     running = running_keys(
         each.name for each in sfn.running_executions(os.environ["RESET_STATE_MACHINE_ARN"])

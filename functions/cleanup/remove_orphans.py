@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import sfn, ssm
+from latchkey import events, sfn, ssm
 from latchkey.claims import Handle
-from latchkey.entry import count, logger, task
+from latchkey.entry import logger, task
 from latchkey.errors import LatchkeyError
-from latchkey.orphans import is_past
+from latchkey.orphans import Leftover, is_past
 from reset.revoke_password import undo
 
 
@@ -45,9 +45,13 @@ def remove_all(batch: list[str], now: datetime) -> int:
 
 def remove(leftover: str, now: datetime) -> bool:
     """Remove what is left of one reset, unless it is still looked after; tell whether there was something."""
-    user_key, _, name = leftover.partition("/")
-    handle = Handle.parse(name)
-    return remove_claim(handle, now) if handle else remove_lock(user_key)
+    found = Leftover.parse(leftover)
+    if found.handle is None:
+        return remove_lock(found.user_key)
+    if found.ticket_kind is None:
+        return remove_claim(found.handle, now)
+    # An unanswered ticket is no orphan: most people have no reason to press its button.
+    return is_past(found.handle, now) and ssm.delete_ticket(found.ticket_kind, found.handle)
 
 
 def remove_claim(handle: Handle, now: datetime) -> bool:
@@ -60,7 +64,7 @@ def remove_claim(handle: Handle, now: datetime) -> bool:
         if not is_past(handle, now):
             return False
         sfn.stop_reset(claim.execution, "Its claim was left behind past its time.")
-    count("Orphaned")
+    events.tell("Orphaned", claim.execution, claim.user)
     undo(claim.execution, claim.user, claim.stored_at)
     ssm.release_lock(claim.user, claim.execution)
     return True
@@ -71,7 +75,7 @@ def remove_lock(user_key: str) -> bool:
     holder = ssm.lock_holder(user_key)
     if not holder or sfn.is_running(holder["execution"]):
         return False
-    count("Orphaned")
+    events.tell("Orphaned", holder["execution"], holder["user"])
     undo(holder["execution"], holder["user"], datetime.fromisoformat(holder["taken_at"]))
     ssm.release_lock(holder["user"], holder["execution"])
     return True

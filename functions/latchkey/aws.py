@@ -19,6 +19,9 @@ CLIENT_CONFIG: Final = Config(
 #: somebody else's. So there is one, with time for a slow answer.
 ONCE_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=20, retries={"total_max_attempts": 1}))
 
+#: For what may be lost, and must not hold up what may not.
+BRIEF_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=1, retries={"total_max_attempts": 2}))
+
 #: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html lists the names services
 #: use for throttling; TooManyUpdates is SSM's own, LimitExceededException KMS's and SES's.
 _THROTTLED: Final = frozenset(

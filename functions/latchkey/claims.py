@@ -6,10 +6,18 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Self
 
 #: 256 random bits, twice what OWASP ASVS 11.5.1 asks of an unguessable token.
 LINK_SECRET_BYTES = 32
+
+#: How long somebody has to say yes or no to a request made in their name.
+REQUEST_TTL = timedelta(minutes=15)
+
+#: How long the owner of a mailbox may say that a claim was not theirs: the longest a mailed code may live
+#: (NIST SP 800-63B-4, 4.2.1.2).
+NOTICE_TTL = timedelta(hours=24)
 
 _HANDLE = re.compile(r"(?P<user_key>[0-9a-f]{16})\.(?P<expiry>[0-9]{10})\.(?P<reset_key>[0-9a-f]{32})")
 
@@ -88,5 +96,32 @@ class Claim:
 
     def opens_with(self, link_secret: str, now: datetime) -> bool:
         """Tell whether `link_secret` reveals this claim at the time `now`."""
-        proven = hmac.compare_digest(hash_link_secret(link_secret), self.secret_sha256)
-        return proven and now < self.expires_at
+        return _proves(link_secret, self.secret_sha256) and now < self.expires_at
+
+
+class TicketKind(StrEnum):
+    """What a ticket is for; also the folder it waits in."""
+
+    REQUEST = "requests"
+    NOTICE = "notices"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a mailed link has to prove before its button does something; it leads to no password."""
+
+    user: str
+    execution: str
+    secret_sha256: str
+    task_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Ticket(user={self.user!r}, execution={self.execution!r})"
+
+    def opens_with(self, link_secret: str) -> bool:
+        """Tell whether `link_secret` is the one this ticket was mailed with."""
+        return _proves(link_secret, self.secret_sha256)
+
+
+def _proves(link_secret: str, secret_sha256: str) -> bool:
+    return hmac.compare_digest(hash_link_secret(link_secret), secret_sha256)

@@ -11,8 +11,10 @@ from latchkey.errors import (
     BadRequestError,
     ClaimGoneError,
     ClaimNotReadyError,
+    EntityTemporarilyUnmodifiableError,
     LatchkeyError,
     NotAllowedError,
+    ResetInProgressError,
     ServiceUnavailableError,
     ThrottledError,
 )
@@ -24,7 +26,7 @@ _RETRY_AFTER_SECONDS = "2"
 
 
 def count(event: str, number: int = 1) -> None:
-    """Add to a metric: Requested, Rejected, Completed, Claimed, Expired, Failed, Orphaned or Reminded."""
+    """Add to a metric; what resets count, docs/events.md lists."""
     with single_metric(name=event, unit=MetricUnit.Count, value=number) as metric:
         metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))
 
@@ -83,7 +85,13 @@ def refusal(error: LatchkeyError) -> Answer:
         case ClaimGoneError():
             message = "This link is expired or has been already used once"
             return answer(410, {"error": "Invalid!", "message": message})
-        case ClaimNotReadyError() | ThrottledError() | ServiceUnavailableError():
+        case (
+            ClaimNotReadyError()
+            | EntityTemporarilyUnmodifiableError()
+            | ResetInProgressError()
+            | ServiceUnavailableError()
+            | ThrottledError()
+        ):
             message = "This takes a moment longer. Please try again shortly."
             return answer(
                 503, {"error": "Not ready", "message": message}, {"Retry-After": _RETRY_AFTER_SECONDS}

@@ -29,6 +29,10 @@ class SupersededError(LatchkeyError):
     """When a newer reset of the same user took over; also what Step Functions is told of the older."""
 
 
+class DeclinedError(LatchkeyError):
+    """When the user says that somebody else asked for the reset; what Step Functions is told of it."""
+
+
 class CleanupInProgressError(LatchkeyError):
     """When a cleanup starts while an earlier one still runs; the later one stops."""
 

@@ -32,6 +32,9 @@ Source: OWASP ASVS 5.0, 3.4.1 to 3.4.8 and 14.3.2.
 #: A request holds a user name or a link's two values; anything much larger is not one of ours.
 MAXIMUM_BODY_CHARACTERS: Final = 4096
 
+#: A handle has 60 characters and a link secret 43; longer ones are no mistyped links.
+MAXIMUM_LINK_CHARACTERS: Final = 128
+
 Answer = dict[str, Any]
 """What a function gives API Gateway's proxy integration (REST, version 1.0): status, headers and body."""
 
@@ -62,6 +65,26 @@ def read_fields(event: Mapping[str, Any]) -> dict[str, object]:
             raise BadRequestError(
                 "content-type", "Send application/json or application/x-www-form-urlencoded."
             )
+
+
+def read_link(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a link's page sends of it, the handle and the secret; a query is never looked at.
+
+    Raises:
+        BadRequestError: when one of the two is missing, or cannot have come from a link.
+    """
+    fields = read_body_fields(event)
+    ph, rs = (text_field(fields, name, MAXIMUM_LINK_CHARACTERS) for name in ("ph", "rs"))
+    return ph, rs
+
+
+def read_body_fields(event: Mapping[str, Any]) -> dict[str, object]:
+    """Return the fields of a request's body alone: what is secret must not come in a query.
+
+    Raises:
+        BadRequestError: as `read_fields` does.
+    """
+    return read_fields({**event, "queryStringParameters": None})
 
 
 def _read_body(event: Mapping[str, Any]) -> str:

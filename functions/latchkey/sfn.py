@@ -1,4 +1,4 @@
-"""Step Functions: starts, completes, supersedes and stops resets, and lists what runs."""
+"""Step Functions: starts, confirms, completes, supersedes and stops resets, and lists what runs."""
 
 import json
 import os
@@ -17,8 +17,10 @@ _sfn_once = boto3.client("stepfunctions", config=ONCE_CONFIG)
 _OVER = dict.fromkeys(("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"), ClaimGoneError)
 
 
-def start_reset(user: str, name: str, request: str) -> bool:
+def start_reset(user: str, name: str, request: str, *, confirm: bool) -> bool:
     """Start the reset execution of that name, and tell whether it is a new one.
+
+    With `confirm` it changes nothing before the user says yes.
 
     The request's id makes every input different: Step Functions answers a repeated start of the same
     name with the same input as if it were the first.
@@ -28,7 +30,7 @@ def start_reset(user: str, name: str, request: str) -> bool:
             _sfn.start_execution(
                 stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
                 name=name,
-                input=json.dumps({"user": user, "request": request}),
+                input=json.dumps({"user": user, "request": request, "confirm": confirm}),
             )
         except _sfn.exceptions.ExecutionAlreadyExists:
             return False
@@ -88,6 +90,29 @@ def complete_claim(task_token: str, claimed_at: datetime, claimed_from: str) -> 
     output = {"claimed_at": claimed_at.isoformat(timespec="seconds"), "claimed_from": claimed_from}
     with translated("complete the claim", _OVER):
         _sfn_once.send_task_success(taskToken=task_token, output=json.dumps(output))
+
+
+def confirm_request(task_token: str, confirmed_at: datetime, confirmed_from: str) -> None:
+    """Tell the waiting execution that its user wants the reset.
+
+    Raises:
+        ClaimGoneError: when the execution no longer waits: answered, timed out or stopped.
+    """
+    output = {"confirmed_at": confirmed_at.isoformat(timespec="seconds"), "confirmed_from": confirmed_from}
+    with translated("confirm the request", _OVER):
+        _sfn_once.send_task_success(taskToken=task_token, output=json.dumps(output))
+
+
+def decline_request(task_token: str) -> None:
+    """Tell the waiting execution that its user never asked for the reset.
+
+    Raises:
+        ClaimGoneError: when the execution no longer waits: answered, timed out or stopped.
+    """
+    with translated("decline the request", _OVER):
+        _sfn_once.send_task_failure(
+            taskToken=task_token, error="DeclinedError", cause="The user did not ask for this reset."
+        )
 
 
 def supersede(task_token: str) -> None:

@@ -2,13 +2,14 @@
 
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import boto3
 
 from latchkey.aws import CLIENT_CONFIG, ONCE_CONFIG, translated
-from latchkey.claims import Claim, Handle, user_key
+from latchkey.claims import Claim, Handle, Ticket, TicketKind, user_key
 from latchkey.errors import ResetInProgressError
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ def waiting(key: str) -> dict[Handle, set[str]]:
     return found
 
 
-def claim_names(start: str) -> tuple[list[str], str]:
-    """Return the names of the next parameters of any user, and where to go on; empty at the end.
+def parameter_names(start: str) -> tuple[list[str], str]:
+    """Return the names of the stack's next parameters, and where to go on; empty at the end.
 
     Args:
         start: where to go on, from an earlier call; empty at the beginning.
@@ -152,11 +153,41 @@ def claim_names(start: str) -> tuple[list[str], str]:
     if start:
         part["StartingToken"] = start
     pages = _ssm.get_paginator("get_parameters_by_path").paginate(
-        Path=os.environ["CLAIMS_PATH"], Recursive=True, WithDecryption=False, PaginationConfig=part
+        Path=os.environ["PARAMETERS_PATH"], Recursive=True, WithDecryption=False, PaginationConfig=part
     )
-    with translated("list the claims"):
+    with translated("list the parameters"):
         found = pages.build_full_result()
     return [parameter["Name"] for parameter in found["Parameters"]], found.get("NextToken", "")
+
+
+def _ticket_name(kind: TicketKind, handle: Handle) -> str:
+    return f"{os.environ['PARAMETERS_PATH']}/{kind}/{handle.user_key}/{handle}"
+
+
+def store_ticket(kind: TicketKind, handle: Handle, ticket: Ticket) -> None:
+    """Store a ticket; it holds the hash of its secret only. A second try overwrites the first."""
+    with translated("store the ticket"):
+        _ssm.put_parameter(
+            Name=_ticket_name(kind, handle),
+            Type="String",
+            Tier="Standard",
+            Value=json.dumps(asdict(ticket)),
+            Overwrite=True,
+        )
+
+
+def read_ticket(kind: TicketKind, handle: Handle) -> Ticket | None:
+    """Return the ticket that waits under a handle, or None."""
+    with translated("read the ticket"):
+        value = _read(_ticket_name(kind, handle))
+    return Ticket(**json.loads(value)) if value else None
+
+
+def delete_ticket(kind: TicketKind, handle: Handle) -> bool:
+    """Delete the ticket that waits under a handle, and tell whether there was one."""
+    with translated("delete the ticket"):
+        answer = _ssm.delete_parameters(Names=[_ticket_name(kind, handle)])
+    return bool(answer["DeletedParameters"])
 
 
 def _lock_name(key: str) -> str:

@@ -1,10 +1,12 @@
-"""NotifyClaimed: tells the user that the password was shown, and what to do if that was somebody else."""
+"""NotifyClaimed: tells the user that the password was shown, and how to revoke it if that was not them."""
 
+import secrets
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import mails, ses
-from latchkey.entry import count, task
+from latchkey import events, mails, ses, ssm, tickets
+from latchkey.claims import NOTICE_TTL, Handle, TicketKind
+from latchkey.entry import task
 
 
 class Event(TypedDict):
@@ -17,7 +19,20 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    count("Claimed")
-    claimed_at = mails.in_words(datetime.fromisoformat(event["claimed_at"]))
-    words = {"user": event["user"], "claimed_at": claimed_at, "claimed_from": event["claimed_from"]}
+    events.tell("Claimed", event["execution"], event["user"])
+    claimed_at = datetime.fromisoformat(event["claimed_at"])
+    handle = handle_of(event["user"], event["execution"], claimed_at)
+    fragment = tickets.issue(TicketKind.NOTICE, handle, user=event["user"], execution=event["execution"])
+    words = {
+        "user": event["user"],
+        "claimed_at": mails.in_words(claimed_at),
+        "claimed_from": event["claimed_from"],
+        "link": f"{ssm.base_url()}/revoke#{fragment}",
+        "expires_at": mails.in_words(handle.expires_at),
+    }
     ses.send(mails.render("claimed", words), event["mail"])
+
+
+def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:
+    """Return a handle like no other: should a second try send a second mail, the links of both work."""
+    return Handle.of(user, f"{execution}/{secrets.token_hex()}", claimed_at + NOTICE_TTL)

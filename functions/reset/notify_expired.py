@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-from latchkey import mails, ses, ssm
-from latchkey.entry import count, task
+from latchkey import events, mails, ses, ssm
+from latchkey.entry import task
 
 
 class Event(TypedDict):
@@ -14,6 +14,6 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    count("Expired")
+    events.tell("Expired", event["execution"], event["user"])
     words = {"user": event["user"], "request_url": f"{ssm.base_url()}/generate"}
     ses.send(mails.render("expired", words), event["mail"])

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from latchkey import sfn
+from latchkey import events, sfn
 from latchkey.access import refuse_strangers
 from latchkey.claims import execution_name
-from latchkey.entry import count, endpoint, logger
+from latchkey.entry import endpoint, logger
 from latchkey.http import Answer, answer, read_fields, text_field
 from latchkey.users import MAXIMUM_NAME_CHARACTERS
 
@@ -27,5 +27,7 @@ def request_reset(user: str, request: str, now: datetime) -> None:
     """Start the one reset the user may have now; a repeated request changes nothing."""
     name = execution_name(user, now, timedelta(minutes=int(os.environ["REQUEST_WINDOW_MINUTES"])))
     logger.append_keys(execution=name)
-    if sfn.start_reset(user, name, request):
-        count("Requested")
+    # Whatever is not known to authenticate does not: then the mailbox's owner is asked first.
+    confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
+    if sfn.start_reset(user, name, request, confirm=confirm):
+        events.tell("Requested", name)

@@ -8,16 +8,12 @@ from latchkey import sfn, ssm
 from latchkey.claims import Claim, Handle
 from latchkey.entry import endpoint, logger
 from latchkey.errors import ClaimGoneError, ClaimNotReadyError
-from latchkey.http import Answer, answer, read_fields, text_field
-
-#: A handle has 60 characters and a link secret 43; longer ones are no mistyped links.
-MAXIMUM_CHARACTERS = 128
+from latchkey.http import Answer, answer, read_link
 
 
 @endpoint
 def handler(event: dict[str, Any], _context: object) -> Answer:
-    fields = read_fields({**event, "queryStringParameters": None})
-    handle, link_secret = (text_field(fields, name, MAXIMUM_CHARACTERS) for name in ("ph", "rs"))
+    handle, link_secret = read_link(event)
     claim = take(handle, link_secret, datetime.now(UTC), event["requestContext"]["identity"]["sourceIp"])
     return answer(
         200, {"password": claim.password, "user": claim.user, "sign_in_url": os.environ["SIGN_IN_URL"]}

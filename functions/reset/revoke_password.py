@@ -61,7 +61,16 @@ def revoke(name: str, reset_at: datetime) -> bool:
         user = iam.find_user(name)
         if was_taken_over(user, must_change=iam.must_change_password(name), since=reset_at):
             return False
-        iam.set_password(name, generate_password(PasswordPolicy(), MAXIMUM_LENGTH))
+        lock_out(name)
     except (UserNotFoundError, UserNotEligibleError):
         return False
     return True
+
+
+def lock_out(name: str) -> None:
+    """Give the user a password nobody knows.
+
+    Raises:
+        UserNotEligibleError: when the user is gone or has no password.
+    """
+    iam.set_password(name, generate_password(PasswordPolicy(), MAXIMUM_LENGTH))

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import kms, mails, ses, ssm
-from latchkey.entry import count, task
+from latchkey import events, kms, mails, ses, ssm
+from latchkey.entry import task
 
 
 class Event(TypedDict):
@@ -25,4 +25,4 @@ def handler(event: Event, _context: object) -> None:
         mails.render("claim_link", {"user": event["user"], "link": link, "expires_at": expires_at}),
         event["mail"],
     )
-    count("Completed")
+    events.tell("Completed", event["execution"], event["user"])

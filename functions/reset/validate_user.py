@@ -4,8 +4,8 @@ import os
 from dataclasses import replace
 from typing import TypedDict
 
-from latchkey import iam
-from latchkey.entry import count, task
+from latchkey import events, iam
+from latchkey.entry import task
 from latchkey.errors import UserNotEligibleError, UserNotFoundError
 from latchkey.users import Protection, mail_address, refuse_protected
 
@@ -25,7 +25,7 @@ def handler(event: Event, _context: object) -> Result:
     try:
         return validate_user(event["user"])
     except (UserNotFoundError, UserNotEligibleError):
-        count("Rejected")
+        events.tell("Rejected", event["execution"])
         raise
 
 

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 from latchkey import access_keys, smtp_secret
 from latchkey.access_keys import NewKey
 from latchkey.entry import task
-from latchkey.rotation import PENDING, labelled
+from latchkey.rotation import CURRENT, PENDING, labelled
 from latchkey.smtp_password import derive_smtp_password
 from latchkey.smtp_secret import SmtpCredentials
 
@@ -37,11 +37,16 @@ def version_of(execution: str, key_id: str) -> str:
 
 
 def staged(event: Event) -> Result | None:
-    """Return what an earlier try staged; delete every key that is neither that one's nor to be kept."""
-    pending = labelled(smtp_secret.list_versions(), PENDING)
+    """Return what an earlier try staged; delete every key that is neither that one's nor to be kept.
+
+    The current key is never deleted here, even if it became so a moment ago, by somebody else's hand.
+    """
+    versions = smtp_secret.list_versions()
+    current, pending = labelled(versions, CURRENT), labelled(versions, PENDING)
+    stay = {*event["keep"], current.key_id if current else None}
     done: Result | None = None
     for key in access_keys.list_keys():
-        if key.id in event["keep"]:
+        if key.id in stay:
             continue
         version_id = version_of(event["execution"], key.id)
         if key.active and pending and pending.id == version_id:

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from latchkey import access_keys, smtp_secret
 from latchkey.entry import task
-from latchkey.rotation import CURRENT, PREVIOUS
+from latchkey.rotation import CURRENT, PENDING, PREVIOUS, labelled
 
 
 class Event(TypedDict):
@@ -23,16 +23,20 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def roll_back(event: Event) -> list[str]:
-    """Delete the key of this rotation and stop staging its credentials; return the ids of the deleted.
+    """Stop staging this rotation's credentials and delete their key; return the ids of the keys deleted.
 
-    Credentials that became current after all, by a promotion whose answer was lost, stay. The list of keys
-    may miss one that was made a moment ago, so the one that is known by its id goes in any case.
+    Credentials that became current after all, by a promotion whose answer was lost, stay. Where the key's
+    making was never answered, it is one of those that nobody keeps.
     """
     versions = smtp_secret.list_versions()
     stay = {*event["keep"], *(each.key_id for each in versions if each.labels & {CURRENT, PREVIOUS})}
-    made = {key.id for key in access_keys.list_keys()} | {event["access_key_id"]}
-    superfluous = sorted(key for key in made - stay if key)
+    own = event["access_key_id"]
+    made = {own} if own else {key.id for key in access_keys.list_keys()}
+    superfluous = sorted(made - stay)
+    staged = labelled(versions, PENDING)
+    # What another rotation staged, which this one did not see, is that one's.
+    if staged and staged.key_id in {*superfluous, *stay}:
+        smtp_secret.drop_pending()
     for key in superfluous:
         access_keys.delete_key(key)
-    smtp_secret.drop_pending()
     return superfluous

@@ -35,6 +35,7 @@ def apply(gateway: Gateway) -> None:
     tokens = executions.apply()
     permissions.apply(tokens.machine_of)
     maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
+    tokens.fail_with_function()
     functions.apply()
     api.apply()
     conditions.apply()

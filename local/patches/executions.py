@@ -26,6 +26,7 @@ class Execution:
 
 
 _current: ContextVar[Execution | None] = ContextVar("latchkey_execution", default=None)
+_awaited: ContextVar[str] = ContextVar("latchkey_awaited_token", default="")
 
 
 def current_execution() -> Execution | None:
@@ -138,6 +139,7 @@ class Tokens:
             _check_not_stopped(self.sfn)
             execution = _current.get()
             self._executions[token] = execution.arn if execution else ""
+            _awaited.set(token)
             try:
                 result = original(resource, arguments, token, state)
             except self.sfn._ExecutionError as failure:
@@ -151,10 +153,33 @@ class Tokens:
                     raise
                 # Completed and answered so while the clock ran out: it counts.
                 return json.loads(task["result"])
+            finally:
+                _awaited.set("")
             _check_not_stopped(self.sfn)
             return result
 
         return invoke
+
+    def fail_with_function(self) -> None:
+        """AWS: a function that fails fails its task, awaited or not. MiniStack goes on waiting for the token.
+
+        The outermost of what is wrapped around a call, so that faults count too. Raises PatchError.
+        """
+
+        def wrap(original: Untyped) -> Untyped:
+            def call(function: str, event: Untyped) -> Untyped:
+                try:
+                    return original(function, event)
+                except self.sfn._ExecutionError as failure:
+                    task = self.sfn._task_tokens.get(_awaited.get())
+                    if task:
+                        task["error"] = {"Error": failure.error, "Cause": failure.cause}
+                        task["event"].set()
+                    raise
+
+            return call
+
+        replace(self.sfn, "_call_lambda", wrap)
 
     def close_on_stop(self, original: Untyped) -> Untyped:
         """Wrap StopExecution: nobody completes its tasks any more, and its thread need not wait."""

@@ -34,7 +34,8 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
     """AWS: a call is checked against each resource it names, and against the condition keys of its service.
 
     MiniStack checks calls that name several parameters, a path of parameters, a sender or a task token
-    against the resource `*`, which no policy that names resources allows, and knows no `ses:FromAddress`.
+    against the resource `*`, which no policy that names resources allows, and knows neither `ses:FromAddress`
+    nor `events:source`.
     The user a call names it checks without path and tags.
     Raises PatchError.
     """
@@ -104,6 +105,8 @@ def checked(
         case "ses", {"FromEmailAddress": str(sender), "Content": _}:
             address = parseaddr(sender)[1]
             return Checked([f"arn:aws:ses:{place}:identity/{address}"], {"ses:FromAddress": address})
+        case "events", {"Entries": [{"Source": str(source), **_entry}]}:
+            return Checked([f"arn:aws:events:{place}:event-bus/default"], {"events:source": source})
         case "states", {"taskToken": str(token)}:
             machine = machine_of_token(token)
             return Checked([machine]) if machine else None

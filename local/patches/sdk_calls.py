@@ -121,18 +121,18 @@ class Watch:
 
     def _resource(self, operation: Operation, request: Request) -> str:
         actions = module("core.iam_actions")
-        return str(
-            actions.extract_resource_arn(
-                operation.service,
-                request.method,
-                request.path,
-                request.headers,
-                request.body,
-                request.routing_query,
-                self.sfn.get_region(),
-                self.sfn.get_account_id(),
-            )
+        # Not made a plain text of: it may carry condition keys.
+        resource: str = actions.extract_resource_arn(
+            operation.service,
+            request.method,
+            request.path,
+            request.headers,
+            request.body,
+            request.routing_query,
+            self.sfn.get_region(),
+            self.sfn.get_account_id(),
         )
+        return resource
 
     def _refusal(
         self, execution: Execution, operation: Operation, resource: str, headers: dict[str, str]

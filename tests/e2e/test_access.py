@@ -24,7 +24,13 @@ from tests.e2e.test_permissions import call, packed_probe, role_arn
 ALICE, BOB, NOBODY = "alice@example.com", "bob@example.com", "nobody@example.com"
 HERE, ELSEWHERE = "127.0.0.1/32", "192.0.2.0/24"
 ROUTES = [("GET", "generate"), ("HEAD", "generate"), ("POST", "generate")]
-ROUTES += [("GET", "extract"), ("HEAD", "extract"), ("POST", "extract")]
+ROUTES += [
+    (method, route) for route in ("extract", "confirm", "revoke") for method in ("GET", "HEAD", "POST")
+]
+
+
+POSTS = [(method, route) for method, route in ROUTES if method == "POST"]
+OLD_PASSWORD = "0ld-Password-of-the-user"
 
 
 @contextmanager
@@ -118,11 +124,20 @@ def test_signed_request_with_a_forged_signature_gets_403(iam_product: Product) -
     assert signed(iam_product, Credentials(key.access_key, "forged")).status_code == 403
 
 
-def test_pages_and_claims_need_no_signature(iam_product: Product) -> None:
+def test_pages_and_answers_to_links_need_no_signature(iam_product: Product) -> None:
+    gone = {"ph": "-", "rs": "-", "answer": "yes"}
     assert send(iam_product, "GET", "generate").status_code == 200
-    assert send(iam_product, "GET", "extract").status_code == 200
-    gone = {"ph": "-", "rs": "-"}
-    assert send(iam_product, "POST", "extract", json=gone).status_code == 410
+    for route in ("extract", "confirm", "revoke"):
+        assert send(iam_product, "GET", route).status_code == 200
+        assert send(iam_product, "POST", route, json=gone).status_code == 410
+
+
+def test_whoever_signed_is_not_asked_again(iam_product: Product) -> None:
+    user = iam_product.create_user(OLD_PASSWORD)
+    signed(iam_product, caller(iam_product, policy(iam_product)), user)
+    assert iam_product.claim(iam_product.wait_for_link(user)).status_code == 200
+    iam_product.wait_for_notice(user)
+    assert iam_product.mails(user, "Did you ask") == []
 
 
 # Signed-in people
@@ -197,8 +212,13 @@ def test_request_without_a_token_gets_401(pool: tuple[Product, People]) -> None:
 
 def test_people_may_ask_for_themselves(pool: tuple[Product, People]) -> None:
     product, people = pool
-    answer = ask(product, people.sign_in(ALICE)["IdToken"], ALICE.capitalize())
+    user = product.create_user(OLD_PASSWORD)
+    token = people.sign_in(user)["IdToken"]
+    answer = ask(product, token, user)
     assert answer.status_code == 202, answer.text
+    assert product.claim(product.wait_for_link(user)).status_code == 200
+    assert product.mails(user, "Did you ask") == []
+    assert ask(product, token, user.capitalize()).status_code == 202
 
 
 def test_people_may_not_ask_for_others(pool: tuple[Product, People]) -> None:
@@ -272,7 +292,7 @@ def test_an_address_inside_reaches_every_route(public: Product) -> None:
 
 def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> None:
     with deployed(tmp_path, {"ProtectedPathPrefix": "/admins/"}) as product:
-        iam, old = product.client("iam"), "0ld-Password-of-the-user"
+        iam, old = product.client("iam"), OLD_PASSWORD
         free, tagged = product.create_user(old), product.create_user(old, {"latchkey:protected": "no"})
         below, member = "admin@example.com", product.create_user(old)
         iam.create_user(UserName=below, Path="/admins/europe/")
@@ -291,7 +311,7 @@ def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> Non
             user: call("iam", "update_login_profile", UserName=user, Password=f"{old}-2")
             for user in (free, tagged, below)
         }
-        for function in ("ResetIamPassword", "RevokePassword"):
+        for function in ("ResetIamPassword", "RevokePassword", "DisownClaim"):
             assert probed(product, function, setting) == {
                 free: "allowed",
                 tagged: "AccessDenied",
@@ -322,7 +342,7 @@ def test_above_the_rate_callers_get_429(tmp_path: Path) -> None:
         f"{route}{limit}": "1" for route in ("Generate", "Extract", "Other") for limit in ("Rate", "Burst")
     }
     with deployed(tmp_path, tiny) as product:
-        for method, route in [("POST", "generate"), ("POST", "extract"), ("GET", "extract")]:
+        for method, route in [*POSTS, ("GET", "extract")]:
             answers = [send(product, method, route, json={}) for _ in range(20)]
             refused = [answer for answer in answers if answer.status_code == 429]
             assert refused, (method, route)
@@ -351,15 +371,16 @@ def storm(product: Product, user: str) -> list[httpx.Response]:
 
 
 def test_two_hundred_requests_make_one_reset_and_tell_nothing(public: Product) -> None:
-    user = public.create_user("0ld-Password-of-the-user")
+    user = public.create_user(OLD_PASSWORD)
     known, unknown = storm(public, user), storm(public, NOBODY)
     assert [answer.status_code for answer in known] == [202] * 200
     first = told(known[0])
     assert [answer for answer in [*known, *unknown] if told(answer) != first] == []
     assert len(public.execution_arns(user)) == len(public.execution_arns(NOBODY)) == 1
     public.wait_for_end(public.execution_arns(NOBODY)[0])
+    assert public.answer(public.wait_for_question(user), "yes").status_code == 200
     public.wait_for_state(public.execution_arns(user)[0], "WaitForClaim")
-    assert len(public.mails(user)) == 1
+    assert len(public.mails(user, "Did you ask")) == len(public.mails(user, "CONFIDENTIAL")) == 1
     assert public.mails(NOBODY) == []
 
 
@@ -369,10 +390,10 @@ TOLERATED_SECONDS = 0.010
 
 def test_answers_take_as_long_for_unknown_users(public: Product) -> None:
     """Side by side, so that whatever else the machine does meets both."""
-    user = public.create_user("0ld-Password-of-the-user")
+    user = public.create_user(OLD_PASSWORD)
     for each in (user, NOBODY):
         public.request(each)
-    public.wait_for_state(public.execution_arns(user)[0], "WaitForClaim")
+    public.wait_for_question(user)
     seconds: dict[str, list[float]] = {user: [], NOBODY: []}
     for turn in range(400):
         # Alternating which of the two goes first.

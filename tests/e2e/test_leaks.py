@@ -71,6 +71,29 @@ def test_secrets_are_nowhere_else(product: Product, ending: Callable[[Product], 
     assert ended.user in mail
 
 
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_secret_of_a_question_is_nowhere_but_in_its_mail(product: Product, answer: str) -> None:
+    user = product.create_user(PASSWORD)
+    product.start_reset(user, confirm=True)
+    question = product.wait_for_question(user)
+    answered = [product.answer(question, answer), product.answer(question, answer)]
+    assert [each.status_code for each in answered] == [200, 410]
+    assert leaks(question.rs, iter([(str(each), each.text + str(each.headers)) for each in answered])) == []
+    (mail,) = leaks(question.rs, everywhere(product))
+    assert "Did you ask" in mail
+
+
+def test_secret_of_a_notice_is_nowhere_but_in_its_mail(product: Product) -> None:
+    user = product.create_user(PASSWORD)
+    product.start_reset_and_claim(user)
+    notice = product.wait_for_notice(user)
+    answered = [product.disown(notice), product.disown(notice)]
+    assert [each.status_code for each in answered] == [200, 410]
+    assert leaks(notice.rs, iter([(str(each), each.text + str(each.headers)) for each in answered])) == []
+    (mail,) = leaks(notice.rs, everywhere(product))
+    assert "was shown" in mail
+
+
 def secrets_of(product: Product, credentials: dict[str, Any]) -> list[str]:
     """Return what nobody may read of SMTP credentials: the password, and the secret it derives from."""
     keys = product.http.get(f"{product.stack.endpoint_url}/_latchkey/access-keys").json()

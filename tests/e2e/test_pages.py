@@ -1,19 +1,20 @@
-"""The two pages in Chromium: the real handler's answers to GET, scripted answers to POST, no cloud."""
+"""The pages in Chromium: the real handler's answers to GET, scripted answers to POST, no cloud."""
 
 import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, override
+from typing import Any, Literal, override
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from reset.show_page import handler
 from tests.e2e.browser import open_chromium
@@ -43,7 +44,50 @@ ACCEPTED = Answer(202, {"message": "Your request has been submitted."})
 FIELD_ERROR = Answer(400, {"error": "Bad request", "field": "user", "message": "This is not a user <name>."})
 REVEALED = Answer(200, {"password": PASSWORD, "user": "alice@example.com", "sign_in_url": SIGN_IN_URL})
 GONE = Answer(410, {"error": "Invalid!", "message": "This link is expired or has been already used once"})
+NOTED = Answer(200, {"message": "Your answer has been noted."})
+REVOKED = Answer(200, {"message": "The password has been revoked."})
 NOT_READY = Answer(503, {"message": "Not ready yet"}, {"Retry-After": "3"})
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What a mailed link leads to: one button, what it posts, and what follows."""
+
+    route: str
+    start: str
+    button: str
+    answer: Answer
+    end: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return STAGE + self.route
+
+    @property
+    def post(self) -> tuple[str, dict[str, str]]:
+        return self.path, {"ph": HANDLE, "rs": SECRET, **self.fields}
+
+
+REVEAL = Linked("/extract", "Reveal your temporary password", "Reveal", REVEALED, "Your temporary password")
+YES = Linked(
+    "/confirm",
+    "Did you ask for a new password?",
+    "Yes, reset my password",
+    NOTED,
+    "A link is on its way",
+    {"answer": "yes"},
+)
+NO = replace(YES, button="This was not me", end="Nothing has been changed", fields={"answer": "no"})
+REVOKE = Linked(
+    "/revoke",
+    "Was somebody else shown your password?",
+    "This was not me",
+    REVOKED,
+    "The password has been revoked",
+)
+LINKED = {"reveal": REVEAL, "yes": YES, "no": NO, "revoke": REVOKE}
+LINKED_PAGES = {"reveal": REVEAL, "confirm": YES, "revoke": REVOKE}
 
 
 @dataclass
@@ -60,17 +104,16 @@ class Site:
         return f"{self.origin}{STAGE}/generate"
 
     @property
-    def reveal_url(self) -> str:
-        return f"{self.origin}{STAGE}/extract"
-
-    @property
     def link(self) -> str:
-        return f"{self.reveal_url}#ph={HANDLE}&rs={SECRET}"
+        return self.url_of(REVEAL)
+
+    def url_of(self, linked: Linked, fragment: str = f"#ph={HANDLE}&rs={SECRET}") -> str:
+        return f"{self.origin}{linked.path}{fragment}"
 
     def get(self, target: str) -> Answer | dict[str, Any]:
         url = urlsplit(target)
         resource = url.path.removeprefix(STAGE)
-        if resource not in {"/generate", "/extract"}:
+        if resource not in {"/generate", *(linked.route for linked in LINKED.values())}:
             return Answer(404, {})
         query = dict(parse_qsl(url.query)) or None
         return handler({"resource": resource, "httpMethod": "GET", "queryStringParameters": query}, None)
@@ -143,8 +186,8 @@ def site() -> Iterator[Site]:
         yield serving
 
 
-def look(width: int = 1280, scheme: str = "light", **more: object) -> dict[str, Any]:
-    return {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, **more}
+def look(width: int = 1280, **more: object) -> dict[str, Any]:
+    return {"viewport": {"width": width, "height": 800}, **more}
 
 
 @pytest.fixture
@@ -178,6 +221,9 @@ def page(context: BrowserContext, site: Site) -> Iterator[Page]:
     assert wrong == []
 
 
+type View = Callable[[Page, Site], None]
+
+
 def heading(page: Page, text: str) -> None:
     """Wait until the view with this heading is the one shown, and has the focus."""
     title = page.get_by_role("heading", level=1)
@@ -193,16 +239,34 @@ def ask(page: Page, site: Site, *answers: Answer) -> None:
 
 
 def open_link(
-    page: Page, site: Site, *answers: Answer, at: datetime = EXPIRY - timedelta(minutes=42)
+    page: Page,
+    site: Site,
+    linked: Linked,
+    *answers: Answer,
+    at: datetime = EXPIRY - timedelta(minutes=42),
 ) -> None:
     site.answers.extend(answers)
     page.clock.set_fixed_time(at)
-    page.goto(site.link)
+    page.goto(site.url_of(linked))
 
 
-def reveal(page: Page, site: Site, *answers: Answer) -> None:
-    open_link(page, site, *answers)
-    page.get_by_role("button", name="Reveal").click()
+def button_of(page: Page, linked: Linked) -> Locator:
+    return page.get_by_role("button", name=linked.button)
+
+
+def press(page: Page, site: Site, linked: Linked, *answers: Answer) -> None:
+    open_link(page, site, linked, *answers)
+    button_of(page, linked).click()
+
+
+@contextmanager
+def answers_held(page: Page, site: Site) -> Iterator[list[Request]]:
+    """Let no POST be answered meanwhile, and list what the browser sends, arrived or not."""
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    site.open.clear()
+    yield sent
+    site.open.set()
 
 
 def show_request_form(page: Page, site: Site) -> None:
@@ -225,61 +289,94 @@ def show_submitted(page: Page, site: Site) -> None:
     heading(page, "Your request has been submitted")
 
 
-def show_reveal_start(page: Page, site: Site) -> None:
-    open_link(page, site)
-    expect(page.get_by_role("button", name="Reveal")).to_be_visible()
+def show_start(linked: Linked) -> View:
+    def show(page: Page, site: Site) -> None:
+        open_link(page, site, linked)
+        expect(page.get_by_role("heading")).to_have_text(linked.start)
+
+    return show
 
 
-def show_not_ready(page: Page, site: Site) -> None:
-    reveal(page, site, NOT_READY)
-    expect(page.get_by_role("status")).to_contain_text("not ready yet")
+def show_not_ready(linked: Linked) -> View:
+    def show(page: Page, site: Site) -> None:
+        press(page, site, linked, NOT_READY)
+        expect(page.get_by_role("status")).to_contain_text("Not ready yet.")
+
+    return show
 
 
-def show_revealed(page: Page, site: Site) -> None:
-    reveal(page, site, REVEALED)
-    heading(page, "Your temporary password")
+def show_end(linked: Linked) -> View:
+    def show(page: Page, site: Site) -> None:
+        press(page, site, linked, linked.answer)
+        heading(page, linked.end)
+
+    return show
 
 
-def show_invalid(page: Page, site: Site) -> None:
-    reveal(page, site, GONE)
-    heading(page, "Invalid!")
+def show_invalid(linked: Linked) -> View:
+    def show(page: Page, site: Site) -> None:
+        press(page, site, linked, GONE)
+        heading(page, "Invalid!")
+
+    return show
 
 
-VIEWS: dict[str, Callable[[Page, Site], None]] = {
+VIEWS: dict[str, View] = {
     "request-form": show_request_form,
     "field-error": show_field_error,
     "throttled": show_throttled,
     "submitted": show_submitted,
-    "reveal-start": show_reveal_start,
-    "not-ready": show_not_ready,
-    "revealed": show_revealed,
-    "invalid": show_invalid,
+    "reveal-start": show_start(REVEAL),
+    "not-ready": show_not_ready(REVEAL),
+    "revealed": show_end(REVEAL),
+    "invalid": show_invalid(REVEAL),
+    "question": show_start(YES),
+    "confirm-not-ready": show_not_ready(YES),
+    "confirmed": show_end(YES),
+    "declined": show_end(NO),
+    "confirm-invalid": show_invalid(YES),
+    "revoke-question": show_start(REVOKE),
+    "revoke-not-ready": show_not_ready(REVOKE),
+    "revoked": show_end(REVOKE),
+    "revoke-invalid": show_invalid(REVOKE),
 }
-LOOKS = {f"{scheme}-{width}": look(width, scheme) for scheme in ("light", "dark") for width in (320, 1280)}
+WIDTHS = (1280, 320)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+def show_at(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
 
 
 class TestEveryView:
     """Whatever is shown, on whatever device."""
 
-    @pytest.mark.parametrize("context", LOOKS.values(), ids=LOOKS.keys(), indirect=True)
+    # One visit for all devices. Without motion, so that no colour is on its way to another when axe looks.
+    @pytest.mark.parametrize("context", [look(reduced_motion="reduce")], indirect=True)
     @pytest.mark.parametrize("view", VIEWS)
     def test_axe_finds_no_violation(self, page: Page, site: Site, axe: str, view: str) -> None:
         VIEWS[view](page, site)
         page.evaluate(axe)
-        result = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG_21_AA)
-        assert result["passes"]
-        assert [(rule["id"], rule["nodes"]) for rule in result["violations"]] == []
+        found = []
+        for width, scheme in product(WIDTHS, SCHEMES):
+            show_at(page, width)
+            page.emulate_media(color_scheme=scheme)
+            result = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG_21_AA)
+            assert result["passes"]
+            found += [(width, scheme, rule["id"], rule["nodes"]) for rule in result["violations"]]
+        assert found == []
 
-    @pytest.mark.parametrize("context", LOOKS.values(), ids=LOOKS.keys(), indirect=True)
     @pytest.mark.parametrize("view", VIEWS)
     def test_nothing_scrolls_sideways(self, page: Page, site: Site, view: str) -> None:
         VIEWS[view](page, site)
-        scrolling = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert scrolling[0] <= scrolling[1]
+        for width in WIDTHS:
+            show_at(page, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     @pytest.mark.parametrize("context", [look(320)], indirect=True)
     def test_longest_password_and_user_wrap(self, page: Page, site: Site) -> None:
-        reveal(page, site, Answer(200, REVEALED.body | {"password": "W" * 128, "user": "w" * 254}))
+        long = Answer(200, REVEALED.body | {"password": "W" * 128, "user": "w" * 254})
+        press(page, site, REVEAL, long)
         heading(page, "Your temporary password")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -372,21 +469,111 @@ class TestRequestPage:
         expect(page.get_by_role("status")).to_contain_text("No answer from the service")
 
     def test_double_click_asks_once(self, page: Page, site: Site) -> None:
-        site.open.clear()
         site.answers.append(ACCEPTED)
         page.goto(site.request_url)
         page.get_by_label("Email address").fill("alice@example.com")
-        page.get_by_role("button").dblclick()
-        site.open.set()
+        with answers_held(page, site) as sent:
+            page.get_by_role("button").dblclick()
         heading(page, "Your request has been submitted")
-        assert len(site.posts) == 1
+        assert len(sent) == 1
+
+
+@pytest.mark.parametrize("linked", LINKED.values(), ids=LINKED)
+class TestEveryLink:
+    """What holds for each button that a mailed link leads to."""
+
+    def test_press_posts_what_the_fragment_says(self, page: Page, site: Site, linked: Linked) -> None:
+        show_end(linked)(page, site)
+        assert site.posts == [linked.post]
+
+    def test_double_click_sends_once(self, page: Page, site: Site, linked: Linked) -> None:
+        open_link(page, site, linked, linked.answer)
+        with answers_held(page, site) as sent:
+            button_of(page, linked).dblclick()
+        heading(page, linked.end)
+        assert len(sent) == 1
+
+    def test_failure_is_told_and_the_next_try_works(
+        self, page: Page, site: Site, context: BrowserContext, linked: Linked
+    ) -> None:
+        status = page.get_by_role("status")
+        open_link(page, site, linked)
+        context.set_offline(offline=True)
+        button_of(page, linked).click()
+        expect(status).to_contain_text("No answer from the service.")
+        context.set_offline(offline=False)
+        for answer, sentence in (
+            (Answer(429, {}), "Too many requests just now."),
+            (Answer(500, {}), "Something went wrong on our side."),
+            (NOT_READY, "Not ready yet. Please try again in 3 seconds."),
+        ):
+            site.answers.append(answer)
+            button_of(page, linked).click()
+            expect(status).to_contain_text(sentence)
+            expect(page).to_have_url(site.url_of(linked))
+        site.answers.append(linked.answer)
+        button_of(page, linked).click()
+        heading(page, linked.end)
+
+    @pytest.mark.parametrize("answer", [GONE, Answer(400, {"error": "Bad request", "field": "ph"})])
+    def test_used_or_malformed_link_is_invalid(
+        self, page: Page, site: Site, linked: Linked, answer: Answer
+    ) -> None:
+        press(page, site, linked, answer)
+        heading(page, "Invalid!")
+        expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()
+        expect(page).to_have_url(site.url_of(linked, ""))
+
+    def test_fragment_is_gone_after_use(self, page: Page, site: Site, linked: Linked) -> None:
+        page.goto(site.request_url)
+        show_end(linked)(page, site)
+        expect(page).to_have_url(site.url_of(linked, ""))
+        page.goto(site.request_url)
+        page.go_back()
+        expect(page).to_have_url(site.url_of(linked, ""))
+        heading(page, "Invalid!")
+
+    def test_second_link_in_the_same_tab_is_a_fresh_start(
+        self, page: Page, site: Site, linked: Linked
+    ) -> None:
+        show_end(linked)(page, site)
+        site.answers.append(linked.answer)
+        page.evaluate("link => { location.href = link }", site.url_of(linked, f"#ph=second&rs={SECRET}"))
+        button_of(page, linked).click()
+        heading(page, linked.end)
+        assert [body["ph"] for _, body in site.posts] == [HANDLE, "second"]
+
+
+@pytest.mark.parametrize("linked", LINKED_PAGES.values(), ids=LINKED_PAGES)
+class TestEveryLinkedPage:
+    """What holds for each page behind a mailed link, whichever button is pressed."""
+
+    def test_opening_the_link_sends_nothing(self, page: Page, site: Site, linked: Linked) -> None:
+        show_start(linked)(page, site)
+        page.wait_for_load_state("networkidle")
+        assert site.posts == []
+
+    def test_values_in_the_query_are_ignored(self, page: Page, site: Site, linked: Linked) -> None:
+        site.answers.append(linked.answer)
+        page.goto(site.url_of(linked, f"?ph={HANDLE}&rs={SECRET}&answer=yes"), wait_until="networkidle")
+        heading(page, "Invalid!")
+        expect(page).to_have_url(site.url_of(linked, ""))
+        assert site.posts == []
+
+    @pytest.mark.parametrize("fragment", ["", "#ph=", f"#ph={HANDLE}", f"#rs={SECRET}", "#%"])
+    def test_link_without_both_values_is_invalid(
+        self, page: Page, site: Site, linked: Linked, fragment: str
+    ) -> None:
+        page.goto(site.url_of(linked, fragment))
+        heading(page, "Invalid!")
+        assert site.posts == []
 
 
 class TestRevealPage:
     """GET /extract, with the handle and the secret in the fragment."""
 
     def test_reveal_and_copy_with_the_keyboard_alone(self, page: Page, site: Site) -> None:
-        open_link(page, site, REVEALED)
+        open_link(page, site, REVEAL, REVEALED)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         heading(page, "Your temporary password")
@@ -401,51 +588,15 @@ class TestRevealPage:
         page.keyboard.press("Control+V")
         expect(page.get_by_role("textbox")).to_have_value(PASSWORD)
 
-    def test_reveal_posts_what_the_fragment_says(self, page: Page, site: Site) -> None:
-        show_revealed(page, site)
-        assert site.posts == [(f"{STAGE}/extract", {"ph": HANDLE, "rs": SECRET})]
-
     def test_user_and_password_are_shown_as_they_are(self, page: Page, site: Site) -> None:
-        show_revealed(page, site)
+        show_end(REVEAL)(page, site)
         assert page.get_by_role("definition").all_text_contents() == ["alice@example.com", PASSWORD]
         expect(page.get_by_role("link", name="Sign in")).to_have_attribute("href", SIGN_IN_URL)
 
-    def test_opening_the_link_sends_nothing(self, page: Page, site: Site) -> None:
-        show_reveal_start(page, site)
-        page.wait_for_load_state("networkidle")
-        assert site.posts == []
-
-    def test_values_in_the_query_are_ignored(self, page: Page, site: Site) -> None:
-        site.answers.append(REVEALED)
-        page.goto(f"{site.reveal_url}?ph={HANDLE}&rs={SECRET}", wait_until="networkidle")
-        heading(page, "Invalid!")
-        assert site.posts == []
-
-    @pytest.mark.parametrize("fragment", ["", "#", "#ph=", f"#ph={HANDLE}", f"#rs={SECRET}", "#%"])
-    def test_link_without_both_values_is_invalid(self, page: Page, site: Site, fragment: str) -> None:
-        page.goto(site.reveal_url + fragment)
-        heading(page, "Invalid!")
-        assert site.posts == []
-
-    @pytest.mark.parametrize("answer", [GONE, Answer(400, {"error": "Bad request", "field": "ph"})])
-    def test_used_or_malformed_link_is_invalid_and_leads_to_a_new_one(
-        self, page: Page, site: Site, answer: Answer
-    ) -> None:
-        reveal(page, site, answer)
-        heading(page, "Invalid!")
-        expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()
+    def test_invalid_link_leads_to_a_new_one(self, page: Page, site: Site) -> None:
+        show_invalid(REVEAL)(page, site)
         page.get_by_role("link", name="Ask for a new link").click()
         expect(page).to_have_url(site.request_url)
-
-    @pytest.mark.parametrize("answer", [REVEALED, GONE], ids=["revealed", "invalid"])
-    def test_fragment_is_gone_after_use(self, page: Page, site: Site, answer: Answer) -> None:
-        page.goto(site.request_url)
-        reveal(page, site, answer)
-        expect(page).to_have_url(site.reveal_url)
-        page.goto(site.request_url)
-        page.go_back()
-        expect(page).to_have_url(site.reveal_url)
-        heading(page, "Invalid!")
 
     def test_password_is_nowhere_but_in_its_text(
         self, page: Page, site: Site, context: BrowserContext
@@ -453,7 +604,7 @@ class TestRevealPage:
         password = "Distinct-Passw0rd"
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        reveal(page, site, Answer(200, REVEALED.body | {"password": password}))
+        press(page, site, REVEAL, Answer(200, REVEALED.body | {"password": password}))
         heading(page, "Your temporary password")
         everything = page.evaluate(
             "JSON.stringify([document.documentElement.outerHTML, {...localStorage}, {...sessionStorage}, "
@@ -464,47 +615,19 @@ class TestRevealPage:
         assert said == []
 
     def test_password_is_forgotten_when_the_page_is_left(self, page: Page, site: Site) -> None:
-        show_revealed(page, site)
+        show_end(REVEAL)(page, site)
         page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
         assert PASSWORD not in (page.locator("#password").text_content() or "")
         expect(page.get_by_role("heading")).to_have_text("Invalid!")
 
-    def test_link_that_is_not_ready_can_be_tried_again(self, page: Page, site: Site) -> None:
-        reveal(page, site, NOT_READY, REVEALED)
-        expect(page.get_by_role("status")).to_have_text(
-            "Your password is not ready yet. Please try again in 3 seconds."
-        )
-        expect(page).to_have_url(site.link)
-        page.get_by_role("button", name="Reveal").click()
-        heading(page, "Your temporary password")
-
     def test_not_ready_without_a_time_still_says_what_to_do(self, page: Page, site: Site) -> None:
-        reveal(page, site, Answer(503, {}))
+        press(page, site, REVEAL, Answer(503, {}))
         expect(page.get_by_role("status")).to_contain_text("Please try again in a moment.")
-
-    def test_failure_keeps_the_link_for_another_try(self, page: Page, site: Site) -> None:
-        reveal(page, site, Answer(502, {"message": "Internal server error"}), REVEALED)
-        expect(page.get_by_role("status")).to_contain_text("Something went wrong on our side.")
-        page.get_by_role("button", name="Reveal").click()
-        heading(page, "Your temporary password")
-
-    def test_double_click_reveals_once(self, page: Page, site: Site) -> None:
-        site.open.clear()
-        open_link(page, site, REVEALED)
-        page.get_by_role("button", name="Reveal").dblclick()
-        site.open.set()
-        heading(page, "Your temporary password")
-        assert len(site.posts) == 1
-
-    def test_second_link_in_the_same_tab_is_a_fresh_start(self, page: Page, site: Site) -> None:
-        show_invalid(page, site)
-        page.evaluate("link => { location.href = link }", site.link)
-        expect(page.get_by_role("button", name="Reveal")).to_be_visible()
 
     def test_refused_clipboard_leaves_the_password_selected(
         self, page: Page, site: Site, context: BrowserContext
     ) -> None:
-        show_revealed(page, site)
+        show_end(REVEAL)(page, site)
         context.clear_permissions()
         page.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error() } }")
         page.get_by_role("button", name="Copy").click()
@@ -524,7 +647,7 @@ class TestRevealPage:
         ],
     )
     def test_time_left_is_shown(self, page: Page, site: Site, left: timedelta, sentence: str) -> None:
-        open_link(page, site, at=EXPIRY - left)
+        open_link(page, site, REVEAL, at=EXPIRY - left)
         expect(page.locator("#time-left")).to_have_text(sentence)
 
     def test_time_left_goes_down(self, page: Page, site: Site) -> None:
@@ -534,12 +657,71 @@ class TestRevealPage:
         expect(page.locator("#time-left")).to_contain_text("another 4")
 
     def test_wrong_clock_does_not_keep_anyone_from_revealing(self, page: Page, site: Site) -> None:
-        open_link(page, site, REVEALED, at=EXPIRY + timedelta(days=1))
+        open_link(page, site, REVEAL, REVEALED, at=EXPIRY + timedelta(days=1))
         page.get_by_role("button", name="Reveal").click()
         heading(page, "Your temporary password")
 
     @pytest.mark.parametrize("handle", ["x", "a.b.c", "a.NaN.c"])
     def test_handle_without_an_expiry_shows_no_time(self, page: Page, site: Site, handle: str) -> None:
-        page.goto(f"{site.reveal_url}#ph={handle}&rs={SECRET}")
+        page.goto(site.url_of(REVEAL, f"#ph={handle}&rs={SECRET}"))
         expect(page.get_by_role("button", name="Reveal")).to_be_visible()
         expect(page.locator("#time-left")).to_be_hidden()
+
+
+class TestConfirmPage:
+    """GET /confirm: the mailbox's owner says whether the reset was their wish."""
+
+    def test_both_answers_with_the_keyboard_alone(self, page: Page, site: Site) -> None:
+        open_link(page, site, NO, NOTED)
+        page.keyboard.press("Tab")
+        expect(button_of(page, YES)).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(button_of(page, NO)).to_be_focused()
+        page.keyboard.press("Enter")
+        heading(page, NO.end)
+        assert site.posts == [NO.post]
+
+    def test_second_thoughts_in_flight_are_not_sent(self, page: Page, site: Site) -> None:
+        with answers_held(page, site) as sent:
+            press(page, site, YES, NOTED, NOTED)
+            expect(button_of(page, NO)).to_have_attribute("aria-disabled", "true")
+            # By the keyboard, because Playwright's click waits for a button that may be pressed.
+            button_of(page, NO).press("Enter")
+        heading(page, YES.end)
+        assert [request.post_data_json for request in sent] == [YES.post[1]]
+
+    def test_other_answer_can_be_given_after_a_failure(self, page: Page, site: Site) -> None:
+        press(page, site, YES, Answer(429, {}), NOTED)
+        expect(page.get_by_role("status")).to_contain_text("Too many requests")
+        button_of(page, NO).click()
+        heading(page, NO.end)
+        assert site.posts == [YES.post, NO.post]
+
+    def test_invalid_link_leads_to_a_new_request(self, page: Page, site: Site) -> None:
+        show_invalid(YES)(page, site)
+        page.get_by_role("link", name="Ask again").click()
+        expect(page).to_have_url(site.request_url)
+
+
+class TestRevokePage:
+    """GET /revoke: somebody else was shown the password."""
+
+    def test_revoke_with_the_keyboard_alone(self, page: Page, site: Site) -> None:
+        open_link(page, site, REVOKE, REVOKED)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        heading(page, REVOKE.end)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(site.request_url)
+        assert site.posts == [REVOKE.post]
+
+    def test_revoked_view_says_what_to_do_next(self, page: Page, site: Site) -> None:
+        show_end(REVOKE)(page, site)
+        advice = " ".join(page.get_by_role("listitem").all_text_contents())
+        assert "sign out whoever is still signed in" in advice
+        assert "read your mail" in advice
+
+    def test_invalid_link_leads_to_the_administrators(self, page: Page, site: Site) -> None:
+        show_invalid(REVOKE)(page, site)
+        expect(page.get_by_text("tell your administrators at once")).to_be_visible()

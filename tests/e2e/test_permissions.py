@@ -29,6 +29,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     folder = f"/{stack}/claims/0123456789abcdef"
     claim, token, lock = f"{folder}/probe/claim", f"{folder}/probe/token", f"{folder}/lock"
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
+    question, notice = f"/{stack}/requests/0123456789abcdef/probe", f"/{stack}/notices/0123456789abcdef/probe"
     smtp_user, smtp_secret = Rotation(product).user, product.stack.outputs["SmtpSecretArn"]
     rotation, no_key = product.stack.outputs["RotationStateMachineArn"], "AKIA0000000000000000"
     reminders = Reminders(product)
@@ -40,6 +41,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "Destination": {"ToAddresses": ["probe@example.com"]},
         "Content": {"Simple": {"Subject": {"Data": "-"}, "Body": {"Text": {"Data": "-"}}}},
     }
+    step = {"Source": "latchkey.reset", "DetailType": "Probed", "Detail": "{}"}
     return {
         "read a user": call("iam", "get_user", UserName=user),
         "list a user's groups": call("iam", "list_groups_for_user", UserName=user),
@@ -57,8 +59,17 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "unlock a user": call("ssm", "delete_parameters", Names=[lock]),
         "read claims": call("ssm", "get_parameters", Names=[claim]),
         "list claims": call("ssm", "get_parameters_by_path", Path=folder),
-        "list every claim": call("ssm", "get_parameters_by_path", Path=f"/{stack}/claims"),
+        "list every parameter": call("ssm", "get_parameters_by_path", Path=f"/{stack}"),
         "delete claims": call("ssm", "delete_parameters", Names=[claim]),
+        "ask a question": call(
+            "ssm", "put_parameter", Name=question, Value="-", Type="String", Overwrite=True
+        ),
+        "read questions": call("ssm", "get_parameters", Names=[question]),
+        "forget questions": call("ssm", "delete_parameters", Names=[question]),
+        "keep a notice": call("ssm", "put_parameter", Name=notice, Value="-", Type="String", Overwrite=True),
+        "read notices": call("ssm", "get_parameters", Names=[notice]),
+        "forget notices": call("ssm", "delete_parameters", Names=[notice]),
+        "tell a step": call("events", "put_events", Entries=[step]),
         "read the base URL": call("ssm", "get_parameter", Name=f"/{stack}/base-url"),
         "send a mail": call("sesv2", "send_email", **mail),
         "start a reset": call("stepfunctions", "start_execution", stateMachineArn=machine, input="{}"),
@@ -140,6 +151,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "send as somebody else": call(
             "sesv2", "send_email", **mail | {"FromEmailAddress": "ceo@example.com"}
         ),
+        "tell a step as somebody else": call("events", "put_events", Entries=[step | {"Source": "my.bank"}]),
         "list resets": call("stepfunctions", "list_executions", stateMachineArn=machine),
         "look at a reset": call("stepfunctions", "describe_execution", executionArn=execution),
         "stop a reset": call("stepfunctions", "stop_execution", executionArn=execution),
@@ -166,9 +178,23 @@ READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 #: What each function needs; every call not named here must be refused.
 ALLOWED: dict[str, set[str]] = {
     "ShowPage": set(),
-    "RequestReset": {"start a reset"},
+    "RequestReset": {"start a reset", "tell a step"},
+    "AnswerRequest": {"read questions", "forget questions", "tell a step"},
+    "DisownClaim": {
+        "read notices",
+        "forget notices",
+        "set a password",
+        "lock a user",
+        "mark a reset as superseded",
+        "read claims",
+        "list claims",
+        "delete claims",
+        "tell a step",
+    },
+    "ConfirmRequest": {"ask a question", "read the base URL", "send a mail", "tell a step"},
+    "ForgetRequest": {"forget questions", "tell a step"},
     "RevealPassword": {"read claims", "delete claims", "decrypt"},
-    "ValidateUser": {"read a user", "list a user's groups", "read a login profile"},
+    "ValidateUser": {"read a user", "list a user's groups", "read a login profile", "tell a step"},
     "GeneratePassword": {"read the password policy", "encrypt"},
     "ResetIamPassword": {
         "set a password",
@@ -187,7 +213,7 @@ ALLOWED: dict[str, set[str]] = {
         "decrypt",
         "make a data key",
     },
-    "SendClaimLink": {"read the base URL", "send a mail", "decrypt"},
+    "SendClaimLink": {"read the base URL", "send a mail", "decrypt", "tell a step"},
     "RevokePassword": {
         "read a user",
         "read a login profile",
@@ -197,7 +223,7 @@ ALLOWED: dict[str, set[str]] = {
         "list claims",
         "delete claims",
     },
-    "FindOrphans": {"list every claim", "list resets"},
+    "FindOrphans": {"list every parameter", "list resets"},
     "RemoveOrphans": {
         "read a user",
         "read a login profile",
@@ -209,6 +235,9 @@ ALLOWED: dict[str, set[str]] = {
         "decrypt",
         "look at a reset",
         "stop a reset",
+        "forget questions",
+        "forget notices",
+        "tell a step",
     },
     "InventoryKeys": {"list the SMTP user's keys", *READ_SECRET, "list rotations"},
     "CreateCredentials": {
@@ -257,9 +286,9 @@ ALLOWED: dict[str, set[str]] = {
         "read the base URL",
     },
     "Report": {*(f"read {name}" for name in LISTS), "list the lists", "write report.csv", "send a mail"},
-    "NotifyClaimed": {"send a mail"},
-    "NotifyExpired": {"send a mail", "read the base URL"},
-    "NotifyFailed": {"send a mail", "read the base URL"},
+    "NotifyClaimed": {"send a mail", "read the base URL", "keep a notice", "tell a step"},
+    "NotifyExpired": {"send a mail", "read the base URL", "tell a step"},
+    "NotifyFailed": {"send a mail", "read the base URL", "tell a step"},
 }
 for needs in ALLOWED.values():
     # Whoever deletes anything below the claims deletes locks too.

@@ -30,6 +30,11 @@ def test_person_gets_a_new_password_alone(page: Page, product: Product) -> None:
     expect(page.get_by_role("heading", name="Your request has been submitted")).to_be_visible()
     expect(page.get_by_text("Please check your email for further details")).to_be_visible()
 
+    question = product.wait_for_question(user)
+    page.goto(f"{question.page}#ph={question.ph}&rs={question.rs}")
+    page.get_by_role("button", name="Yes, reset my password").click()
+    expect(page.get_by_role("heading", name="Did you ask")).to_be_hidden()
+
     link = product.wait_for_link(user)
     product.wait_for_state(product.execution_arns(user)[0], "WaitForClaim")
     page.goto(f"{link.page}#ph={link.ph}&rs={link.rs}")
@@ -44,3 +49,16 @@ def test_person_gets_a_new_password_alone(page: Page, product: Product) -> None:
     page.get_by_role("button", name="Reveal").click()
     expect(page.get_by_role("heading", name="Invalid!")).to_be_visible()
     expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()
+
+
+def test_person_revokes_a_password_that_somebody_else_was_shown(page: Page, product: Product) -> None:
+    user = product.create_user("0ld-Password-of-the-user")
+    product.start_reset(user)
+    stolen = product.claim(product.wait_for_link(user)).json()["password"]
+    notice = product.wait_for_notice(user)
+    page.goto(f"{notice.page}#ph={notice.ph}&rs={notice.rs}")
+    assert product.sign_in(user, stolen)["signed_in"]
+    page.get_by_role("button", name="This was not me").click()
+    expect(page.get_by_role("heading", name="The password has been revoked")).to_be_visible()
+    assert not product.sign_in(user, stolen)["signed_in"]
+    assert notice.rs not in page.url

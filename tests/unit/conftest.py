@@ -30,6 +30,7 @@ os.environ.update(
     HELPDESK_GROUP="",
     LISTS_BUCKET="latchkey-test-lists",
     NOTIFY_DAYS="15,7,1",
+    PARAMETERS_PATH="/latchkey-test",
     PASSWORD_LENGTH="20",
     POWERTOOLS_METRICS_NAMESPACE="latchkey-test",
     POWERTOOLS_SERVICE_NAME="reset",

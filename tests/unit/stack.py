@@ -17,7 +17,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import User, iam_backends
 
 from latchkey import kms, ssm
-from latchkey.claims import Claim, Handle, hash_link_secret
+from latchkey.claims import Claim, Handle, Ticket, TicketKind, hash_link_secret
 from latchkey.kms import Secrets
 
 ALICE = "alice@example.com"
@@ -147,12 +147,13 @@ class Stack:
         IAM.update_login_profile(UserName=name, Password=password, PasswordResetRequired=False)
 
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """Return every claim and task token that waits, decrypted, by name."""
+        """Return every claim, task token and ticket that waits, decrypted, by name."""
         found: list[Any] = []
         pages = SSM.get_paginator("get_parameters_by_path")
-        for page in pages.paginate(Path=os.environ["CLAIMS_PATH"], Recursive=True, WithDecryption=True):
+        for page in pages.paginate(Path=os.environ["PARAMETERS_PATH"], Recursive=True, WithDecryption=True):
             found += page["Parameters"]
-        return {parameter["Name"]: parameter for parameter in found}
+        own = os.environ["BASE_URL_PARAMETER"]
+        return {parameter["Name"]: parameter for parameter in found if parameter["Name"] != own}
 
     def claims(self) -> set[str]:
         """Return the names of the parameters that hold claims."""
@@ -175,6 +176,30 @@ class Stack:
         """Put a task token where the waiting workflow puts it."""
         SSM.put_parameter(Name=ssm.token_name(handle), Type="String", Value=token, Overwrite=True)
         return handle
+
+    def store_ticket(self, kind: TicketKind, handle: Handle = HANDLE) -> Handle:
+        """Put a ticket where its link finds it."""
+        ticket = Ticket(
+            user=ALICE,
+            execution=EXECUTION,
+            secret_sha256=hash_link_secret(LINK_SECRET),
+            task_token=TASK_TOKEN if kind is TicketKind.REQUEST else "",
+        )
+        ssm.store_ticket(kind, handle, ticket)
+        return handle
+
+    def tickets(self, kind: TicketKind) -> list[Ticket]:
+        """Return the tickets of a kind that wait."""
+        return [
+            Ticket(**json.loads(parameter["Value"]))
+            for name, parameter in self.parameters().items()
+            if f"/{kind}/" in name
+        ]
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the steps put on the event bus so far, each with its detail."""
+        entries = [entry for call in self.sent("PutEvents") for entry in call["Entries"]]
+        return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
 
     def seal(self, execution: str = EXECUTION) -> str:
         """Return the planted secrets, sealed for an execution."""

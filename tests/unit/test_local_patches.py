@@ -11,6 +11,7 @@ from local.patches.conditions import joined as joined_conditions
 from local.patches.executions import java_exception
 from local.patches.functions import aws_result
 from local.patches.permissions import checked, with_path_and_tags
+from local.patches.schedules import fires_at_once
 
 PLACE = "us-east-1:000000000000"
 PARAMETERS = f"arn:aws:ssm:{PLACE}:parameter"
@@ -122,3 +123,16 @@ def test_a_condition_joins_a_list(value: str, text: str) -> None:
     condition = {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "List"}]}, ""]}]}
     joined_condition = {"Fn::Not": [{"Fn::Equals": [text, ""]}]}
     assert joined_conditions(condition, {"List": {"Value": value}}) == joined_condition
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at_once"),
+    [
+        ({"ScheduleExpression": "rate(30 days)"}, True),
+        ({"ScheduleExpression": "rate(30 days)", "StartDate": 1_795_176_000}, False),
+        ({"ScheduleExpression": "cron(0 6 * * ? *)"}, False),
+        ({"ScheduleExpression": "at(2026-11-21T09:00:00)"}, False),
+    ],
+)
+def test_only_a_rate_without_a_start_fires_at_once(schedule: dict[str, Any], *, at_once: bool) -> None:
+    assert fires_at_once(schedule) is at_once

@@ -18,7 +18,18 @@ VALUES = {
         "link": LINK,
         "expires_at": "Friday, 1 January 2100, 00:00 UTC",
     },
-    "claimed": {"user": "alice@example.com", "claimed_at": "Monday", "claimed_from": "192.0.2.10"},
+    "claimed": {
+        "user": "alice@example.com",
+        "claimed_at": "Monday",
+        "claimed_from": "192.0.2.10",
+        "link": "https://reset.example.com/revoke#ph=0123.4102444800.4567&rs=secret-_",
+        "expires_at": "Saturday, 2 January 2100, 00:00 UTC",
+    },
+    "confirm_request": {
+        "user": "alice@example.com",
+        "link": "https://reset.example.com/confirm#ph=0123.4102444800.4567&rs=secret-_",
+        "expires_at": "Friday, 1 January 2100, 00:15 UTC",
+    },
     "expired": {"user": "alice@example.com", "request_url": "https://reset.example.com/generate"},
     "failed": {"user": "alice@example.com", "request_url": "https://reset.example.com/generate"},
     "reminder": {
@@ -36,6 +47,7 @@ VALUES = {
         "report": "s3://lists/runs/2026-11-21/report.csv",
     },
 }
+WITH_LINK = [name for name in VALUES if "link" in VALUES[name]]
 EACH_MAIL = pytest.mark.parametrize("name", VALUES)
 EACH_VALUE = pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name in VALUES for value in VALUES[name]]
@@ -131,15 +143,17 @@ def test_the_claim_links_last_line_is_the_documented_one() -> None:
     assert last == "NOTE: This link is valid for a single use only."
 
 
-def test_the_link_stands_on_a_line_of_its_own() -> None:
-    assert LINK in render("claim_link", VALUES["claim_link"]).text.splitlines()
+@pytest.mark.parametrize("name", WITH_LINK)
+def test_the_link_stands_on_a_line_of_its_own(name: str) -> None:
+    assert VALUES[name]["link"] in render(name, VALUES[name]).text.splitlines()
 
 
-def test_the_links_of_the_claim_link_mail_lead_to_the_link_alone() -> None:
-    assert set(Reader(render("claim_link", VALUES["claim_link"]).html).links) == {LINK}
+@pytest.mark.parametrize("name", WITH_LINK)
+def test_the_links_of_a_mail_with_one_lead_there_alone(name: str) -> None:
+    assert set(Reader(render(name, VALUES[name]).html).links) == {VALUES[name]["link"]}
 
 
-@pytest.mark.parametrize("name", ["claimed", "expired", "failed"])
+@pytest.mark.parametrize("name", ["claimed", "confirm_request", "expired", "failed"])
 def test_a_notice_is_not_confidential(name: str) -> None:
     assert "CONFIDENTIAL" not in render(name, VALUES[name]).subject
 

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from latchkey.claims import Handle, TicketKind
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, Stack
@@ -90,6 +93,44 @@ def test_a_notice_of_no_success_says_where_to_ask_again(stack: Stack, notice: Mo
     assert "https://reset.example.com/generate" in text(stack).splitlines()
 
 
-def test_a_claim_needs_no_base_url(stack: Stack) -> None:
+@EACH_NOTICE
+def test_a_notice_goes_to_whoever_listens_too(stack: Stack, notice: ModuleType) -> None:
+    notify(notice)
+    detail = {"stack": "latchkey-test", "execution": EXECUTION, "user": "alice"}
+    assert stack.told() == [(METRICS[notice], detail)]
+
+
+def link_of(mail: str) -> tuple[Handle, str]:
+    (link,) = [line for line in mail.splitlines() if "#" in line]
+    parts = urlsplit(link)
+    assert (parts.netloc, parts.path, parts.query) == ("reset.example.com", "/revoke", "")
+    values = parse_qs(parts.fragment)
+    handle = Handle.parse(values["ph"][0])
+    assert handle
+    return handle, values["rs"][0]
+
+
+def test_the_claimed_notice_has_a_link_that_lives_a_day(stack: Stack) -> None:
     notify(notify_claimed)
-    assert stack.operations() == ["SendEmail"]
+    handle, _ = link_of(text(stack))
+    assert handle.expires_at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert "until Monday, 2 March 2026, 09:30 UTC" in text(stack)
+
+
+def test_the_links_secret_is_kept_as_a_hash_alone(stack: Stack, lines: Lines) -> None:
+    notify(notify_claimed)
+    handle, secret = link_of(text(stack))
+    ((name, parameter),) = stack.parameters().items()
+    assert name == f"/latchkey-test/notices/{handle.user_key}/{handle}"
+    assert secret not in json.dumps(parameter, default=str) + json.dumps(lines())
+    (ticket,) = stack.tickets(TicketKind.NOTICE)
+    assert ticket.opens_with(secret)
+    assert (ticket.user, ticket.execution, ticket.task_token) == ("alice", EXECUTION, "")
+
+
+def test_the_links_of_two_tries_both_work(stack: Stack) -> None:
+    notify(notify_claimed)
+    first = link_of(text(stack))
+    notify(notify_claimed)
+    assert link_of(text(stack))[0] != first[0]
+    assert len(stack.tickets(TicketKind.NOTICE)) == 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.claims import Handle
+from latchkey.claims import Handle, TicketKind
 from latchkey.executions import Execution, earlier
 from latchkey.orphans import GRACE, Leftover, in_batches, is_past, leftovers, running_keys
 
@@ -26,8 +26,27 @@ def test_a_lock_is_a_leftover_of_its_own() -> None:
     assert leftovers([f"{FOLDER}/lock", f"{FOLDER}/{HANDLE}/claim"]) == [CLAIM, LOCK]
 
 
+@pytest.mark.parametrize("kind", TicketKind)
+def test_a_ticket_is_a_leftover_of_its_own(kind: TicketKind) -> None:
+    (ticket,) = leftovers([f"/latchkey-test/{kind}/{HANDLE.user_key}/{HANDLE}"])
+    assert (ticket.user_key, ticket.ticket_kind, ticket.handle) == (HANDLE.user_key, kind, HANDLE)
+
+
+@pytest.mark.parametrize("kind", TicketKind)
+def test_a_ticket_is_left_alone_until_its_time_is_over(kind: TicketKind) -> None:
+    ticket = Leftover(HANDLE.user_key, f"{kind}/{HANDLE}")
+    assert not ticket.is_suspect(running_keys([]), EXPIRY)
+    assert ticket.is_suspect(running_keys([]), EXPIRY + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("leftover", [CLAIM, LOCK, Leftover(HANDLE.user_key, f"notices/{HANDLE}")], ids=str)
+def test_a_leftover_is_read_as_it_was_written(leftover: Leftover) -> None:
+    assert Leftover.parse(str(leftover)) == leftover
+
+
 def test_what_resets_never_make_is_no_leftover() -> None:
-    assert leftovers([f"{FOLDER}/note", f"{FOLDER}/somewhere/claim", "/latchkey-test/base-url"]) == []
+    others = ["/latchkey-test/base-url", f"/latchkey-test/elsewhere/{HANDLE.user_key}/{HANDLE}", "x"]
+    assert leftovers([f"{FOLDER}/note", f"{FOLDER}/somewhere/claim", *others]) == []
 
 
 @pytest.mark.parametrize(

@@ -49,14 +49,18 @@ def test_the_same_work_is_done_whoever_the_user_is(stack: Stack, user: str) -> N
     stack.add_user(ALICE)
     stack.calls.clear()
     post(user)
-    assert stack.operations() == ["StartExecution"]
+    assert stack.operations() == ["StartExecution", "PutEvents"]
 
 
-def test_the_execution_gets_the_user_and_the_requests_id(stack: Stack) -> None:
+@pytest.mark.parametrize(("access", "confirm"), [("Public", True), ("Iam", False), ("public", True)])
+def test_the_execution_gets_the_user_the_requests_id_and_whether_to_ask_first(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, access: str, *, confirm: bool
+) -> None:
+    monkeypatch.setenv("REQUEST_ACCESS", access)
     post(f" {ALICE} ")
     (call,) = stack.sent("StartExecution")
     request = load_event("request_reset_valid")["requestContext"]["requestId"]
-    assert json.loads(call["input"]) == {"user": ALICE, "request": request}
+    assert json.loads(call["input"]) == {"user": ALICE, "request": request, "confirm": confirm}
 
 
 def test_the_execution_is_named_for_the_user_and_the_window(stack: Stack) -> None:
@@ -74,7 +78,14 @@ def test_the_stack_decides_how_long_a_window_is(stack: Stack, monkeypatch: pytes
 def test_a_new_request_is_counted_once(stack: Stack, lines: Lines) -> None:
     post(ALICE)
     assert [line["Requested"] for line in lines() if "_aws" in line] == [[1.0]]
-    assert len(stack.operations()) == 1
+    assert len(stack.sent("StartExecution")) == 1
+
+
+def test_what_somebody_typed_is_not_told_to_whoever_listens(stack: Stack) -> None:
+    post(ALICE)
+    ((step, detail),) = stack.told()
+    name = stack.sent("StartExecution")[0]["name"]
+    assert (step, detail) == ("Requested", {"stack": "latchkey-test", "execution": name})
 
 
 def test_a_repeated_request_is_answered_alike_but_not_counted(stack: Stack, lines: Lines) -> None:
@@ -82,6 +93,7 @@ def test_a_repeated_request_is_answered_alike_but_not_counted(stack: Stack, line
     answered = post(ALICE)
     assert (answered["statusCode"], json.loads(answered["body"])) == (202, {"message": SUBMITTED})
     assert not [line for line in lines() if "_aws" in line]
+    assert stack.told() == []
 
 
 def test_every_line_logged_once_the_execution_is_known_names_it(stack: Stack, lines: Lines) -> None:
@@ -92,7 +104,7 @@ def test_every_line_logged_once_the_execution_is_known_names_it(stack: Stack, li
 
 def test_the_user_is_not_logged(stack: Stack, lines: Lines) -> None:
     post(ALICE)
-    assert stack.operations() == ["StartExecution"]
+    assert stack.operations() == ["StartExecution", "PutEvents"]
     assert "alice" not in json.dumps(lines())
 
 
@@ -152,4 +164,4 @@ def test_signed_in_people_ask_for_themselves_and_the_helpdesk_for_anybody(
     monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
     monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
     assert post_signed_in(claims)["statusCode"] == status
-    assert stack.operations() == (["StartExecution"] if status == 202 else [])
+    assert stack.operations() == (["StartExecution", "PutEvents"] if status == 202 else [])

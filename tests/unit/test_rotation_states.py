@@ -1,7 +1,9 @@
 """The functions of the rotation's states: each bears being run twice, and being stopped half-way."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -31,8 +33,8 @@ from rotation import (
     verify_credentials,
 )
 from rotation.verify_credentials import until_it_works
-from tests.unit.smtp import NEW, OLD, OTHER, USER, Smtp
-from tests.unit.stack import CONTEXT, SFN, client_error
+from tests.unit.smtp import NEW, OLD, OTHER, SECRET, SECRETS, USER, Smtp
+from tests.unit.stack import CONTEXT, SFN, client_error, load_event
 
 IAM = boto3.client("iam")
 EXECUTION = "a-rotation"
@@ -66,6 +68,64 @@ def inventory(own_arn: str = "", settling: float = 0) -> dict[str, Any]:
 def create(keep: list[str] | None = None, version_id: str | None = None) -> dict[str, Any]:
     event = {"execution": EXECUTION, "keep": keep or [], "version_id": version_id}
     return dict(create_credentials.handler(event, CONTEXT))  # type: ignore[arg-type]  # as Lambda passes it
+
+
+# Whatever they are given
+
+
+HANDLERS: dict[str, Callable[[Any, object], Any]] = {
+    "inventory_keys": inventory_keys.handler,
+    "create_credentials": create_credentials.handler,
+    "verify_credentials": verify_credentials.handler,
+    "promote_credentials": promote_credentials.handler,
+    "deactivate_key": deactivate_key.handler,
+    "delete_key": delete_key.handler,
+    "roll_back": roll_back.handler,
+    "measure_secret_age": measure_secret_age.handler,
+}
+INVALID: dict[str, type[Exception]] = {
+    "inventory_keys": TypeError,
+    "create_credentials": TypeError,
+    "verify_credentials": CredentialsGoneError,
+    "promote_credentials": CredentialsGoneError,
+    "deactivate_key": CredentialsGoneError,
+    "delete_key": CredentialsGoneError,
+    "roll_back": TypeError,
+    "measure_secret_age": KeyError,
+}
+
+
+@pytest.fixture
+def rotating(smtp: Smtp, monkeypatch: pytest.MonkeyPatch) -> Smtp:
+    """Return the middle of a rotation: new credentials are current and staged, whichever a step needs."""
+    machine()
+    smtp.add_current(NEW)
+    smtp.add_key()
+    SECRETS.update_secret_version_stage(SecretId=SECRET, VersionStage=PENDING, MoveToVersionId=NEW)
+    monkeypatch.setattr(verify_credentials, "log_in", lambda _: None)
+    return smtp
+
+
+def test_every_function_has_a_valid_and_an_invalid_event() -> None:
+    functions = {path.stem for path in Path(inventory_keys.__file__).parent.glob("[!_]*.py")}
+    assert functions == HANDLERS.keys() == INVALID.keys()
+
+
+@pytest.mark.parametrize("function", HANDLERS)
+def test_a_function_accepts_its_valid_event_twice(rotating: Smtp, function: str) -> None:
+    states = []
+    for _ in range(2):
+        json.dumps(HANDLERS[function](load_event(f"{function}_valid"), CONTEXT))
+        states.append((rotating.keys(), rotating.labels()))
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("function", HANDLERS)
+def test_a_function_refuses_its_invalid_event(rotating: Smtp, function: str) -> None:
+    before = (rotating.keys(), rotating.labels())
+    with pytest.raises(INVALID[function]):
+        HANDLERS[function](load_event(f"{function}_invalid"), CONTEXT)
+    assert (rotating.keys(), rotating.labels()) == before
 
 
 # InventoryKeys
@@ -160,6 +220,12 @@ def test_another_rotations_staged_key_goes(smtp: Smtp) -> None:
     made = create()["access_key_id"]
     assert set(smtp.keys()) == {made}
     assert made != other
+
+
+def test_the_current_key_stays_whatever_is_to_be_kept(smtp: Smtp) -> None:
+    current = smtp.add_current()
+    made = create([])["access_key_id"]
+    assert set(smtp.keys()) == {current, made}
 
 
 def test_credentials_that_are_there_already_are_taken(smtp: Smtp) -> None:
@@ -321,6 +387,13 @@ def test_rolling_back_deletes_a_key_that_the_list_does_not_show_yet(
     monkeypatch.setattr("latchkey.access_keys.list_keys", list)
     assert undo([old], new) == [new]
     assert smtp.keys() == {old: "Active"}
+
+
+def test_rolling_back_leaves_what_another_rotation_made(smtp: Smtp) -> None:
+    old, other = smtp.add_current(), smtp.add_pending()
+    assert undo([old], "AKIADELETEDBYTHEOTHER") == ["AKIADELETEDBYTHEOTHER"]
+    assert smtp.keys() == {old: "Active", other: "Active"}
+    assert PENDING in smtp.labels()
 
 
 def test_rolling_back_leaves_credentials_that_became_current_after_all(smtp: Smtp) -> None:

@@ -25,20 +25,20 @@ REFUSALS = [
 
 
 def test_a_reset_is_started_under_its_name_with_user_and_request(stack: Stack) -> None:
-    assert sfn.start_reset(ALICE, EXECUTION, REQUEST)
+    assert sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
     machine = stack.sent("StartExecution")[0]["stateMachineArn"]
     (execution,) = SFN.list_executions(stateMachineArn=machine)["executions"]
     described = SFN.describe_execution(executionArn=execution["executionArn"])
     assert (described["name"], json.loads(described["input"])) == (
         EXECUTION,
-        {"user": ALICE, "request": REQUEST},
+        {"user": ALICE, "request": REQUEST, "confirm": True},
     )
 
 
 def test_a_second_reset_of_that_name_is_no_new_one(stack: Stack) -> None:
-    sfn.start_reset(ALICE, EXECUTION, REQUEST)
+    sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
     stack.refuse("StartExecution", "ExecutionAlreadyExists")
-    assert not sfn.start_reset(ALICE, EXECUTION, REQUEST)
+    assert not sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
 
 
 @pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
@@ -47,7 +47,7 @@ def test_what_a_refusal_to_start_means(
 ) -> None:
     stack.refuse("StartExecution", code, status)
     with pytest.raises(meaning, match="Could not start the reset"):
-        sfn.start_reset(ALICE, EXECUTION, REQUEST)
+        sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
 
 
 def test_completing_a_claim_tells_when_and_from_where(stack: Stack) -> None:
@@ -94,3 +94,27 @@ def test_what_a_refusal_to_supersede_means(
     stack.refuse("SendTaskFailure", code, status)
     with pytest.raises(meaning, match="Could not end the superseded reset"):
         sfn.supersede("task-token")
+
+
+def test_confirming_a_request_tells_when_and_from_where(stack: Stack) -> None:
+    sfn.confirm_request("task-token", NOW, "192.0.2.10")
+    (call,) = stack.sent("SendTaskSuccess")
+    output = json.loads(call["output"])
+    assert (call["taskToken"], output["confirmed_from"]) == ("task-token", "192.0.2.10")
+    assert datetime.fromisoformat(output["confirmed_at"]) == NOW
+
+
+def test_a_declined_execution_is_told_the_error_its_state_catches(stack: Stack) -> None:
+    sfn.decline_request("task-token")
+    (call,) = stack.sent("SendTaskFailure")
+    assert (call["taskToken"], call["error"]) == ("task-token", "DeclinedError")
+
+
+@pytest.mark.parametrize("code", OVER)
+def test_an_answer_to_an_execution_that_is_over_is_gone(stack: Stack, code: str) -> None:
+    stack.refuse("SendTaskSuccess", code)
+    stack.refuse("SendTaskFailure", code)
+    with pytest.raises(ClaimGoneError):
+        sfn.confirm_request("task-token", NOW, "192.0.2.10")
+    with pytest.raises(ClaimGoneError):
+        sfn.decline_request("task-token")

@@ -1,4 +1,4 @@
-"""What GET and HEAD on the two pages answer, down to the hashes of the content security policy."""
+"""What GET and HEAD on the pages answer, down to the hashes of the content security policy."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.http import SECURITY_HEADERS
-from latchkey.pages import LONGEST_USER, request_page, reveal_page
+from latchkey.pages import LONGEST_USER, linked_page, request_page
 from reset.show_page import handler
 
 ROOT = Path(__file__).parents[2]
@@ -130,14 +130,15 @@ def test_no_placeholder_is_left(name: str) -> None:
     assert "{{" not in answer(name)["body"]
 
 
-@pytest.mark.parametrize("page", ["generate", "extract"])
+@pytest.mark.parametrize("page", ["generate", "extract", "confirm", "revoke"])
 def test_head_has_the_headers_of_get_and_no_body(page: str) -> None:
     head, get = answer(f"show_page_{page}_head"), answer(f"show_page_{page}")
     assert head == get | {"body": ""}
 
 
-def test_reveal_page_is_the_same_whatever_the_link_says() -> None:
-    assert answer("show_page_extract_link_in_query") == answer("show_page_extract")
+@pytest.mark.parametrize("page", ["extract", "confirm", "revoke"])
+def test_page_of_a_link_is_the_same_whatever_the_link_says(page: str) -> None:
+    assert answer(f"show_page_{page}_link_in_query") == answer(f"show_page_{page}")
 
 
 def test_user_of_the_query_is_filled_in() -> None:
@@ -174,9 +175,14 @@ def test_no_user_changes_anything_but_the_value_of_the_field(user: str) -> None:
     assert (filled.elements, filled.inline) == (blank.elements, blank.inline)
 
 
-@pytest.mark.parametrize("html", [request_page().html, reveal_page().html], ids=["request", "reveal"])
-def test_page_says_so_where_scripts_are_off(html: str) -> None:
-    assert "<noscript><p" in html
+@pytest.mark.parametrize("name", GETS)
+def test_page_says_so_where_scripts_are_off(name: str) -> None:
+    assert "<noscript><p" in answer(name)["body"]
+
+
+def test_a_route_without_a_page_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        linked_page("/elsewhere")
 
 
 def test_importing_the_function_loads_no_client() -> None:

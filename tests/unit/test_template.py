@@ -140,6 +140,37 @@ def test_the_schedule_runs_only_where_somebody_is_to_be_reminded() -> None:
     assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ReminderTimeZone"}
 
 
+def test_the_waits_of_a_rotation_fit_between_two() -> None:
+    waits = PARAMETERS["OverlapHours"]["MaxValue"] + PARAMETERS["WatchHours"]["MaxValue"]
+    assert waits < PARAMETERS["RotationDays"]["MinValue"] * 24
+
+
+def test_the_schedule_of_rotations_begins_at_once() -> None:
+    schedule = RESOURCES["RotationSchedule"]["Properties"]
+    assert schedule["ScheduleExpression"] == {"Fn::Sub": "rate(${RotationDays} days)"}
+    assert "StartDate" not in schedule
+    assert "State" not in schedule
+
+
+def test_the_smtp_user_may_only_send_as_the_sender() -> None:
+    user = RESOURCES["SmtpUser"]["Properties"]
+    (policy,) = user["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "ses:SendRawEmail"
+    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
+    assert set(user) == {"Policies"}
+
+
+def test_an_alarm_rings_where_credentials_get_too_old() -> None:
+    alarm = RESOURCES["SmtpSecretOldAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["Namespace"]) == ("SmtpSecretOverdue", {"Ref": "AWS::StackName"})
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "rotation"}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 2)
+    measured = RESOURCES["MeasureSecretAgeFunction"]["Properties"]["Environment"]["Variables"]
+    assert measured["POWERTOOLS_SERVICE_NAME"] == "rotation"
+    assert measured["ROTATION_DAYS"] == {"Ref": "RotationDays"}
+
+
 ACCEPTED = {
     "DirectoryHosts": ["", "dc1.corp.example.com", "dc1.corp.example.com:3269,dc2"],
     "DirectorySubnetIds": ["", "subnet-0123456789abcdef0"],
@@ -158,6 +189,7 @@ ACCEPTED = {
     "HelpdeskGroup": ["", "helpdesk", "Help-Desk_1"],
     "ProtectedGroups": ["", "Administrators", "a+b=c.d@e-f_g"],
     "ProtectedPathPrefix": ["", "/admins/", "/company/admins/"],
+    "SmtpHost": ["", "email-smtp.eu-west-1.amazonaws.com", "127.0.0.1", "mail"],
     "UserPoolArn": ["", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbC123"],
     "WebAclArn": [
         "",
@@ -183,6 +215,7 @@ REFUSED = {
     "HelpdeskGroup": ["help desk", "a,b", "[a]"],
     "ProtectedGroups": ["a b", "*", "a,b"],
     "ProtectedPathPrefix": ["/", "admins", "/admins", "admins/", "//", "/ad*/", "/a//b/"],
+    "SmtpHost": ["mail:587", "smtp://mail", "mail.", "-mail", "a b"],
     "UserPoolArn": ["eu-west-1_AbC123", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/*"],
     "WebAclArn": ["arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/11111111"],
 }

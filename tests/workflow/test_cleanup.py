@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.claims import Handle, user_key
+from latchkey.claims import Handle, TicketKind, user_key
 from local.product import Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
@@ -105,6 +105,25 @@ def test_reset_stopped_while_it_held_the_lock_is_undone(product: Product) -> Non
     assert product.wait_for_end(product.start_reset_and_claim(user)).states[-1] == "Claimed"
 
 
+@pytest.mark.parametrize("kind", TicketKind)
+def test_ticket_past_its_time_is_swept_in_silence(product: Product, kind: TicketKind) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    now = datetime.now(UTC)
+    past, present = (leave_ticket(product, kind, user, now + timedelta(minutes=each)) for each in (-10, 10))
+    run = clean(product)
+    assert run.states[-1] == "Cleaned"
+    assert product.parameters(user, kind) == [present]
+    assert past != present
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+def leave_ticket(product: Product, kind: TicketKind, user: str, expires_at: datetime) -> str:
+    handle = Handle.of(user, "long-gone", expires_at)
+    name = f"/{product.stack.stack_name}/{kind}/{handle.user_key}/{handle}"
+    product.client("ssm").put_parameter(Name=name, Type="String", Value="{}")
+    return name
+
+
 def test_password_that_somebody_made_their_own_stays(product: Product) -> None:
     user, _ = stopped_reset(product)
     product.client("iam").update_login_profile(
@@ -140,7 +159,7 @@ def test_one_that_cannot_be_cleaned_does_not_keep_the_others(product: Product) -
     [
         (
             {"service": "ssm", "action": "GetParametersByPath", "error": "AccessDeniedException"},
-            "list the claims",
+            "list the parameters",
         ),
         ({"service": "lambda", "action": "Invoke", "error": "States.Timeout"}, "States.Timeout"),
     ],

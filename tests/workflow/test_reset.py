@@ -11,11 +11,14 @@ from latchkey.claims import user_key
 from local.product import Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
-DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reset.asl.json")
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+DEFINITION = read_definition(ROOT / "statemachines" / "reset.asl.json")
 OLD_PASSWORD = "0ld-Password-of-the-user"
 
 HAPPY = [
     "ValidateUser",
+    "NeedsConfirmation",
     "GeneratePassword",
     "ResetIamPassword",
     "StorePassword",
@@ -24,6 +27,8 @@ HAPPY = [
 ]
 CLAIMED = [*HAPPY, "DeletePassword", "NotifyClaimed", "Claimed"]
 EXPIRED = [*HAPPY, "RevokePassword", "ExpiredOrFailed", "NotifyExpired", "Expired"]
+SUPERSEDED = ["TellSuperseded", "Superseded"]
+ASKED = [*HAPPY[:2], "ConfirmRequest"]
 UNDONE = ["RevokePassword", "ExpiredOrFailed", "NotifyFailed", "Failed"]
 
 #: What the executions of this module went through; the last test looks for what nobody did.
@@ -75,7 +80,7 @@ FAILURES = [
     Failure(
         "the key denies sealing",
         [fault("kms", "Encrypt", "AccessDeniedException")],
-        [*HAPPY[:2], "NotifyFailed", "Failed"],
+        [*HAPPY[:3], "NotifyFailed", "Failed"],
         ["GeneratePassword failed with AccessDeniedError", "seal the secrets"],
         ["could not be reset"],
         old_password_works=True,
@@ -83,7 +88,7 @@ FAILURES = [
     Failure(
         "generating hangs",
         [hangs("GeneratePassword")],
-        [*HAPPY[:2], "NotifyFailed", "Failed"],
+        [*HAPPY[:3], "NotifyFailed", "Failed"],
         ["GeneratePassword failed with States.Timeout"],
         ["could not be reset"],
         old_password_works=True,
@@ -91,7 +96,7 @@ FAILURES = [
     Failure(
         "the account's policy refuses the password",
         [fault("iam", "UpdateLoginProfile", "PasswordPolicyViolation", times=1)],
-        [*HAPPY[:3], *UNDONE],
+        [*HAPPY[:4], *UNDONE],
         ["ResetIamPassword failed with PasswordPolicyViolationError", "set the password"],
         ["could not be reset"],
         old_password_works=True,
@@ -99,14 +104,14 @@ FAILURES = [
     Failure(
         "IAM takes the password but its answer never arrives",
         [fault("lambda", "Invoke", "States.Timeout", match="ResetIamPasswordFunction", late=True)],
-        [*HAPPY[:3], *UNDONE],
+        [*HAPPY[:4], *UNDONE],
         ["ResetIamPassword failed with States.Timeout"],
         ["could not be reset"],
     ),
     Failure(
         "the key denies unsealing",
         [fault("kms", "Decrypt", "AccessDeniedException")],
-        [*HAPPY[:3], *UNDONE],
+        [*HAPPY[:4], *UNDONE],
         ["ResetIamPassword failed with AccessDeniedError", "unseal the secrets"],
         ["could not be reset"],
         old_password_works=True,
@@ -114,35 +119,35 @@ FAILURES = [
     Failure(
         "SSM throttles for ever",
         [fault("ssm", "PutParameter", "ThrottlingException", match='/claim"')],
-        [*HAPPY[:4], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with ThrottledError", "store the claim"],
         ["could not be reset"],
     ),
     Failure(
         "storing crashes after the claim was stored",
         [fault("lambda", "Invoke", "Runtime.ExitError", match="StorePasswordFunction", late=True)],
-        [*HAPPY[:4], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with Runtime.ExitError"],
         ["could not be reset"],
     ),
     Failure(
         "storing hangs",
         [hangs("StorePassword")],
-        [*HAPPY[:4], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with States.Timeout"],
         ["could not be reset"],
     ),
     Failure(
         "SES refuses the mail",
         [fault("ses", "SendEmail", "MessageRejected", times=1)],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["SendClaimLink failed with MailRefusedError", "send the mail"],
         ["could not be reset"],
     ),
     Failure(
         "sending hangs after the mail went out",
         [fault("lambda", "Invoke", "States.Timeout", match="SendClaimLinkFunction", late=True)],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["SendClaimLink failed with States.Timeout"],
         ["CONFIDENTIAL", "CONFIDENTIAL", "CONFIDENTIAL", "could not be reset"],
     ),
@@ -156,13 +161,13 @@ FAILURES = [
     Failure(
         "neither the mail nor the notice goes out",
         [fault("ses", "SendEmail", "MailFromDomainNotVerifiedException")],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["SendClaimLink failed with MailRefusedError"],
     ),
     Failure(
         "the notice hangs as well",
         [fault("kms", "Encrypt", "AccessDeniedException"), hangs("NotifyFailed")],
-        [*HAPPY[:2], "NotifyFailed", "Failed"],
+        [*HAPPY[:3], "NotifyFailed", "Failed"],
         ["GeneratePassword failed with AccessDeniedError"],
         old_password_works=True,
     ),
@@ -294,7 +299,7 @@ def test_failed_revocation_tells_of_the_first_failure_too(product: Product) -> N
     denied = fault("ssm", "GetParametersByPath", "AccessDeniedException")
     with product.faults(denied):
         run = finish(product, product.start_reset(user))
-    assert run.states == [*HAPPY[:3], "RevokePassword", "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:4], "RevokePassword", "NotifyFailed", "Failed"]
     assert "RevokePassword failed" in run.cause
     assert "(after ResetIamPassword failed with AccessDeniedError: Could not list" in run.cause
 
@@ -306,7 +311,7 @@ def test_newer_reset_supersedes_the_older_at_once(product: Product) -> None:
     newer = product.start_reset(user)
     newer_link = product.wait_for_link(user, number=2)
     run = finish(product, older)
-    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY, "Superseded"])
+    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY, *SUPERSEDED])
     assert product.extract(older_link).status_code == 410
     password = product.claim(newer_link).json()["password"]
     assert finish(product, newer).states == CLAIMED
@@ -324,7 +329,7 @@ def test_reset_superseded_before_it_waits_ends_when_it_would_wait(product: Produ
         run = finish(product, older)
     assert (run.status, run.states) == (
         "SUCCEEDED",
-        [*HAPPY, "RevokePassword", "ExpiredOrFailed", "Superseded"],
+        [*HAPPY, "RevokePassword", "ExpiredOrFailed", *SUPERSEDED],
     )
     password = product.claim(link).json()["password"]
     assert finish(product, newer).states == CLAIMED
@@ -342,7 +347,7 @@ def test_storing_that_comes_after_a_newer_reset_is_superseded(product: Product) 
         newer = product.start_reset(user)
         password = product.claim(product.wait_for_link(user)).json()["password"]
         run = finish(product, older)
-    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:4], "Superseded"])
+    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:5], *SUPERSEDED])
     assert finish(product, newer).states == CLAIMED
     assert product.sign_in(user, password)["signed_in"]
 
@@ -359,7 +364,7 @@ def test_reset_that_never_gets_the_lock_changes_nothing(product: Product) -> Non
     holder = {"execution": "another", "user": user, "purpose": "reset"}
     product.client("ssm").put_parameter(Name=lock, Type="String", Value=json.dumps(holder))
     run = finish(product, product.start_reset(user))
-    assert run.states == [*HAPPY[:3], "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:4], "NotifyFailed", "Failed"]
     assert "ResetInProgressError: Another reset of" in run.cause
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
     assert product.parameters(user) == [lock]
@@ -376,6 +381,94 @@ def test_revocation_leaves_a_password_alone_that_was_changed_meanwhile(product: 
         )
         assert finish(product, arn).states == EXPIRED
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+def test_superseded_reset_ends_though_nobody_can_be_told(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    older = product.start_reset(user)
+    product.wait_for_link(user)
+    product.wait_for_state(older, "WaitForClaim")
+    with product.faults(
+        fault("events", "PutEvents", "InternalException", status=500, match="Superseded")
+    ) as hits:
+        newer = product.start_reset(user)
+        assert finish(product, older).states == [*HAPPY, *SUPERSEDED]
+        assert all(hits())
+    product.claim(product.wait_for_link(user, number=2)).raise_for_status()
+    finish(product, newer)
+
+
+# Where anybody may ask
+
+
+def test_nothing_changes_until_the_user_says_yes(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    arn = product.start_reset(user, confirm=True)
+    question = product.wait_for_question(user)
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+    assert product.answer(question, "yes").status_code == 200
+    password = product.claim(product.wait_for_link(user)).json()["password"]
+    assert finish(product, arn).states == [*ASKED, *CLAIMED[2:]]
+    assert product.sign_in(user, password)["signed_in"]
+    assert product.parameters(user, "requests") == []
+
+
+def test_declined_request_changes_nothing(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    arn = product.start_reset(user, confirm=True)
+    assert product.answer(product.wait_for_question(user), "no").status_code == 200
+    run = finish(product, arn)
+    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "Declined"])
+    untouched(product, user)
+
+
+def untouched(product: Product, user: str) -> None:
+    assert product.sign_in(user, OLD_PASSWORD) == {"signed_in": True, "password_reset_required": False}
+    assert product.parameters(user) == product.parameters(user, "requests") == []
+
+
+#: The question goes out, and nobody answers it until the state's time is over.
+UNANSWERED = fault("lambda", "Invoke", "States.Timeout", match="ConfirmRequestFunction", late=True)
+
+
+def test_request_nobody_answers_changes_nothing(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(UNANSWERED) as hits:
+        run = finish(product, product.start_reset(user, confirm=True))
+        assert hits() == [1]
+    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ForgetRequest", "Unconfirmed"])
+    untouched(product, user)
+    assert product.answer(product.wait_for_question(user), "yes").status_code == 410
+    untouched(product, user)
+
+
+def test_request_that_cannot_be_forgotten_opens_nothing(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(UNANSWERED, hangs("ForgetRequest")) as hits:
+        run = finish(product, product.start_reset(user, confirm=True))
+        assert all(hits())
+    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ForgetRequest", "Unconfirmed"])
+    assert product.parameters(user, "requests")
+    assert product.answer(product.wait_for_question(user), "yes").status_code == 410
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+def test_question_that_cannot_be_mailed_fails_and_changes_nothing(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(fault("ses", "SendEmail", "MessageRejected", times=1)):
+        run = finish(product, product.start_reset(user, confirm=True))
+    assert (run.status, run.states) == ("FAILED", [*ASKED, "NotifyFailed", "Failed"])
+    assert "ConfirmRequest failed with MailRefusedError" in run.cause
+    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+def test_passing_trouble_with_the_question_is_retried(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(fault("ses", "SendEmail", "TooManyRequestsException", status=429, times=4)):
+        arn = product.start_reset(user, confirm=True)
+        question = product.wait_for_question(user)
+    assert product.answer(question, "no").status_code == 200
+    assert finish(product, arn).states == [*ASKED, "Declined"]
 
 
 @pytest.mark.parametrize("name", ["nobody@example.com", "robot@example.com"])
@@ -401,6 +494,34 @@ def test_function_that_really_hangs_is_cut_off_and_tried_again(product: Product)
     ]
     assert errors == ["States.Timeout", "UserNotFoundError"]
     assert run.states == ["ValidateUser", "Rejected"]
+
+
+# The inputs that docs/operations.md names
+
+
+def start_with(product: Product, event: str) -> str:
+    started = product.client("stepfunctions").start_execution(
+        stateMachineArn=product.stack.outputs["ResetStateMachineArn"],
+        input=(EVENTS / f"{event}.json").read_text(),
+    )
+    return str(started["executionArn"])
+
+
+def test_documented_input_resets_and_asks_where_it_says_so(product: Product) -> None:
+    links = len(product.mails("alice@example.com", "CONFIDENTIAL"))
+    arn = start_with(product, "reset_machine_valid")
+    product.claim(product.wait_for_link("alice@example.com", links + 1)).raise_for_status()
+    assert finish(product, arn).states == CLAIMED
+    questions = len(product.mails("alice@example.com", "Did you ask"))
+    arn = start_with(product, "reset_machine_confirm")
+    product.answer(product.wait_for_question("alice@example.com", questions + 1), "no").raise_for_status()
+    assert finish(product, arn).states == [*ASKED, "Declined"]
+
+
+def test_input_without_a_user_fails(product: Product) -> None:
+    run = finish(product, start_with(product, "reset_machine_invalid"))
+    assert (run.status, run.states) == ("FAILED", ["ValidateUser", "Failed"])
+    assert "ValidateUser failed with" in run.cause
 
 
 def test_every_transition_was_taken() -> None:

@@ -1,4 +1,4 @@
-"""The two pages a person sees: one asks for a reset, the other reveals the temporary password."""
+"""The pages people see: one asks for a reset, the others are what mailed links lead to."""
 
 import base64
 import hashlib
@@ -31,9 +31,9 @@ def _source(inline: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _assemble(name: str, title: str) -> Page:
+def _assemble(name: str, title: str, *scripts: str) -> Page:
     style = _read("page.css")
-    script = _read("shared.js") + _read(f"{name}.js")
+    script = "".join(_read(f"{each}.js") for each in ("shared", *scripts, name))
     parts = {"title": title, "style": style, "script": script, "main": _read(f"{name}.html")}
     text = _read("shell.html")
     for part, content in parts.items():
@@ -62,7 +62,13 @@ def _assemble(name: str, title: str) -> Page:
 
 # Put together once, while the function initialises, so that a request costs one replacement at most.
 _REQUEST = _assemble("request", "Reset your password")
-_REVEAL = _assemble("reveal", "Reveal your temporary password")
+_LINKED = MappingProxyType(
+    {
+        "/extract": _assemble("reveal", "Reveal your temporary password", "link"),
+        "/confirm": _assemble("confirm", "Did you ask for a new password?", "link"),
+        "/revoke": _assemble("revoke", "Was somebody else shown your password?", "link"),
+    }
+)
 
 
 def request_page(user: str = "") -> Page:
@@ -76,6 +82,10 @@ def request_page(user: str = "") -> Page:
     return Page(_REQUEST.html.replace("{{user}}", html.escape(known)), _REQUEST.headers)
 
 
-def reveal_page() -> Page:
-    """Return the page behind the mailed link: the same for every link, so that fetching uses nothing up."""
-    return _REVEAL
+def linked_page(route: str) -> Page:
+    """Return the page behind a mailed link: the same for every link, so that fetching uses nothing up.
+
+    Args:
+        route: `/extract`, `/confirm` or `/revoke`.
+    """
+    return _LINKED[route]

@@ -20,17 +20,19 @@ function post(path, body) {
   });
 }
 
-// One request at a time. `aria-disabled` rather than `disabled`, which would throw away the keyboard's focus.
+// One request at a time, whichever button asks for it: of two answers, only the first would count.
+// `aria-disabled` rather than `disabled`, which would throw away the keyboard's focus.
 async function alone(button, status, work) {
   if (button.ariaDisabled === "true") return;
-  button.ariaDisabled = "true";
+  const buttons = button.parentElement.querySelectorAll("button");
+  for (const each of buttons) each.ariaDisabled = "true";
   status.textContent = "One moment…";
   try {
     status.textContent = (await work()) ?? "";
   } catch {
     status.textContent = "No answer from the service. Please check your connection and try again.";
   } finally {
-    button.ariaDisabled = "false";
+    for (const each of buttons) each.ariaDisabled = "false";
   }
 }
 

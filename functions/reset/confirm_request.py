@@ -1,0 +1,46 @@
+"""ConfirmRequest: asks the mailbox's owner before anything changes, where anybody may ask for a reset."""
+
+from datetime import datetime
+from typing import TypedDict
+
+from latchkey import events, mails, ses, ssm, tickets
+from latchkey.claims import REQUEST_TTL, Handle, TicketKind
+from latchkey.entry import task
+
+
+class Event(TypedDict):
+    execution: str
+    user: str
+    mail: str
+    entered_at: str
+    task_token: str
+
+
+@task
+def handler(event: Event, _context: object) -> None:
+    handle = handle_of(event["user"], event["execution"], event["entered_at"])
+    fragment = tickets.issue(
+        TicketKind.REQUEST,
+        handle,
+        user=event["user"],
+        execution=event["execution"],
+        task_token=event["task_token"],
+    )
+    words = {
+        "user": event["user"],
+        "link": f"{ssm.base_url()}/confirm#{fragment}",
+        "expires_at": mails.in_words(handle.expires_at),
+    }
+    ses.send(mails.render("confirm_request", words), event["mail"])
+    events.tell("Asked", event["execution"], event["user"])
+
+
+def handle_of(user: str, execution: str, entered_at: str) -> Handle:
+    """Return the handle of an execution's request: the same at each try, as the last token alone lives.
+
+    Args:
+        user: the user's name.
+        execution: the reset's name.
+        entered_at: when `ConfirmRequest` was entered.
+    """
+    return Handle.of(user, execution, datetime.fromisoformat(entered_at) + REQUEST_TTL)

@@ -1,0 +1,103 @@
+"""ConfirmRequest asks the mailbox's owner; ForgetRequest deletes the question nobody answered."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from latchkey.claims import Handle, TicketKind
+from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
+from reset import confirm_request, forget_request
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, TASK_TOKEN, Stack
+
+type Lines = Callable[[], list[dict[str, Any]]]
+
+ENTERED_AT = "2099-12-31T23:45:00.000Z"
+
+
+def ask(task_token: str = TASK_TOKEN) -> None:
+    confirm_request.handler(
+        {
+            "execution": EXECUTION,
+            "user": "alice",
+            "mail": ALICE,
+            "entered_at": ENTERED_AT,
+            "task_token": task_token,
+        },
+        CONTEXT,
+    )
+
+
+def link_of(stack: Stack) -> tuple[Handle, str]:
+    text = stack.sent("SendEmail")[-1]["Content"]["Simple"]["Body"]["Text"]["Data"]
+    (link,) = [line for line in text.splitlines() if "://" in line]
+    parts = urlsplit(link)
+    assert (parts.netloc, parts.path, parts.query) == ("reset.example.com", "/confirm", "")
+    values = parse_qs(parts.fragment)
+    handle = Handle.parse(values["ph"][0])
+    assert handle
+    return handle, values["rs"][0]
+
+
+def test_the_question_goes_to_the_users_address(stack: Stack) -> None:
+    ask()
+    (call,) = stack.sent("SendEmail")
+    assert call["Destination"] == {"ToAddresses": [ALICE]}
+    assert call["Content"]["Simple"]["Subject"]["Data"] == "Did you ask for a new password?"
+
+
+def test_the_link_lives_a_quarter_of_an_hour(stack: Stack) -> None:
+    ask()
+    assert link_of(stack)[0].expires_at == EXPIRY
+
+
+def test_the_task_token_waits_with_the_hash_of_the_links_secret(stack: Stack) -> None:
+    ask()
+    (ticket,) = stack.tickets(TicketKind.REQUEST)
+    assert (ticket.user, ticket.execution, ticket.task_token) == ("alice", EXECUTION, TASK_TOKEN)
+    assert ticket.opens_with(link_of(stack)[1])
+
+
+def test_nothing_of_the_account_is_touched(stack: Stack) -> None:
+    ask()
+    assert stack.operations() == ["PutParameter", "GetParameter", "SendEmail", "PutEvents"]
+
+
+def test_neither_the_secret_nor_the_token_is_logged_or_told(stack: Stack, lines: Lines) -> None:
+    ask()
+    seen = json.dumps([*lines(), *stack.told()])
+    assert link_of(stack)[1] not in seen
+    assert TASK_TOKEN not in seen
+    assert stack.told() == [("Asked", {"stack": "latchkey-test", "execution": EXECUTION, "user": "alice"})]
+
+
+def test_after_a_second_try_the_second_link_alone_works(stack: Stack) -> None:
+    ask("dead-token")
+    first = link_of(stack)[1]
+    ask()
+    (ticket,) = stack.tickets(TicketKind.REQUEST)
+    assert ticket.task_token == TASK_TOKEN
+    assert not ticket.opens_with(first)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("MessageRejected", MailRefusedError), ("TooManyRequestsException", ThrottledError)]
+)
+def test_a_question_that_was_not_mailed_is_not_told(
+    stack: Stack, code: str, error: type[LatchkeyError]
+) -> None:
+    stack.refuse("SendEmail", code)
+    with pytest.raises(error):
+        ask()
+    assert stack.told() == []
+
+
+def test_what_nobody_answered_is_forgotten(stack: Stack) -> None:
+    ask()
+    stack.calls.clear()
+    forget_request.handler({"execution": EXECUTION, "user": "alice", "entered_at": ENTERED_AT}, CONTEXT)
+    assert stack.operations() == ["DeleteParameters", "PutEvents"]
+    assert stack.parameters() == {}
+    assert [step for step, _ in stack.told()] == ["Unconfirmed"]
