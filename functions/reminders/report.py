@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from latchkey import mails, s3, ses
 from latchkey.entry import task
-from latchkey.reminders import COLUMNS, Outcome, Reminder, Row
+from latchkey.reminders import COLUMNS, Expiry, Outcome, Reminder, Row
 
 
 class Failure(TypedDict):
@@ -74,11 +74,11 @@ def rows(folder: str, mode: str) -> Iterator[Row]:
 
 
 def counted(found: Iterator[Row], counts: Counter[str], reasons: Counter[str]) -> Iterator[Row]:
-    """Pass the rows on, counting outcomes, and the reasons of what was not sent."""
+    """Pass the rows on, counting outcomes, and the reasons of what went wrong for more than one mail."""
     for row in found:
         counts[row.outcome.value] += 1
-        if row.outcome is Outcome.NOT_SENT:
-            reasons[row.reason] += 1
+        if row.outcome is Outcome.NOT_SENT or row.reminder.account.expires_at is Expiry.UNKNOWN:
+            reasons[f"{row.outcome}: {row.reason}"] += 1
         yield row
 
 
@@ -103,7 +103,7 @@ def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
         if "failure" in source
     ]
     if event["mode"] != "test":
-        found += [f"{number} not sent: {reason}" for reason, number in reasons.most_common()]
+        found += [f"{number} {reason}" for reason, number in reasons.most_common()]
     if not reasons:
         found += [sentence(failure) for failure in event["failures"]]
     return found

@@ -286,6 +286,12 @@ class TestReport:
         assert rows["a"]["outcome"] == "not sent"
         assert result["problems"] == ["2 not sent: the run ended before"]
 
+    def test_times_that_nobody_may_read_are_a_problem(self) -> None:
+        write_run()
+        unknown = Row(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")
+        s3.write_lines(f"runs/{RUN}/others.jsonl", [unknown.as_json()])
+        assert reported()[0]["problems"] == ["1 failed: not told"]
+
     def test_in_a_dry_run_they_are_due(self) -> None:
         write_run(results=False)
         result, rows = reported(mode="dry-run")

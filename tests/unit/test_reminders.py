@@ -88,6 +88,22 @@ def test_each_expiry_is_due_in_exactly_one_daily_run(
     assert sum(run.is_due(expires_at, ahead) for run in runs) == 1
 
 
+@pytest.mark.parametrize("ahead", DAYS)
+@pytest.mark.parametrize("zone", [BERLIN, LOS_ANGELES, ZoneInfo("Australia/Lord_Howe")])
+@pytest.mark.parametrize("hour", [4, 23])
+def test_no_day_of_a_year_is_left_out_or_doubled(zone: ZoneInfo, hour: int, ahead: int) -> None:
+    runs = local_runs(datetime(2026, 1, 1, hour), 370, zone)  # noqa: DTZ001  # local time
+    halves = (runs[-1].at - runs[0].at) // timedelta(minutes=30)
+    expiries = [runs[0].at + ahead * DAY + number * timedelta(minutes=30) for number in range(halves)]
+    due = [0] * len(expiries)
+    for number, run in enumerate(runs):
+        # Only those near: the others are days away from the window.
+        first = max(0, number * 48 - 200)
+        for place in range(first, min(len(expiries), first + 448)):
+            due[place] += run.is_due(expiries[place], ahead)
+    assert set(due) == {1}
+
+
 @pytest.mark.parametrize(
     ("day", "hours"),
     [
