@@ -7,6 +7,7 @@ import os
 import sys
 import time
 
+from local import samba
 from local.cloud import ROOT, CloudError, LocalCloud, Stack
 from local.sam import SamError
 from local.seed import USER_WITHOUT_CONSOLE, USERS
@@ -37,7 +38,7 @@ def describe(stack: Stack) -> str:
 def directory_line(cloud: LocalCloud) -> str:
     """Say where the directory is, or why there is none."""
     if cloud.directory is None:
-        return "  Directory         none: apt-get install samba samba-ad-dc, and start again\n"
+        return f"  Directory         none. {samba.missing()}\n"
     return f"  Directory         ldaps://{cloud.directory.host} (Samba; CA in .local/samba/ca.pem)\n"
 
 

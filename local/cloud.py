@@ -261,8 +261,8 @@ class LocalCloud:
         return stack
 
     def _start_directory(self) -> dict[str, str]:
-        """Start a domain controller, and return the parameters that name it; none where there is no Samba."""
-        if not samba.installed():
+        """Start a domain controller, and return the parameters that name it; none where that cannot be."""
+        if samba.missing():
             return {}
         process = self._process()
         self.directory = samba.Samba(

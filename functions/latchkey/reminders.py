@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dateutil.zoneinfo import get_zonefile_instance
 
 _DAY = timedelta(days=1)
 
@@ -100,7 +102,7 @@ class Moment:
     until: datetime
 
     @classmethod
-    def of(cls, at: datetime, zone: ZoneInfo) -> Self:
+    def of(cls, at: datetime, zone: tzinfo) -> Self:
         """Return the moment of a run, and of the next one at the same local time of the next day."""
         at = at.astimezone(UTC).replace(microsecond=0)
         local = at.astimezone(zone)
@@ -114,6 +116,24 @@ class Moment:
     def is_due(self, expires_at: datetime, days: int) -> bool:
         """Tell whether a password is due in this run for the reminder that many days ahead."""
         return self.at + days * _DAY <= expires_at < self.until + days * _DAY
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return a time zone by its IANA name.
+
+    Lambda's image need not have time zones. python-dateutil, which botocore brings along, carries them; the
+    package tzdata would be six hundred files more in every function.
+
+    Raises:
+        ZoneInfoNotFoundError: when there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        zone = get_zonefile_instance().get(name)
+        if zone is None:
+            raise
+        return zone
 
 
 def read_ticks(ticks: int) -> datetime | Expiry:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
-from zoneinfo import ZoneInfo
 
 from latchkey import iam, s3
 from latchkey.credential_report import read_report
 from latchkey.entry import task
 from latchkey.errors import UserNotEligibleError, UserNotFoundError
-from latchkey.reminders import Account, Moment, Outcome, judge, notify_days
+from latchkey.reminders import Account, Moment, Outcome, judge, notify_days, time_zone
 from latchkey.users import mail_address
 
 
@@ -29,7 +28,7 @@ class Result(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> Result:
-    moment = Moment.of(datetime.fromisoformat(event["moment"]), ZoneInfo(os.environ["REMINDER_TIME_ZONE"]))
+    moment = Moment.of(datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"]))
     key = f"{s3.folder(event['execution'])}/iam.jsonl"
     users = s3.write_lines(key, (each.as_json() for each in list_iam_users(moment, event["user"])))
     return {"source": "iam", "list": key, "users": users}

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
-from zoneinfo import ZoneInfo
 
 from latchkey import s3, ses
 from latchkey.entry import task
-from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row, judge, notify_days
+from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row, judge, notify_days, time_zone
 
 #: Senders at once, as in the definition's MaxConcurrency.
 SENDERS = 5
@@ -61,7 +60,7 @@ class Result(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> Result:
-    moment = Moment.of(datetime.fromisoformat(event["moment"]), ZoneInfo(os.environ["REMINDER_TIME_ZONE"]))
+    moment = Moment.of(datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"]))
     days = notify_days(os.environ["NOTIFY_DAYS"])
     lists = [source["list"] for source in event["sources"] if "list" in source]
     if event["user"]:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from io import StringIO
 from typing import TypedDict
-from zoneinfo import ZoneInfo
 
 from latchkey import mails, s3, ses
 from latchkey.entry import task
-from latchkey.reminders import COLUMNS, Expiry, Outcome, Reminder, Row
+from latchkey.reminders import COLUMNS, Expiry, Outcome, Reminder, Row, time_zone
 
 
 class Failure(TypedDict):
@@ -128,7 +127,7 @@ _MODES = {
 def words(event: Event, result: Result) -> dict[str, str]:
     """Return what the report's mail says."""
     day = (
-        datetime.fromisoformat(event["moment"]).astimezone(ZoneInfo(os.environ["REMINDER_TIME_ZONE"])).date()
+        datetime.fromisoformat(event["moment"]).astimezone(time_zone(os.environ["REMINDER_TIME_ZONE"])).date()
     )
     counts, problems = result["counts"], result["problems"]
     listed = [f"{counts.get(outcome, 0):>8}  {outcome}" for outcome in Outcome if counts.get(outcome)]

@@ -3,10 +3,10 @@
 import os
 from datetime import datetime
 from typing import TypedDict
-from zoneinfo import ZoneInfo
 
 from latchkey import sfn
 from latchkey.entry import logger, task
+from latchkey.reminders import time_zone
 
 
 class Event(TypedDict):
@@ -20,7 +20,7 @@ class _Entered(Event):
 def handler(event: Event, context: object) -> str:
     # What EventBridge Scheduler sends names no execution: the date becomes its name.
     moment = datetime.fromisoformat(event["scheduled_at"])
-    day = moment.astimezone(ZoneInfo(os.environ["REMINDER_TIME_ZONE"])).date().isoformat()
+    day = moment.astimezone(time_zone(os.environ["REMINDER_TIME_ZONE"])).date().isoformat()
     return start_reminders({"execution": day, "scheduled_at": event["scheduled_at"]}, context)
 
 

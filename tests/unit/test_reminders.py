@@ -1,10 +1,11 @@
 """When a password is due, and what becomes of everybody else."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
+from dateutil.zoneinfo import get_zonefile_instance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,17 +19,19 @@ from latchkey.reminders import (
     judge,
     notify_days,
     read_ticks,
+    time_zone,
 )
 
 DAY = timedelta(days=1)
 DAYS = (15, 7, 1)
 BERLIN, LOS_ANGELES, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles"), ZoneInfo("UTC")
+BUNDLED_BERLIN = get_zonefile_instance().get("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 MOMENT = Moment.of(NOW, UTC_ZONE)
 ALICE = Account("directory", "1", "alice", NOW + 7 * DAY, mail="alice@example.com")
 
 
-def local_runs(first: datetime, number: int, zone: ZoneInfo) -> list[Moment]:
+def local_runs(first: datetime, number: int, zone: tzinfo) -> list[Moment]:
     """Return the moments of a daily run at the same local time."""
     return [Moment.of((first + day * DAY).replace(tzinfo=zone), zone) for day in range(number)]
 
@@ -89,9 +92,9 @@ def test_each_expiry_is_due_in_exactly_one_daily_run(
 
 
 @pytest.mark.parametrize("ahead", DAYS)
-@pytest.mark.parametrize("zone", [BERLIN, LOS_ANGELES, ZoneInfo("Australia/Lord_Howe")])
+@pytest.mark.parametrize("zone", [BERLIN, LOS_ANGELES, ZoneInfo("Australia/Lord_Howe"), BUNDLED_BERLIN])
 @pytest.mark.parametrize("hour", [4, 23])
-def test_no_day_of_a_year_is_left_out_or_doubled(zone: ZoneInfo, hour: int, ahead: int) -> None:
+def test_no_day_of_a_year_is_left_out_or_doubled(zone: tzinfo, hour: int, ahead: int) -> None:
     runs = local_runs(datetime(2026, 1, 1, hour), 370, zone)  # noqa: DTZ001  # local time
     halves = (runs[-1].at - runs[0].at) // timedelta(minutes=30)
     expiries = [runs[0].at + ahead * DAY + number * timedelta(minutes=30) for number in range(halves)]
@@ -102,6 +105,17 @@ def test_no_day_of_a_year_is_left_out_or_doubled(zone: ZoneInfo, hour: int, ahea
         for place in range(first, min(len(expiries), first + 448)):
             due[place] += run.is_due(expiries[place], ahead)
     assert set(due) == {1}
+
+
+def test_without_a_time_zone_database_the_bundled_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> tzinfo:
+        raise ZoneInfoNotFoundError(name)
+
+    assert time_zone("Europe/Berlin") == BERLIN
+    monkeypatch.setattr("latchkey.reminders.ZoneInfo", nothing)
+    assert time_zone("Europe/Berlin") == BUNDLED_BERLIN
+    with pytest.raises(ZoneInfoNotFoundError):
+        time_zone("Europe/Nowhere")
 
 
 @pytest.mark.parametrize(
