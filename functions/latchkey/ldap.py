@@ -133,6 +133,7 @@ class Directory:
         self._login = login
         self._tls = _VerifyingTls(settings.ca)
         self._hosts = islice(cycle(settings.hosts), _TRIES)
+        self._last = "none was tried."
 
     def _server(self, host: str) -> Server:
         name, _, port = host.strip().partition(":")
@@ -213,8 +214,6 @@ class Directory:
         finally:
             if connection is not None and not connection.closed:
                 connection.strategy.close()
-
-    _last = "none was tried."
 
     @contextmanager
     def _translated(self, server: Server) -> Iterator[None]:

@@ -10,7 +10,7 @@ from io import StringIO
 from typing import TypedDict
 
 from latchkey import mails, s3, ses
-from latchkey.entry import task
+from latchkey.entry import count, task
 from latchkey.reminders import COLUMNS, Expiry, Outcome, Reminder, Row, time_zone
 
 
@@ -47,6 +47,8 @@ def handler(event: Event, _context: object) -> Result:
     reasons: Counter[str] = Counter()
     key = f"{folder}/report.csv"
     s3.write(key, as_csv(counted(rows(folder, event["mode"]), counts, reasons)), "text/csv; charset=utf-8")
+    # Here and not where they are sent: another try of a batch would count its mails again.
+    count("Reminded", counts[Outcome.MAILED])
     problems = problems_of(event, reasons)
     result: Result = {
         "report": f"s3://{os.environ['LISTS_BUCKET']}/{key}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
 from latchkey import mails, s3, ssm
-from latchkey.entry import count, logger, task
+from latchkey.entry import logger, task
 from latchkey.errors import (
     BatchUnfinishedError,
     LatchkeyError,
@@ -50,7 +50,6 @@ def handler(event: Event, context: "LambdaContext") -> Result:
         rows = list(batch.send(reminders))
     s3.write_lines(s3.result_key(event["batch"]), (row.as_json() for row in rows))
     mailed = Counter(row.outcome for row in rows)[Outcome.MAILED]
-    count("Reminded", mailed)
     if batch.failure:
         raise batch.failure
     return {"mailed": mailed}
