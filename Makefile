@@ -8,10 +8,10 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := functions
 
-.PHONY: help demo up down test unit workflow e2e lint format pictures deploy delete clean
+.PHONY: help demo up down test unit workflow e2e bench bench-docs lint format pictures deploy delete clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/ready: pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -40,6 +40,12 @@ workflow: .venv/ready ## every path of the state machines
 
 e2e: .venv/ready ## the product from outside
 	$(BIN)/pytest tests/e2e
+
+bench: .venv/ready ## what starts, resets and claims cost in time and money (minutes; Linux)
+	$(BIN)/python -m bench
+
+bench-docs: .venv/ready ## draw the last figures into docs/performance.md
+	$(BIN)/python -m bench.report
 
 lint: .venv/ready ## everything that can be said without running it
 	$(BIN)/ruff format --check

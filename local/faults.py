@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -23,7 +24,8 @@ class Fault:
     """What a matching call meets.
 
     `service` and `action` are named as in an IAM policy (`iam`, `UpdateLoginProfile`); Lambda's is `Invoke`.
-    The first `after` matching calls pass, the next `times` are hit (None: all). `match` is a part of the
+    The first `after` matching calls pass, the next `times` are hit (None: all); with `per_second` only those
+    above that rate, counted by a token bucket that holds one second's calls. `match` is a part of the
     request's body. With `crash` the caller gets no answer; with `late` the call takes effect first. Without
     an `error` and a `crash` the call is only delayed.
     """
@@ -35,12 +37,24 @@ class Fault:
     message: str = "Injected by a test"
     times: int | None = 1
     after: int = 0
+    per_second: float = 0
     match: str = ""
     delay_seconds: float = 0
     crash: bool = False
     late: bool = False
     seen: int = 0
     hits: int = 0
+    spent: float = 0
+    spent_at: float = 0
+
+    def is_within_rate(self, now: float) -> bool:
+        """Say whether a call at this time, in seconds, is one of those that `per_second` lets pass."""
+        self.spent = max(0, self.spent - (now - self.spent_at) * self.per_second)
+        self.spent_at = now
+        if self.spent + 1 > max(self.per_second, 1):
+            return False
+        self.spent += 1
+        return True
 
     def matches(self, operation: Operation, body: bytes) -> bool:
         """Say whether this fault speaks of that call."""
@@ -63,6 +77,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "message": (str,),
     "times": (int, type(None)),
     "after": (int,),
+    "per_second": (int, float),
     "match": (str,),
     "delay_seconds": (int, float),
     "crash": (bool,),
@@ -124,6 +139,8 @@ class Faults:
                 if not fault.matches(operation, body):
                     continue
                 fault.seen += 1
+                if fault.per_second and fault.is_within_rate(time.monotonic()):
+                    continue
                 if fault.seen > fault.after:
                     fault.hits += 1
                     return fault

@@ -130,7 +130,8 @@ class Gateway:
         """Answer one of our own endpoints."""
         match request.method, request.path.removeprefix(_OURS):
             case "GET", name:
-                return self._show(name, as_json=_JSON in request.headers.get("accept", ""))
+                since = request.query.get("since", [""])[0]
+                return self._show(name, since, as_json=_JSON in request.headers.get("accept", ""))
             case "POST", "faults":
                 return self._add_fault(request.body)
             case "POST", "sign-in":
@@ -145,10 +146,10 @@ class Gateway:
                 return _NOT_FOUND
         return Answer(HTTPStatus.NO_CONTENT, {})
 
-    def _show(self, name: str, *, as_json: bool) -> Answer:
+    def _show(self, name: str, since: str, *, as_json: bool) -> Answer:
         match name:
             case "mailbox" if as_json:
-                return Answer.of_json([mail.as_json() for mail in self.mailbox.mails()])
+                return Answer.of_json([mail.as_json() for mail in self.mailbox.mails(since)])
             case "mailbox":
                 html = page(self.mailbox.mails()).encode()
                 return Answer(HTTPStatus.OK, {"content-type": "text/html; charset=utf-8"}, html)

@@ -77,11 +77,13 @@ class Mailbox:
         with self._lock:
             self._added.append(mail)
 
-    def mails(self) -> list[Mail]:
-        """All mails, oldest first."""
+    def mails(self, since: str = "") -> list[Mail]:
+        """All mails sent after a moment in ISO 8601, oldest first."""
         with self._lock:
-            added = list(self._added)
-        return sorted([*map(from_ses_record, self._ses_records()), *added], key=lambda mail: mail.sent_at)
+            added = [mail for mail in self._added if mail.sent_at > since]
+        after = datetime.fromisoformat(since).timestamp() if since else 0
+        records = (record for record in self._ses_records() if record["Timestamp"] > after)
+        return sorted([*map(from_ses_record, records), *added], key=lambda mail: mail.sent_at)
 
 
 _PAGE = """<!doctype html>

@@ -42,6 +42,15 @@ def test_a_fault_can_let_the_first_calls_pass() -> None:
     assert hits(faults_with(after=1), 3) == [False, True, False]
 
 
+def test_a_fault_can_hit_only_what_exceeds_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("local.faults.time.monotonic", lambda: now)
+    faults = faults_with(times=None, per_second=2)
+    assert hits(faults, 3) == [False, False, True]
+    now += 0.5
+    assert hits(faults, 2) == [False, True]
+
+
 def test_a_fault_meets_no_other_operation() -> None:
     assert faults_with().take(Operation("iam", "iam", "GetUser"), b"") is None
     assert faults_with().take(Operation("ssm", "ssm", "UpdateLoginProfile"), b"") is None

@@ -1,0 +1,287 @@
+"""The figures as tables, in the terminal and between the marks of docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+RESULTS: Final = ROOT / "bench" / "results.json"
+DOCUMENT: Final = ROOT / "docs" / "performance.md"
+
+#: What the figures should reach.
+MOST_START_RATIO: Final = 1.10
+MOST_CLAIM_RATIO: Final = 1.5
+MOST_CPU_SECONDS: Final = 0.150
+MOST_TRANSITIONS: Final = 14
+MOST_USD_PER_1000: Final = 0.60
+
+_BLOCK: Final = re.compile(
+    r"(<!-- bench-(?P<name>[\w-]+):begin -->\n).*?(<!-- bench-(?P=name):end -->)", re.DOTALL
+)
+
+
+class MissingMarksError(RuntimeError):
+    """When the document has no place for a table; the message names it."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table that reads well as text too: columns stand below each other, numbers right."""
+    cells = [list(head), *map(list, rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    numbers = [all(_is_number(row[column]) for row in cells[1:]) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, numbers, strict=True)
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = [
+        "-" * (width - 1) + ":" if number else "-" * width
+        for width, number in zip(widths, numbers, strict=True)
+    ]
+    return "\n".join([line(cells[0]), f"| {' | '.join(rule)} |", *map(line, cells[1:])])
+
+
+def _is_number(cell: str) -> bool:
+    return cell[:1].isdigit() or not cell
+
+
+def milliseconds(seconds: float) -> str:
+    """Write seconds as milliseconds."""
+    return f"{seconds * 1000:,.0f}"
+
+
+def usd(amount: float) -> str:
+    """Write dollars to a tenth of a cent."""
+    return f"{amount:.3f}"
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """Return each table by the name of its place in the document."""
+    return {
+        "where": _where(results),
+        "summary": _summary(results),
+        "starts": _starts(results["starts"]),
+        "imports": _imports(results["starts"]),
+        "resets": _resets(results["resets"]),
+        "handlers": _handlers(results),
+        "money": _money(results["money"]),
+        "ttl": _ttl(results["money"]),
+        "memory": _memory(results["memory"]),
+        "open": _open(results["resets"]),
+        "throttled": _throttled(results["throttled"]),
+        "quotas": _quotas(
+            json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"], results["money"]["claimed"]
+        ),
+    }
+
+
+def _where(results: dict[str, Any]) -> str:
+    machine = results["machine"]
+    return (
+        f"Measured {results['at']} in {results['took_seconds'] / 60:.0f} minutes on {machine['processors']} "
+        f"processors ({machine['kind']}), Python {machine['python']}, commit {results['commit']}; "
+        f"load before: {machine['load']:.1f}."
+    )
+
+
+def _summary(results: dict[str, Any]) -> str:
+    starts = [each for each in results["starts"] if each["clients"]]
+    worst = max(starts, key=lambda each: float(each["ratio"]))
+    claimed = results["money"]["claimed"]
+    figures = [
+        (f"start of a function, the worst ({worst['function']}), to the bare import and its clients",
+         worst["ratio"], MOST_START_RATIO, "{:.2f}"),
+        ("`POST /extract` warm, p50, to the peer's", results["resets"]["claims"]["1"]["ratio"],
+         MOST_CLAIM_RATIO, "{:.2f}"),
+        ("a reset's own handlers, ms of a processor", 1000 * handlers_seconds(results["resets"]),
+         1000 * MOST_CPU_SECONDS, "{:.0f}"),
+        ("state transitions of a claimed reset", claimed["transitions"], MOST_TRANSITIONS, "{:.0f}"),
+        ("USD per 1,000 resets claimed within an hour", claimed["total"], MOST_USD_PER_1000, "{:.3f}"),
+    ]  # fmt: skip
+    return table(
+        ["figure", "is", "at most", ""],
+        [
+            [what, form.format(value), form.format(most), "yes" if value <= most else "no"]
+            for what, value, most, form in figures
+        ],
+    )
+
+
+def handlers_seconds(resets: dict[str, Any]) -> float:
+    """Add up what the product's functions need of a processor for one reset."""
+    return sum(float(seconds) for name, seconds in resets["cpu_seconds"].items() if name != "PeerFunction")
+
+
+def _starts(starts: list[dict[str, Any]]) -> str:
+    return table(
+        [
+            "function",
+            "clients",
+            "start ms",
+            "bare ms",
+            "ratio",
+            "without bytecode ms",
+            "peak MiB",
+            "memory MB",
+        ],
+        [
+            [
+                each["function"].removesuffix("Function"),
+                ", ".join(each["clients"]) or "none",
+                milliseconds(each["seconds"]),
+                milliseconds(each["bare_seconds"]),
+                f"{each['ratio']:.2f}",
+                milliseconds(each["without_bytecode_seconds"]),
+                f"{each['peak_mib']:.0f}",
+                str(each["memory_mb"]),
+            ]
+            for each in starts
+        ],
+    )
+
+
+def _imports(starts: list[dict[str, Any]]) -> str:
+    return table(
+        ["function", "most expensive packages, ms of their own code"],
+        [
+            [
+                each["function"].removesuffix("Function"),
+                ", ".join(
+                    f"{package} {milliseconds(seconds)}" for package, seconds in each["imports"].items()
+                ),
+            ]
+            for each in starts
+        ],
+    )
+
+
+def _resets(resets: dict[str, Any]) -> str:
+    rows = []
+    for kind, what in (("requests", "`POST /generate` to mail"), ("claims", "`POST /extract`")):
+        for at_once, found in resets[kind].items():
+            figures = [milliseconds(found[name]) for name in ("p50", "p99", "peer_p50", "peer_p99")]
+            rows.append([what, at_once, *figures, f"{found['ratio']:.2f}", str(found["samples"])])
+    return table(["what", "at a time", "p50 ms", "p99 ms", "peer p50", "peer p99", "ratio", "samples"], rows)
+
+
+def _handlers(results: dict[str, Any]) -> str:
+    resets = results["resets"]
+    return table(
+        ["function", "processor ms a reset", "peak MiB, warm"],
+        [
+            [name.removesuffix("Function"), f"{seconds * 1000:.1f}", f"{resets['peak_mib'][name]:.0f}"]
+            for name, seconds in resets["cpu_seconds"].items()
+        ],
+    )
+
+
+def _money(money: dict[str, Any]) -> str:
+    kinds = ["claimed", "expired", "peer"]
+    names = list(dict.fromkeys(name for kind in kinds for name in money[kind]["usd_per_1000"]))
+    rows = [[name, *(usd(money[kind]["usd_per_1000"].get(name, 0)) for kind in kinds)] for name in names]
+    rows.append(["**sum**", *(usd(money[kind]["total"]) for kind in kinds)])
+    rows.append(["transitions", *(str(money[kind]["transitions"]) for kind in kinds)])
+    rows.append(["invocations", *(str(money[kind]["invocations"]) for kind in kinds)])
+    rows.append(["AWS calls", *(str(sum(money[kind]["calls"].values())) for kind in kinds)])
+    return table(["USD per 1,000", *kinds], rows)
+
+
+def _ttl(money: dict[str, Any]) -> str:
+    return table(
+        ["`ClaimTtlMinutes`", "USD per 1,000 expired"],
+        [[minutes, usd(amount)] for minutes, amount in money["expired_by_ttl"].items()],
+    )
+
+
+def _memory(choices: list[dict[str, float]]) -> str:
+    return table(
+        ["memory MB", "a warm claim ms", "all handlers of a reset ms", "Lambda USD per 1,000"],
+        [
+            [
+                f"{each['memory_mb']:.0f}",
+                milliseconds(each["claim_seconds"]),
+                milliseconds(each["reset_seconds"]),
+                usd(each["usd_per_1000"]),
+            ]
+            for each in choices
+        ],
+    )
+
+
+def _open(resets: dict[str, Any]) -> str:
+    return table(
+        ["open resets", "`POST /generate` to mail ms", "`POST /extract` ms"],
+        [
+            [number, milliseconds(found["request"]), milliseconds(found["claim"])]
+            for number, found in resets["open"].items()
+        ],
+    )
+
+
+def _throttled(found: dict[str, Any]) -> str:
+    counted = ("asked", "puts_per_second", "refused", "retried", "mailed_once", "claimed")
+    return table(
+        ["asked at once", "puts a second", "refused", "retried", "mailed once", "claimed", "slowest mail s"],
+        [[*(str(found[name]) for name in counted), f"{found['slowest']:.0f}"]],
+    )
+
+
+def _quotas(quotas: list[dict[str, Any]], claimed: dict[str, Any]) -> str:
+    counted = {**claimed["amounts"], **claimed["calls"]}
+    rows = []
+    for each in quotas:
+        needs = sum(counted.get(name, 0) for name in each["counts"]) if "counts" in each else 1
+        rows.append(
+            [
+                f"[{each['part']}]({each['source']})",
+                f"{each['limit']:,} {each['unit']}",
+                f"{needs:.0f}",
+                f"{each['limit'] / needs:,.1f} {each['unit']}",
+                each["ends"] + (f". More: {each['raise']}" if each["raise"] else ""),
+            ]
+        )
+    return table(["part", "default quota", "a reset needs", "resets", "what happens there"], rows)
+
+
+def draw(document: str, drawn: dict[str, str]) -> str:
+    """Put each table between its marks, `bench-NAME:begin` and `bench-NAME:end`.
+
+    Raises MissingMarksError when one has no place.
+    """
+    missing = set(drawn) - {match["name"] for match in _BLOCK.finditer(document)}
+    if missing:
+        raise MissingMarksError(f"The document has no marks for {', '.join(sorted(missing))}.")
+    return _BLOCK.sub(
+        lambda match: f"{match[1]}{drawn[match['name']]}\n{match[3]}" if match["name"] in drawn else match[0],
+        document,
+    )
+
+
+def text(results: dict[str, Any]) -> str:
+    """Return all tables for the terminal, but the quotas, which nobody measured."""
+    return "\n\n".join(drawn for name, drawn in tables(results).items() if name != "quotas")
+
+
+def main() -> None:
+    """Write the tables of the last run into the document."""
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description=main.__doc__)
+    parser.parse_args()
+    if not RESULTS.exists():
+        sys.exit("There are no figures yet: make bench")
+    results = json.loads(RESULTS.read_text())
+    DOCUMENT.write_text(draw(DOCUMENT.read_text(encoding="utf-8"), tables(results)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""How time per reset grows with the resets that are open, and what happens where a quota ends."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from bench import resets
+from bench.beside import at_a_time
+from bench.money import transitions
+from bench.resets import Open
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.beside import Asked, Beside
+
+FEW: Final = 10
+SOME: Final = 100
+MANY: Final = 1_000
+
+# Warm-up, and measured in waves; the links of both stay open and are claimed in the end.
+_WARM_8: Final = (2, 4, 8)
+_EIGHT: Final = 64
+_WARM_32: Final = (16, 24, 32)
+_THIRTY_TWO: Final = 128
+_AT_MANY: Final = 16
+
+#: What SSM takes of an account by default (bench/quotas.json).
+PUTS_PER_SECOND: Final = 3
+THROTTLED: Final = 16
+
+
+def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Open ever more resets, and measure on the way how long one takes, and a claim."""
+    opened = Open(ours=resets.ask_many(beside, beside.ours, 1, FEW))
+    requests, claims, cpu, used = resets.measure_handlers(beside, resets.ONE, FEW)
+    found: dict[str, Any] = {
+        "requests": {"1": requests.summary()},
+        "claims": {"1": claims.summary()},
+        "cpu_seconds": cpu,
+        "peak_mib": {name: each.peak_mib for name, each in used.items()},
+        "open": {str(FEW): {"request": median(requests.ours), "claim": median(claims.ours)}},
+    }
+
+    resets.warm_up(beside, opened, _WARM_8)
+    found["requests"]["8"] = resets.ask_in_waves(beside, opened, 8, _EIGHT).summary()
+    open_up_to(beside, opened, SOME)
+    found["open"][str(SOME)] = alone(beside)
+
+    tell("32 at a time ...")
+    resets.warm_up(beside, opened, _WARM_32)
+    found["requests"]["32"] = resets.ask_in_waves(beside, opened, 32, _THIRTY_TWO).summary()
+    tell(f"{len(opened.ours)} are open ...")
+    started, before = time.monotonic(), len(opened.ours)
+    open_up_to(beside, opened, MANY)
+    found["resets_per_second"] = (MANY - before) / (time.monotonic() - started)
+    found["open"][str(MANY)] = alone(beside)
+
+    tell("Claiming ...")
+    resets.claim_in_waves(beside, opened, 32, 32, waves=1)
+    found["claims"]["8"] = resets.claim_in_waves(beside, opened, 8, _EIGHT).summary()
+    found["claims"]["32"] = resets.claim_in_waves(beside, opened, 32, _THIRTY_TWO).summary()
+    return found
+
+
+def open_up_to(beside: Beside, opened: Open, number: int) -> None:
+    """Ask for more until so many are open."""
+    opened.ours += resets.ask_many(beside, beside.ours, 8, number - len(opened.ours))
+
+
+def alone(beside: Beside) -> dict[str, float]:
+    """Measure one at a time beside what is open."""
+    requests, claims = resets.one_at_a_time(beside, _AT_MANY)
+    return {"request": median(requests.ours), "claim": median(claims.ours)}
+
+
+def throttled(beside: Beside) -> dict[str, Any]:
+    """Ask for more at once than SSM takes, and tell what became of each."""
+    fault = {
+        "service": "ssm",
+        "action": "PutParameter",
+        "error": "ThrottlingException",
+        "times": None,
+        "per_second": PUTS_PER_SECOND,
+    }
+    started = time.monotonic()
+    users = beside.users(THROTTLED)
+    with beside.product.faults(fault) as hits:
+        asked: list[Asked] = at_a_time(THROTTLED, lambda user: beside.ask(beside.ours, user), users)
+        at_a_time(4, lambda each: beside.claim(beside.ours, each), asked)
+        refused = hits()[0]
+    executions = [beside.product.execution_arns(user)[-1] for user in users]
+    runs = [beside.product.wait_for_end(arn, 300) for arn in executions]
+    mails = Counter(mail["to"][0] for mail in beside.product.all_mails() if "CONFIDENTIAL" in mail["subject"])
+    return {
+        "asked": len(users),
+        "puts_per_second": PUTS_PER_SECOND,
+        "refused": refused,
+        "retried": sum(retries(run.events) for run in runs),
+        "mailed_once": sum(mails[user] == 1 for user in users),
+        "claimed": sum(run.states[-1] == "Claimed" for run in runs),
+        "seconds": time.monotonic() - started,
+        "slowest": max(each.seconds for each in asked),
+    }
+
+
+def retries(events: list[dict[str, Any]]) -> int:
+    """Count the tries of an execution that were not the first of their state."""
+    states = sum(str(event["type"]).endswith("StateEntered") for event in events)
+    return transitions(events) - states
