@@ -7,6 +7,7 @@ import os
 import sys
 import time
 
+from local import samba
 from local.cloud import ROOT, CloudError, LocalCloud, Stack
 from local.sam import SamError
 from local.seed import USER_WITHOUT_CONSOLE, USERS
@@ -34,6 +35,13 @@ def describe(stack: Stack) -> str:
 """
 
 
+def directory_line(cloud: LocalCloud) -> str:
+    """Say where the directory is, or why there is none."""
+    if cloud.directory is None:
+        return f"  Directory         none. {samba.missing()}\n"
+    return f"  Directory         ldaps://{cloud.directory.host} (Samba; CA in .local/samba/ca.pem)\n"
+
+
 def up(access: str, ttl_seconds: int | None) -> None:
     """Start the local cloud, deploy to it and say where it is."""
     cloud = LocalCloud(STATE_DIR, with_parent=False)
@@ -54,6 +62,7 @@ def up(access: str, ttl_seconds: int | None) -> None:
         cloud.stop()
         raise
     say(f"The local cloud is up, after {time.monotonic() - started:.0f} seconds." + describe(stack))
+    say(directory_line(cloud))
 
 
 def down() -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 import httpx
 
-from local import sam
+from local import sam, samba
 from local.emulator import HOST, PROCESS_FILE, REGION
+from local.people import people
 from local.seed import ADMIN, SENDER, seed
 from local.smtp import CA_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK_NAME = "latchkey-local"
@@ -33,6 +35,7 @@ _STAGE = "local"
 # The mailed link's base holds the API's id, and a first deployment needs to know it: MiniStack gives a REST
 # API the id that this tag names, and a stack's tags are its resources' tags.
 _API_ID = "latchkey"
+_DIRECTORY_SECRET = f"{STACK_NAME}/directory"
 _API_ID_TAG = "ms-custom-id"
 _START_DEADLINE_SECONDS = 60
 _STOP_DEADLINE_SECONDS = 15
@@ -82,6 +85,9 @@ class LocalCloud:
         self.root = root
         self.with_parent = with_parent
         self.wait_scale = wait_scale
+        self.directory: samba.Samba | None = None
+        #: Whom the directory gets beside those of every local cloud.
+        self.more_people: Sequence[samba.Person] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -200,6 +206,7 @@ class LocalCloud:
             os.killpg(process["pid"], signal.SIGKILL)
         if self._child is not None:
             self._child.wait()
+        (self.directory or samba.Samba(self.state_dir / "samba")).stop()
 
     # The product
 
@@ -218,7 +225,9 @@ class LocalCloud:
         `parameters` override the template's. `ttl_seconds` is the life of a claim, if shorter than the
         template allows. Raises SamError or CloudError.
         """
-        sam.build(self.root)
+        with ThreadPoolExecutor(1) as aside:
+            directory = aside.submit(self._start_directory)
+            sam.build(self.root)
         seed(self.client("iam"), self.client("sesv2"))
         self.client("s3").create_bucket(Bucket=sam.packages_bucket(STACK_NAME))
         api_url = f"{self.endpoint_url}/_aws/execute-api/{_API_ID}/{_STAGE}"
@@ -230,6 +239,8 @@ class LocalCloud:
             "PublicBaseUrl": api_url,
             "SmtpHost": self.smtp["host"],
             "SmtpPort": str(self.smtp["port"]),
+            "RemindIamUsers": "true",
+            **directory.result(),
             **(parameters or {}),
         }
         sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
@@ -248,6 +259,28 @@ class LocalCloud:
         )
         stack.write(self.state_dir)
         return stack
+
+    def _start_directory(self) -> dict[str, str]:
+        """Start a domain controller, and return the parameters that name it; none where that cannot be."""
+        if samba.missing():
+            return {}
+        process = self._process()
+        self.directory = samba.Samba(
+            self.state_dir / "samba", owner=process["pid"] if process else os.getpid()
+        )
+        self.directory.start([*people(time.time()), *self.more_people])
+        account = {"username": samba.SERVICE_ACCOUNT, "password": self.directory.password}
+        self.client("secretsmanager").create_secret(Name=_DIRECTORY_SECRET, SecretString=json.dumps(account))
+        return {
+            "DirectoryHosts": self.directory.host,
+            "DirectoryCaCertificate": self.directory.ca,
+            "DirectorySecretName": _DIRECTORY_SECRET,
+            "DirectorySearchBases": samba.USERS_BASE,
+            "DirectoryExclusionGroup": samba.EXCLUSION_GROUP,
+            # MiniStack has no networks to speak of; any names do.
+            "DirectorySubnetIds": "subnet-00000000",
+            "DirectorySecurityGroupIds": "sg-00000000",
+        }
 
     def _first_runs_are_over(self) -> bool:
         """Say whether what the schedules started at once is over, and the SMTP secret filled by it."""

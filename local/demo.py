@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local import demo_rotation
+from local import demo_reminders, demo_rotation
 from local.cloud import LocalCloud
 from local.product import Product
 from local.transcript import check, quote, say, show, tell, title
@@ -21,7 +21,7 @@ CLAIM_TTL_SECONDS = 20
 def run() -> None:
     """Run the demo on a cloud of its own and print the transcript. Raises DemoError when a step fails."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as folder, LocalCloud(Path(folder)) as cloud:
-        say("Latchkey demo: password resets and rotations on a cloud of its own, where anybody may ask.")
+        say("Latchkey demo: resets, rotations and reminders on a cloud of its own, where anybody may ask.")
         say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
         started = time.monotonic()
         cloud.deploy(ttl_seconds=CLAIM_TTL_SECONDS)
@@ -32,6 +32,7 @@ def run() -> None:
         declined(product)
         demo_rotation.filled(product)
         demo_rotation.rotated(product)
+        demo_reminders.mailed(product)
         say("\nEvery step did what it said. Stopping the local cloud.")
 
 

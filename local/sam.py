@@ -97,6 +97,11 @@ def _compile(folder: Path) -> None:
     compileall.compile_dir(folder, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 
+def _quoted(value: str) -> str:
+    """Keep a value with blanks together: SAM takes each argument apart once more."""
+    return f'"{value}"' if " " in value else value
+
+
 def packages_bucket(stack_name: str) -> str:
     """Name the bucket a stack's packages go to."""
     return f"{stack_name}-packages"
@@ -119,6 +124,6 @@ def deploy(
     arguments = ["deploy", "--config-env", "local", "--stack-name", stack_name, "--region", "us-east-1"]
     arguments += ["--s3-bucket", packages_bucket(stack_name), "--no-confirm-changeset", "--no-progressbar"]
     arguments += ["--tags", *(f"{key}={value}" for key, value in tags.items())]
-    arguments += ["--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
+    arguments += ["--parameter-overrides", *(f"{key}={_quoted(value)}" for key, value in parameters.items())]
     with _locked(root, fcntl.LOCK_SH):
         _run(arguments, root, env)

@@ -25,14 +25,14 @@ logger = Logger()
 _RETRY_AFTER_SECONDS = "2"
 
 
-def count(event: str) -> None:
-    """Add one to a metric; what resets count, docs/events.md lists."""
-    with single_metric(name=event, unit=MetricUnit.Count, value=1) as metric:
+def count(event: str, number: int = 1) -> None:
+    """Add to a metric; what resets count, docs/events.md lists."""
+    with single_metric(name=event, unit=MetricUnit.Count, value=number) as metric:
         metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))
 
 
 def task[Event: Mapping[str, Any], Result](
-    handler: Callable[[Event, object], Result],
+    handler: Callable[[Event, Any], Result],
 ) -> Callable[[Event, object], Result]:
     """Make a handler the function of a state: its event names the execution, its errors reach `Catch`."""
 

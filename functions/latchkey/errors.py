@@ -77,6 +77,42 @@ class MailRefusedError(LatchkeyError):
     """When SES will not send: the sender is not verified, sending is paused, or the content is refused."""
 
 
+class ReportNotReadyError(LatchkeyError):
+    """When IAM is still making the credential report; worth asking again in seconds."""
+
+
+class DirectoryUnreachableError(LatchkeyError):
+    """When no directory server answers, or connections are lost again and again; worth retrying."""
+
+
+class DirectoryCertificateError(LatchkeyError):
+    """When a directory server's certificate or host name does not verify; a person has to mend it."""
+
+
+class DirectoryLoginError(LatchkeyError):
+    """When the directory refuses the service account; its secret or the account has to be mended."""
+
+
+class DirectorySearchError(LatchkeyError):
+    """When the directory refuses a search: no such base, or the service account may not read there."""
+
+
+class MailQuotaExceededError(LatchkeyError):
+    """When SES takes no more mails today; the rest of the run would be refused as well."""
+
+
+class RecipientRefusedError(LatchkeyError):
+    """When the SMTP endpoint will not take one mail, because of its recipient or its content."""
+
+
+class ReminderInProgressError(LatchkeyError):
+    """When another try holds a reminder that it may be sending; clear once that try has certainly ended."""
+
+
+class BatchUnfinishedError(LatchkeyError):
+    """When time runs out before a batch is done; the next try goes on where this one stopped."""
+
+
 class ClaimGoneError(LatchkeyError):
     """When a link does not (or no longer) lead to a password: used, expired, superseded or never made."""
 

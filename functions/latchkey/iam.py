@@ -6,6 +6,7 @@ from latchkey.aws import CLIENT_CONFIG, translated
 from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,
     PasswordPolicyViolationError,
+    ReportNotReadyError,
     UserNotEligibleError,
     UserNotFoundError,
 )
@@ -75,3 +76,27 @@ def password_policy() -> PasswordPolicy:
         except _iam.exceptions.NoSuchEntityException:
             return PasswordPolicy()
     return PasswordPolicy(minimum_length=policy["MinimumPasswordLength"])
+
+
+def maximum_password_age() -> int | None:
+    """Return after how many days the account makes passwords expire; None where it does not."""
+    with translated("read the account's password policy"):
+        try:
+            return _iam.get_account_password_policy()["PasswordPolicy"].get("MaxPasswordAge") or None
+        except _iam.exceptions.NoSuchEntityException:
+            return None
+
+
+def credential_report() -> str:
+    """Return the account's credential report as CSV; IAM makes a new one at most every four hours.
+
+    Raises:
+        ReportNotReadyError: while IAM is making it.
+    """
+    with translated("ask for the credential report"):
+        state = _iam.generate_credential_report()["State"]
+    if state != "COMPLETE":
+        raise ReportNotReadyError(f"IAM is making the credential report: {state}.")
+    absent = dict.fromkeys(("ReportNotPresent", "ReportExpired", "ReportInProgress"), ReportNotReadyError)
+    with translated("read the credential report", absent):
+        return _iam.get_credential_report()["Content"].decode()

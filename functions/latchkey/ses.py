@@ -44,3 +44,9 @@ def send(mail: Mail, to: str) -> None:
                 }
             },
         )
+
+
+def send_rate() -> float:
+    """Return how many mails a second SES takes from the account."""
+    with translated("read the send quota"):
+        return _ses.get_account()["SendQuota"]["MaxSendRate"]

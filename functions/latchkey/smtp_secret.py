@@ -81,6 +81,21 @@ def read_credentials(version_id: str) -> SmtpCredentials:
         raise CredentialsGoneError(f"The secret's version {version_id} holds no SMTP credentials.") from None
 
 
+def current_credentials() -> SmtpCredentials:
+    """Return the credentials that are to be used now.
+
+    Raises:
+        CredentialsGoneError: when the secret is gone or holds none yet.
+    """
+    with translated("read the secret", _GONE):
+        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET_ARN"])
+    try:
+        return SmtpCredentials(**json.loads(found["SecretString"]))
+    except (TypeError, ValueError):
+        # Not `from` it, as above.
+        raise CredentialsGoneError("The secret holds no SMTP credentials: a rotation fills it.") from None
+
+
 def _read(version_id: str) -> dict[str, Any]:
     """Return what a version holds; nothing where that is no JSON object."""
     with translated("read the secret", _GONE):

@@ -49,6 +49,11 @@ class Protection:
         return cls(path_prefix, frozenset(name for name in names if name))
 
 
+def is_mail_address(text: str) -> bool:
+    """Tell whether a text has the form of a mail address that SES takes: printable ASCII alone."""
+    return text.isascii() and text.isprintable() and _MAIL_ADDRESS.fullmatch(text) is not None
+
+
 def mail_address(user: IamUser) -> str:
     """Return the address a reset of the user is mailed to: the tag `email`, else the user name.
 
@@ -56,7 +61,7 @@ def mail_address(user: IamUser) -> str:
         UserNotEligibleError: when neither is a mail address.
     """
     address = user.tags.get(MAIL_TAG, user.name).strip()
-    if not _MAIL_ADDRESS.fullmatch(address):
+    if not is_mail_address(address):
         raise UserNotEligibleError(
             f"{user.name} has no mail address: neither the tag '{MAIL_TAG}' nor the user name is one."
         )

@@ -15,6 +15,7 @@ from local.patches import (
     functions,
     keys,
     mails,
+    maps,
     parameters,
     permissions,
     schedules,
@@ -33,7 +34,7 @@ def apply(gateway: Gateway) -> None:
     """
     tokens = executions.apply()
     permissions.apply(tokens.machine_of)
-    sdk_calls.apply(gateway.faults, gateway.calls)
+    maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
     tokens.fail_with_function()
     functions.apply()
     api.apply()

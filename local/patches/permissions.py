@@ -62,6 +62,14 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
 
         return enforce
 
+    def encrypted(original: Untyped) -> Untyped:
+        def resolve(key: str, context: Untyped) -> Untyped:
+            return "true" if key.lower() == "aws:securetransport" else original(key, context)
+
+        return resolve
+
+    # AWS is spoken to over TLS. Nothing but this machine's loopback interface leads here.
+    replace(module("core.iam_evaluator"), "_resolve_condition_key", encrypted)
     replace(module("core.iam_actions"), "extract_resource_arn", resource)
     replace(module("core.iam_evaluator"), "enforce", every)
 

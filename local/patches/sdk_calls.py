@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 _NAMESPACE = re.compile(rb' xmlns="[^"]*"')
 _INVOKE = Operation("lambda", "lambda", "Invoke")
+_GET_OBJECT = Operation("s3", "s3", "GetObject")
 
 
-def apply(faults: Faults, calls: CallLog) -> None:
-    """Apply the patches of this module. Raises PatchError."""
+def apply(faults: Faults, calls: CallLog) -> Watch:
+    """Apply the patches of this module; the others ask what a state machine may do. Raises PatchError."""
     sfn = module("services.stepfunctions", "_ExecutionError", "get_account_id", "get_region")
     module("core.iam_evaluator", "enforce")
     module("core.iam_actions", "extract_resource_arn")
@@ -35,6 +36,7 @@ def apply(faults: Faults, calls: CallLog) -> None:
     watch = Watch(sfn, faults, calls)
     replace(module("app"), "call_service_handler_sync", watch.service_calls)
     replace(sfn, "_call_lambda", watch.invocations)
+    return watch
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ class Watch:
             raise self.sfn._ExecutionError(error if "." in error else f"Lambda.{error}", fault.message)
 
         return invoke
+
+    def may_read(self, arn: str) -> bool:
+        """Say whether the state machine that this thread runs may read an object of S3."""
+        execution = current_execution()
+        return execution is None or self._refusal(execution, _GET_OBJECT, arn, {}) is None
 
     def _resource(self, operation: Operation, request: Request) -> str:
         actions = module("core.iam_actions")

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import hmac
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from local.patches.base import Untyped, module, replace
@@ -16,12 +18,14 @@ from local.patches.base import Untyped, module, replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_AGE_TAG = "local:password-age-days"
+
 type Params = Mapping[str, list[str]]
 
 
 def apply(sign_ins: SignIns) -> None:
     """Apply the patches of this module. Raises PatchError."""
-    iam = module("services.iam", "_IAM_HANDLERS", "_login_profiles")
+    iam = module("services.iam", "_IAM_HANDLERS", "_login_profiles", "_users")
     for action, name in (
         ("CreateLoginProfile", "_create_login_profile"),
         ("UpdateLoginProfile", "_update_login_profile"),
@@ -29,6 +33,7 @@ def apply(sign_ins: SignIns) -> None:
         replace(iam, name, sign_ins.keep_passwords)
         iam._IAM_HANDLERS[action] = getattr(iam, name)
     replace(iam, "_user_xml", sign_ins.show_last_use)
+    replace(iam, "_build_credential_report", sign_ins.tell_last_change)
 
 
 def _digest(salt: bytes, password: str) -> bytes:
@@ -67,9 +72,32 @@ class SignIns:
 
         return render
 
+    def tell_last_change(self, original: Untyped) -> Untyped:
+        """Wrap the making of the credential report, which says N/A of every password's last change.
+
+        A user's tag `local:password-age-days` makes a password older than it is, for tests to meet its end.
+        """
+
+        def build() -> str:
+            rows = csv.DictReader(original().splitlines())
+            text = StringIO()
+            writer = csv.DictWriter(text, rows.fieldnames or (), lineterminator="\n")
+            writer.writeheader()
+            for row in rows:
+                changed = (self._iam._login_profiles.get(row["user"]) or {}).get("Changed")
+                if changed:
+                    tags = {tag["Key"]: tag["Value"] for tag in self._iam._users[row["user"]]["Tags"]}
+                    changed -= timedelta(days=float(tags.get(_AGE_TAG, 0)))
+                    row["password_last_changed"] = changed.isoformat(timespec="seconds")
+                writer.writerow(row)
+            return text.getvalue()
+
+        return build
+
     def _keep(self, user: str, password: str) -> None:
         salt = secrets.token_bytes(16)
-        self._iam._login_profiles[user] |= {"Salt": salt, "Digest": _digest(salt, password)}
+        kept = {"Salt": salt, "Digest": _digest(salt, password), "Changed": datetime.now(UTC)}
+        self._iam._login_profiles[user] |= kept
 
     def sign_in(self, user: str, password: str, new_password: str = "") -> dict[str, bool]:
         """Sign in to the console, and change the password where a new one is given.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from local.product import Product
+from local.reminders import Reminders
 
 #: Base64 of a text depends on how many bytes stand before it; the first and last characters depend on its
 #: neighbours. So many characters at each end are not looked at.
@@ -34,6 +35,7 @@ def everywhere(product: Product) -> Iterator[tuple[str, str]]:
     yield from logs(product)
     yield from metrics(product)
     yield from parameters(product)
+    yield from lists(product)
     yield from descriptions_of_secrets(product)
     for number, mail in enumerate(product.all_mails()):
         yield f"mail {number} to {mail['to'][0]}: {mail['subject']}", json.dumps(mail)
@@ -81,3 +83,13 @@ def descriptions_of_secrets(product: Product) -> Iterator[tuple[str, str]]:
     client = product.client("secretsmanager")
     for page in client.get_paginator("list_secrets").paginate():
         yield "descriptions of secrets", json.dumps(page["SecretList"], default=str)
+
+
+def lists(product: Product) -> Iterator[tuple[str, str]]:
+    reminders = Reminders(product)
+    s3, dynamodb = product.client("s3"), product.client("dynamodb")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=reminders.bucket)
+    for key in (found["Key"] for page in pages for found in page.get("Contents", [])):
+        body = s3.get_object(Bucket=reminders.bucket, Key=key)["Body"].read()
+        yield f"list {key}", body.decode("utf-8", "replace")
+    yield "the record of reminders", json.dumps(dynamodb.scan(TableName=reminders.table)["Items"])

@@ -13,6 +13,7 @@ import pytest
 
 from local.credentials import Rotation
 from local.product import Product, wait_for
+from local.reminders import Reminders
 
 DENIED = {"AccessDenied", "AccessDeniedException"}
 
@@ -31,6 +32,9 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     question, notice = f"/{stack}/requests/0123456789abcdef/probe", f"/{stack}/notices/0123456789abcdef/probe"
     smtp_user, smtp_secret = Rotation(product).user, product.stack.outputs["SmtpSecretArn"]
     rotation, no_key = product.stack.outputs["RotationStateMachineArn"], "AKIA0000000000000000"
+    reminders = Reminders(product)
+    lists, sent, runs = reminders.bucket, reminders.table, reminders.machine_arn
+    record = {"id": {"S": "probe"}}
     user, nothing = "alice@example.com", base64.b64encode(b"nothing").decode()
     mail = {
         "FromEmailAddress": "latchkey@example.com",
@@ -94,6 +98,25 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
             MoveToVersionId="00000000-0000-0000-0000-000000000000",
         ),
         "list rotations": call("stepfunctions", "list_executions", stateMachineArn=rotation),
+        "start the reminders": call("stepfunctions", "start_execution", stateMachineArn=runs, input="no"),
+        "ask for the credential report": call("iam", "generate_credential_report"),
+        "read the credential report": call("iam", "get_credential_report"),
+        "read the send quota": call("sesv2", "get_account"),
+        "read the directory's secret": call(
+            "secretsmanager", "get_secret_value", SecretId=f"{stack}/directory"
+        ),
+        "see what was sent": call("dynamodb", "get_item", TableName=sent, Key=record),
+        "note what is sent": call("dynamodb", "put_item", TableName=sent, Item=record),
+        "take back what was noted": call("dynamodb", "delete_item", TableName=sent, Key=record),
+        **{
+            f"{verb} {name}": call("s3", operation, Bucket=lists, Key=f"runs/probe/{name}", **more)
+            for name in LISTS
+            for verb, operation, more in (("write", "put_object", {"Body": "[]"}), ("read", "get_object", {}))
+        },
+        "list the lists": call("s3", "list_objects_v2", Bucket=lists, Prefix="runs/"),
+        "list everything in the bucket": call("s3", "list_objects_v2", Bucket=lists),
+        "delete a list": call("s3", "delete_object", Bucket=lists, Key="runs/probe/iam.jsonl"),
+        "forget everything that was sent": call("dynamodb", "scan", TableName=sent),
         # Never anybody's business.
         "start a rotation": call("stepfunctions", "start_execution", stateMachineArn=rotation),
         "list another's keys": call("iam", "list_access_keys", UserName=user),
@@ -140,6 +163,16 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     }
 
 
+LISTS = (
+    "iam.jsonl",
+    "directory.jsonl",
+    "batches.json",
+    "batches/00000.jsonl",
+    "others.jsonl",
+    "counts.json",
+    "results/00000.jsonl",
+    "report.csv",
+)
 READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 
 #: What each function needs; every call not named here must be refused.
@@ -225,6 +258,34 @@ ALLOWED: dict[str, set[str]] = {
         "promote SMTP credentials",
     },
     "MeasureSecretAge": {"list the SMTP secret's versions"},
+    "StartReminders": {"start the reminders"},
+    "ListIamUsers": {
+        "ask for the credential report",
+        "read the credential report",
+        "read the password policy",
+        "read a user",
+        "write iam.jsonl",
+    },
+    "ListDirectoryUsers": {"read the directory's secret", "write directory.jsonl"},
+    "PlanReminders": {
+        "read iam.jsonl",
+        "read directory.jsonl",
+        "write batches.json",
+        "write batches/00000.jsonl",
+        "write others.jsonl",
+        "write counts.json",
+        "read the send quota",
+    },
+    "SendReminders": {
+        "read batches/00000.jsonl",
+        "write results/00000.jsonl",
+        "see what was sent",
+        "note what is sent",
+        "take back what was noted",
+        "read the SMTP secret",
+        "read the base URL",
+    },
+    "Report": {*(f"read {name}" for name in LISTS), "list the lists", "write report.csv", "send a mail"},
     "NotifyClaimed": {"send a mail", "read the base URL", "keep a notice", "tell a step"},
     "NotifyExpired": {"send a mail", "read the base URL", "tell a step"},
     "NotifyFailed": {"send a mail", "read the base URL", "tell a step"},

@@ -76,12 +76,15 @@ class Stack:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._faults: dict[str, deque[Exception]] = {}
+        self._answers: dict[str, dict[str, Any]] = {}
         self._pass_on = vars(BaseClient)["_make_api_call"]
 
     def call(self, client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
         """Record a call, then answer it with the next fault planned for it, else by the simulation."""
         self.calls.append((operation, parameters))
         faults = self._faults.get(operation)
+        if not faults and operation in self._answers:
+            return self._answers[operation]
         if not faults:
             return self._pass_on(client, operation, parameters)
         fault = faults.popleft()
@@ -94,6 +97,10 @@ class Stack:
     def fail(self, operation: str, *faults: Exception) -> None:
         """Let the next calls of an operation fail, one with each fault."""
         self._faults[operation] = deque(faults)
+
+    def answer(self, operation: str, answer: dict[str, Any]) -> None:
+        """Let every call of an operation that the simulation has not, or has otherwise, be answered so."""
+        self._answers[operation] = answer
 
     def refuse(self, operation: str, code: str, status: int = 400) -> None:
         """Let the next call of an operation be answered with an error code."""

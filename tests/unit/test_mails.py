@@ -9,7 +9,7 @@ from typing import override
 import pytest
 
 from latchkey import mails
-from latchkey.mails import in_words, render
+from latchkey.mails import in_language, in_words, render
 
 LINK = "https://reset.example.com/extract#ph=0123.4102444800.4567&rs=secret-_"
 VALUES = {
@@ -32,6 +32,20 @@ VALUES = {
     },
     "expired": {"user": "alice@example.com", "request_url": "https://reset.example.com/generate"},
     "failed": {"user": "alice@example.com", "request_url": "https://reset.example.com/generate"},
+    "reminder": {
+        "user": "alice@example.com",
+        "in_days": "7 days",
+        "expires_at": "Friday, 1 January 2100, 00:00 UTC",
+        "link": "https://reset.example.com/generate?user=alice@example.com",
+    },
+    "reminders_report": {
+        "day": "2026-11-21",
+        "mode": "real",
+        "headline": "5 mailed",
+        "counts": "5  mailed",
+        "problems": "Nothing went wrong.",
+        "report": "s3://lists/runs/2026-11-21/report.csv",
+    },
 }
 WITH_LINK = [name for name in VALUES if "link" in VALUES[name]]
 EACH_MAIL = pytest.mark.parametrize("name", VALUES)
@@ -109,9 +123,9 @@ def test_a_missing_value_is_an_error(name: str, value: str) -> None:
         render(name, values)
 
 
-@EACH_MAIL
-def test_a_dollar_in_a_value_is_not_filled_in_again(name: str) -> None:
-    assert "$user" in render(name, VALUES[name] | {"user": "$user"}).text
+@EACH_VALUE
+def test_a_dollar_in_a_value_is_not_filled_in_again(name: str, value: str) -> None:
+    assert f"${value}" in render(name, VALUES[name] | {value: f"${value}"}).text
 
 
 @EACH_MAIL
@@ -154,3 +168,12 @@ def test_a_notice_is_not_confidential(name: str) -> None:
 )
 def test_a_moment_is_said_in_words_and_in_utc(moment: datetime) -> None:
     assert in_words(moment) == "Saturday, 7 November 2026, 10:05 UTC"
+
+
+def test_a_mail_in_the_readers_language_is_taken_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "reminder.de.txt").write_text("Subject: Ihr Passwort")
+    monkeypatch.setattr(mails, "_TEMPLATES", tmp_path)
+    chosen = [in_language("reminder", tag) for tag in ("de", "de-AT", "DE", "fr", "", "../de", "d.e")]
+    assert chosen == ["reminder.de"] * 3 + ["reminder"] * 4

@@ -113,8 +113,31 @@ def test_whoever_sets_passwords_is_denied_protected_users() -> None:
 
 
 def _allows(role: dict[str, Any], action: str) -> bool:
-    statements = [each for one in role.get("Policies", []) for each in one["PolicyDocument"]["Statement"]]
+    given = [each for one in role.get("Policies", []) for each in one["PolicyDocument"]["Statement"]]
+    statements = [each["Fn::If"][1] if "Fn::If" in each else each for each in given]
     return any(action in each["Action"] for each in statements if each["Effect"] == "Allow")
+
+
+def test_lists_are_private_encrypted_and_forgotten() -> None:
+    bucket = RESOURCES["ListsBucket"]["Properties"]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 30
+    (statement,) = RESOURCES["ListsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_only_the_directorys_lister_is_in_the_vpc() -> None:
+    inside = [name for name, resource in RESOURCES.items() if "VpcConfig" in resource["Properties"]]
+    assert inside == ["ListDirectoryUsersFunction"]
+
+
+def test_the_schedule_runs_only_where_somebody_is_to_be_reminded() -> None:
+    schedule = RESOURCES["RemindersSchedule"]["Properties"]
+    assert schedule["State"] == {"Fn::If": ["RemindsAnybody", "ENABLED", "DISABLED"]}
+    assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ReminderTimeZone"}
 
 
 def test_the_waits_of_a_rotation_fit_between_two() -> None:
@@ -149,6 +172,11 @@ def test_an_alarm_rings_where_credentials_get_too_old() -> None:
 
 
 ACCEPTED = {
+    "DirectoryHosts": ["", "dc1.corp.example.com", "dc1.corp.example.com:3269,dc2"],
+    "DirectorySubnetIds": ["", "subnet-0123456789abcdef0"],
+    "NotifyDays": ["1", "15", "365"],
+    "ReminderTime": ["04:00", "06:30", "23:59"],
+    "ReminderTimeZone": ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+1"],
     "AllowedCidrs": [
         "",
         "192.0.2.0/24",
@@ -169,6 +197,11 @@ ACCEPTED = {
     ],
 }
 REFUSED = {
+    "DirectoryHosts": ["ldaps://dc1", "dc1,", "dc1 dc2"],
+    "DirectorySubnetIds": ["vpc-1", "subnet-"],
+    "NotifyDays": ["0", "-1", "1.5", " 7", "1000"],
+    "ReminderTime": ["03:59", "24:00", "6:00", "06:60"],
+    "ReminderTimeZone": ["", "Europe/", "UTC;"],
     "AllowedCidrs": [
         "192.0.2.0",
         "192.0.2.0/33",

@@ -1,11 +1,13 @@
 """The mails people get, from the templates beside this file; change their words there.
 
 Each mail is a pair: `NAME.txt`, whose first line is the subject, and `NAME.html`. `$word` is filled in.
+A pair `NAME.de.txt` and `NAME.de.html` beside it is for people who prefer German, and so on.
 """
 
 import html
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -21,14 +23,27 @@ class Mail:
     html: str = field(repr=False)
 
 
+@cache
+def _templates(name: str) -> tuple[str, str]:
+    """Read a mail's text and HTML; once for the thousands of reminders of a run."""
+    return (_TEMPLATES / f"{name}.txt").read_text("utf-8"), (_TEMPLATES / f"{name}.html").read_text("utf-8")
+
+
+def in_language(name: str, language: str) -> str:
+    """Return the name of the mail in the language of a tag (RFC 5646), where there is one; else `name`."""
+    primary = language.partition("-")[0].lower()
+    translated = f"{name}.{primary}"
+    return translated if primary.isalpha() and (_TEMPLATES / f"{translated}.txt").exists() else name
+
+
 def render(name: str, values: dict[str, str]) -> Mail:
     """Return the mail `name` with its `values` filled in, escaped for HTML where they stand in HTML.
 
     Raises:
         KeyError: when a template asks for a value that is not given.
     """
-    subject, _, text = (_TEMPLATES / f"{name}.txt").read_text("utf-8").partition("\n")
-    markup = (_TEMPLATES / f"{name}.html").read_text("utf-8")
+    text, markup = _templates(name)
+    subject, _, text = text.partition("\n")
     escaped = {word: html.escape(value) for word, value in values.items()}
     return Mail(
         subject=Template(subject.removeprefix("Subject: ")).substitute(values),

@@ -1,0 +1,102 @@
+"""The reminders of a large directory: what listing, planning and mailing take.
+
+`python -m bench.reminders [PEOPLE]` prints the figures as JSON; making the directory itself takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import ssl
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.cloud import LocalCloud
+from local.credentials import Rotation
+from local.crowd import crowd, list_people
+from local.product import Product
+from local.reminders import Reminders
+from local.seed import SENDER
+
+if TYPE_CHECKING:
+    from local.samba import Samba
+
+#: The design's size, and the share of it that is due on one day.
+PEOPLE = 100_000
+_DUE = 0.3
+#: More than this machine sends, so that it shows what it can.
+_SEND_RATE = "1000"
+_RUN_SECONDS = 3600
+_ONE_BY_ONE = 50
+
+
+def measure(people: int = PEOPLE) -> dict[str, Any]:
+    """Run the reminders of a directory of so many people, of whom a third is due, on a cloud of its own.
+
+    Raises CloudError, SamError or SambaError when that does not start.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder,
+        LocalCloud(Path(folder), wait_scale=0.01) as cloud,
+    ):
+        cloud.more_people = crowd(people, time.time(), _DUE)
+        began = time.monotonic()
+        cloud.deploy({"RemindIamUsers": "false", "SendRate": _SEND_RATE})
+        set_up = time.monotonic() - began
+        if cloud.directory is None:
+            raise RuntimeError("The bench of the reminders needs Samba: apt-get install samba samba-ad-dc")
+        with closing(Product(cloud)) as product:
+            return {
+                "people": people,
+                "set_up_seconds": set_up,
+                **_listing(cloud.directory),
+                **_run(Reminders(product)),
+                "one_connection_each_per_second": _one_by_one(product),
+            }
+
+
+def _listing(samba: Samba) -> dict[str, float]:
+    listing = list_people(samba)
+    return {
+        "listed": listing.users,
+        "listing_seconds": listing.seconds,
+        "listing_seconds_per_10000": listing.seconds / listing.users * 10_000,
+        "lister_megabytes": listing.megabytes,
+    }
+
+
+def _run(reminders: Reminders) -> dict[str, Any]:
+    arn = reminders.start()
+    run = reminders.product.wait_for_end(arn, seconds=_RUN_SECONDS)
+    seconds = dict(run.durations)
+    counts = json.loads(run.description["output"])["counts"]
+    mailed = counts.get("mailed", 0)
+    return {
+        "ended_in": run.states[-1],
+        "counts": counts,
+        "state_seconds": seconds,
+        "mails_per_second": mailed / seconds["MailEverybodyDue"],
+    }
+
+
+def _one_by_one(product: Product) -> float:
+    """Return how many mails a second go out over a connection each, one after the other."""
+    credentials = Rotation(product).credentials()
+    context = ssl.create_default_context(cafile=product.cloud.smtp_ca_file)
+    mail = f"From: {SENDER}\r\nSubject: one by one\r\n\r\nHello\r\n"
+    began = time.monotonic()
+    for _ in range(_ONE_BY_ONE):
+        with smtplib.SMTP(credentials["host"], credentials["port"]) as connection:
+            connection.starttls(context=context)
+            connection.login(credentials["username"], credentials["password"])
+            connection.sendmail(SENDER, ["bench@example.com"], mail)
+    return _ONE_BY_ONE / (time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    figures = measure(int(sys.argv[1]) if len(sys.argv) > 1 else PEOPLE)
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")

@@ -1,0 +1,42 @@
+"""ListDirectoryUsers: lists everybody in the directory who may sign in, and when their password expires."""
+
+import os
+from typing import TypedDict
+
+from latchkey import s3, secretsmanager
+from latchkey.entry import task
+from latchkey.errors import DirectoryLoginError
+from latchkey.ldap import Directory, Login, Settings
+
+
+class Event(TypedDict):
+    execution: str
+    user: str
+
+
+class Result(TypedDict):
+    source: str
+    list: str
+    users: int
+
+
+@task
+def handler(event: Event, _context: object) -> Result:
+    directory = Directory(Settings.of(os.environ), service_account())
+    accounts = directory.find(event["user"]) if event["user"] else directory.accounts()
+    key = f"{s3.folder(event['execution'])}/directory.jsonl"
+    users = s3.write_lines(key, (each.as_json() for each in accounts))
+    return {"source": "directory", "list": key, "users": users}
+
+
+def service_account() -> Login:
+    """Return whom to sign in as.
+
+    Raises:
+        DirectoryLoginError: when the secret does not hold a user name and a password.
+    """
+    secret = secretsmanager.read(os.environ["DIRECTORY_SECRET"])
+    try:
+        return Login(secret["username"], secret["password"])
+    except KeyError as error:
+        raise DirectoryLoginError(f"The service account's secret has no {error.args[0]}.") from None

@@ -1,0 +1,63 @@
+"""ListIamUsers: lists the account's IAM users with a password, and when it expires."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict
+
+from latchkey import iam, s3
+from latchkey.credential_report import read_report
+from latchkey.entry import task
+from latchkey.errors import UserNotEligibleError, UserNotFoundError
+from latchkey.reminders import Account, Moment, Outcome, judge, notify_days, time_zone
+from latchkey.users import mail_address
+
+
+class Event(TypedDict):
+    execution: str
+    moment: str
+    user: str
+
+
+class Result(TypedDict):
+    source: str
+    list: str
+    users: int
+
+
+@task
+def handler(event: Event, _context: object) -> Result:
+    moment = Moment.of(datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"]))
+    key = f"{s3.folder(event['execution'])}/iam.jsonl"
+    users = s3.write_lines(key, (each.as_json() for each in list_iam_users(moment, event["user"])))
+    return {"source": "iam", "list": key, "users": users}
+
+
+def list_iam_users(moment: Moment, user: str) -> Iterator[Account]:
+    """Yield whoever has a password that expires; all users, or one.
+
+    Mail addresses stand in tags, which the report has not: they are looked up for those who need one only.
+
+    Raises:
+        ReportNotReadyError: while IAM is making its report.
+    """
+    age = iam.maximum_password_age()
+    if age is None:
+        return
+    days = notify_days(os.environ["NOTIFY_DAYS"])
+    for account in read_report(iam.credential_report().splitlines(), age):
+        if user and account.user.lower() != user.lower():
+            continue
+        if user or judge(account, moment, days)[0] is Outcome.WITHOUT_MAIL:
+            yield replace(account, mail=_mail_of(account.user))
+        else:
+            yield account
+
+
+def _mail_of(user: str) -> str:
+    try:
+        return mail_address(iam.find_user(user))
+    except (UserNotFoundError, UserNotEligibleError):
+        # Deleted since the report, or without an address: the report of the run says so.
+        return ""

@@ -1,0 +1,143 @@
+"""Report: tells the administrator what a run did about whom, by mail and at length in a file."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from io import StringIO
+from typing import TypedDict
+
+from latchkey import mails, s3, ses
+from latchkey.entry import count, task
+from latchkey.reminders import COLUMNS, Expiry, Outcome, Reminder, Row, time_zone
+
+
+class Failure(TypedDict):
+    """What Step Functions caught."""
+
+    Error: str
+    Cause: str
+
+
+class Source(TypedDict, total=False):
+    source: str
+    failure: Failure
+
+
+class Event(TypedDict):
+    execution: str
+    moment: str
+    mode: str
+    sources: list[Source]
+    failures: list[Failure]
+
+
+class Result(TypedDict):
+    report: str
+    counts: dict[str, int]
+    problems: list[str]
+
+
+@task
+def handler(event: Event, _context: object) -> Result:
+    folder = s3.folder(event["execution"])
+    counts: Counter[str] = Counter(s3.read_json(f"{folder}/counts.json"))
+    reasons: Counter[str] = Counter()
+    key = f"{folder}/report.csv"
+    s3.write(key, as_csv(counted(rows(folder, event["mode"]), counts, reasons)), "text/csv; charset=utf-8")
+    # Here and not where they are sent: another try of a batch would count its mails again.
+    count("Reminded", counts[Outcome.MAILED])
+    problems = problems_of(event, reasons)
+    result: Result = {
+        "report": f"s3://{os.environ['LISTS_BUCKET']}/{key}",
+        "counts": counts,
+        "problems": problems,
+    }
+    if os.environ["ADMIN_ADDRESS"]:
+        ses.send(mails.render("reminders_report", words(event, result)), os.environ["ADMIN_ADDRESS"])
+    return result
+
+
+def rows(folder: str, mode: str) -> Iterator[Row]:
+    """Yield everybody the report names: those a sender dealt with, those none did, and those not due."""
+    done = set(s3.keys_below(f"{folder}/results/"))
+    for batch in s3.keys_below(f"{folder}/batches/"):
+        if s3.result_key(batch) in done:
+            yield from (Row.from_json(line) for line in s3.read_lines(s3.result_key(batch)))
+        else:
+            due = (Reminder.from_json(line) for line in s3.read_lines(batch))
+            outcome = Outcome.DUE if mode == "dry-run" else Outcome.NOT_SENT
+            reason = "" if mode == "dry-run" else "the run ended before"
+            yield from (Row(each, outcome, reason) for each in due)
+    yield from (Row.from_json(line) for line in s3.read_lines(f"{folder}/others.jsonl"))
+
+
+def counted(found: Iterator[Row], counts: Counter[str], reasons: Counter[str]) -> Iterator[Row]:
+    """Pass the rows on, counting outcomes, and the reasons of what went wrong for more than one mail."""
+    for row in found:
+        counts[row.outcome.value] += 1
+        if row.outcome is Outcome.NOT_SENT or row.reminder.account.expires_at is Expiry.UNKNOWN:
+            reasons[f"{row.outcome}: {row.reason}"] += 1
+        yield row
+
+
+def as_csv(found: Iterator[Row]) -> Iterator[bytes]:
+    """Yield the lines of the file, its head first."""
+    line = StringIO()
+    writer = csv.writer(line)
+    writer.writerow(COLUMNS)
+    for row in found:
+        writer.writerow(row.cells())
+        yield line.getvalue().encode()
+        line.seek(0)
+        line.truncate()
+    yield line.getvalue().encode()
+
+
+def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
+    """Return what somebody has to look at, in sentences."""
+    found = [
+        f"{source['source']}: {sentence(source['failure'])}"
+        for source in event["sources"]
+        if "failure" in source
+    ]
+    if event["mode"] != "test":
+        found += [f"{number} {reason}" for reason, number in reasons.most_common()]
+    if not reasons:
+        found += [sentence(failure) for failure in event["failures"]]
+    return found
+
+
+def sentence(failure: Failure) -> str:
+    """Return what a function said when it failed; its cause is JSON."""
+    try:
+        message = json.loads(failure["Cause"])["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        message = failure.get("Cause", "")
+    return f"{failure['Error']}: {message}"
+
+
+_MODES = {
+    "": "real",
+    "dry-run": "a dry run: nobody was mailed",
+    "test": "a test run: nobody but the tester was mailed",
+}
+
+
+def words(event: Event, result: Result) -> dict[str, str]:
+    """Return what the report's mail says."""
+    day = (
+        datetime.fromisoformat(event["moment"]).astimezone(time_zone(os.environ["REMINDER_TIME_ZONE"])).date()
+    )
+    counts, problems = result["counts"], result["problems"]
+    listed = [f"{counts.get(outcome, 0):>8}  {outcome}" for outcome in Outcome if counts.get(outcome)]
+    return {
+        "day": day.isoformat(),
+        "mode": _MODES[event["mode"]],
+        "headline": "something is wrong" if problems else f"{counts.get(Outcome.MAILED, 0)} mailed",
+        "counts": "\n".join(listed) or "Nobody is on the lists.",
+        "problems": "\n".join(["What went wrong:", *problems]) if problems else "Nothing went wrong.",
+        "report": result["report"],
+    }

@@ -1,0 +1,126 @@
+"""SendReminders: mails one batch of reminders, each person once, and notes what became of each."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import quote
+
+from latchkey import mails, s3, ssm
+from latchkey.entry import logger, task
+from latchkey.errors import (
+    BatchUnfinishedError,
+    LatchkeyError,
+    RecipientRefusedError,
+    ReminderInProgressError,
+)
+from latchkey.messages import Envelope, compose
+from latchkey.outbox import Outbox, Pacer
+from latchkey.reminders import Expiry, Outcome, Reminder, Row
+from latchkey.sent import SentReminders
+from latchkey.smtp_secret import current_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+#: What the last mail's tries and the storing of the results may take.
+_RESERVE_MILLISECONDS = 90_000
+
+
+class Event(TypedDict):
+    execution: str
+    batch: str
+    per_second: float
+    to: str
+
+
+class Result(TypedDict):
+    mailed: int
+
+
+@task
+def handler(event: Event, context: "LambdaContext") -> Result:
+    reminders = [Reminder.from_json(line) for line in s3.read_lines(event["batch"])]
+    sent = None if event["to"] else SentReminders(context)
+    with Outbox(current_credentials, Pacer(event["per_second"])) as outbox:
+        batch = Batch(event, context, outbox, sent, ssm.base_url())
+        rows = list(batch.send(reminders))
+    s3.write_lines(s3.result_key(event["batch"]), (row.as_json() for row in rows))
+    mailed = Counter(row.outcome for row in rows)[Outcome.MAILED]
+    if batch.failure:
+        raise batch.failure
+    return {"mailed": mailed}
+
+
+@dataclass
+class Batch:
+    """One batch on its way; `failure` is what keeps the state from being done."""
+
+    event: Event
+    context: "LambdaContext"
+    outbox: Outbox
+    sent: SentReminders | None
+    base_url: str
+    failure: LatchkeyError | None = None
+
+    def send(self, reminders: list[Reminder]) -> "Iterator[Row]":
+        """Send one after the other; what ends the batch leaves the rest unsent, and says why."""
+        for reminder in reminders:
+            try:
+                self._check_time()
+                row = self._remind(reminder)
+            except RecipientRefusedError as error:
+                row = Row(reminder, Outcome.FAILED, str(error))
+                logger.warning("Not taken: %s: %s", reminder.account.id, error)
+            except ReminderInProgressError as error:
+                row = Row(reminder, Outcome.NOT_SENT, str(error))
+                self.failure = error
+            except LatchkeyError as error:
+                row = Row(reminder, Outcome.NOT_SENT, f"{type(error).__name__}: {error}")
+                self.failure = error
+                yield row
+                break
+            yield row
+        else:
+            return
+        done = reminders.index(reminder) + 1
+        yield from (Row(each, row.outcome, row.reason) for each in reminders[done:])
+
+    def _check_time(self) -> None:
+        if self.context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
+            raise BatchUnfinishedError("Time ran out before the batch was done.")
+
+    def _remind(self, reminder: Reminder) -> Row:
+        send = partial(self._mail, reminder)
+        if self.sent is None:
+            send()
+            return Row(reminder, Outcome.MAILED, f"to {self.event['to']}, as a test")
+        run = self.sent.once(reminder.key, self.event["execution"], send)
+        mine = run == self.event["execution"]
+        return Row(reminder, Outcome.MAILED if mine else Outcome.ALREADY_MAILED, "" if mine else f"by {run}")
+
+    def _mail(self, reminder: Reminder) -> None:
+        account, sender = reminder.account, os.environ["SENDER_ADDRESS"]
+        to = self.event["to"] or account.mail
+        message = compose(
+            mails.render(mails.in_language("reminder", account.language), self._words(reminder)),
+            Envelope(sender, os.environ["ADMIN_ADDRESS"] or sender, to, account.name, reminder.key),
+        )
+        self.outbox.send(message, sender, to)
+
+    def _words(self, reminder: Reminder) -> dict[str, str]:
+        account, days = reminder.account, reminder.days
+        if isinstance(account.expires_at, Expiry):
+            raise TypeError("nobody is reminded of a password that does not expire")
+        own = f"{self.base_url}/generate?user={quote(account.user, safe='@')}"
+        elsewhere = os.environ["DIRECTORY_PASSWORD_URL"] if account.source == "directory" else ""
+        return {
+            "user": account.user,
+            "in_days": "1 day" if days == 1 else f"{days} days",
+            "days": str(days),
+            "expires_at": mails.in_words(account.expires_at),
+            "link": elsewhere or own,
+        }

@@ -1,0 +1,103 @@
+"""Step Functions: distributed Maps."""
+
+# ruff: noqa: SLF001  # MiniStack has no public way in
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local.patches.base import Untyped, module, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def apply(may_read: Callable[[str], bool]) -> None:
+    """AWS: a distributed Map speaks JSONata, reads under the machine's role, and stops at its first failure.
+
+    MiniStack evaluates no JSONata in its ItemReader, ItemSelector, Output and Assign, reads any object, and
+    starts every child however many have failed. Raises PatchError.
+    """
+    sfn = module(
+        "services.stepfunctions",
+        "_ExecutionError",
+        "_apply_jsonata_output",
+        "_apply_jsonata_template",
+        "_apply_state_assign",
+        "_state_query_language",
+    )
+    maps = Maps(sfn, may_read)
+    replace(sfn, "_run_distributed_map", maps.run)
+    replace(sfn, "_run_sub_machine", maps.run_child)
+
+
+@dataclass
+class Maps:
+    """The distributed Maps that run; by the ARN of their children's machine, which only one of them has."""
+
+    sfn: Untyped
+    may_read: Callable[[str], bool]
+    _running: dict[str, Run] = field(default_factory=dict)
+
+    def run(self, original: Untyped) -> Untyped:
+        """Wrap the run of a whole Map."""
+
+        def run(state: Untyped, state_input: Untyped, *rest: Untyped) -> Untyped:
+            _, iterator, execution, context = rest
+            if self.sfn._state_query_language(state, context) != "JSONata":
+                return original(state, state_input, *rest)
+            reader = {**state["ItemReader"]}
+            reader["Arguments"] = self.sfn._apply_jsonata_template(reader["Arguments"], state_input, context)
+            place = f"arn:aws:s3:::{reader['Arguments']['Bucket']}/{reader['Arguments']['Key']}"
+            if not self.may_read(place):
+                raise self.sfn._ExecutionError("States.ItemReaderFailed", f"Access Denied: {place}")
+            label = execution["name"]
+            plain = {**state, "ItemReader": reader, "Label": label}
+            run = Run(iterator["States"], plain.pop("ItemSelector", None), state_input)
+            key = f"{execution['stateMachineArn']}/{label}"
+            self._running[key] = run
+            try:
+                results, following = original(plain, state_input, *rest)
+            finally:
+                del self._running[key]
+            output = self.sfn._apply_jsonata_output(
+                state, state_input, context, result=results, default=results
+            )
+            self.sfn._apply_state_assign(state, state_input, context, result=results)
+            return output, following
+
+        return run
+
+    def run_child(self, original: Untyped) -> Untyped:
+        """Wrap the run of one child, and of what runs within it."""
+
+        def run_child(
+            states: Untyped, start: Untyped, item: Untyped, execution: Untyped, context: Untyped
+        ) -> Untyped:
+            run = self._running.get(execution["stateMachineArn"])
+            if run is None or states is not run.states:
+                return original(states, start, item, execution, context)
+            if run.failed:
+                raise self.sfn._ExecutionError("States.Aborted", "Another child failed.")
+            if run.selector:
+                item = self.sfn._apply_jsonata_template(run.selector, run.state_input, context)
+            # A child sees no variables of its parent.
+            context["variables"] = {}
+            try:
+                return original(states, start, item, execution, context)
+            except self.sfn._ExecutionError:
+                run.failed = True
+                raise
+
+        return run_child
+
+
+@dataclass
+class Run:
+    """One Map on its way."""
+
+    states: Untyped
+    selector: Untyped
+    state_input: Untyped
+    failed: bool = False

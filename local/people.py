@@ -1,0 +1,40 @@
+"""Who is in the directory of a fresh local cloud: somebody on every side of the rules."""
+
+from __future__ import annotations
+
+from local.samba import MAXIMUM_AGE_DAYS, SHORT_POLICY_DAYS, Person
+
+_DAY = 24 * 3600
+#: Half a day more than whole days: whoever has days left has them whatever the time of a run.
+_MARGIN = 0.5
+
+
+def changed_at(now: float, days_left: float, maximum_age: int = MAXIMUM_AGE_DAYS) -> float:
+    """Return when a password was set that has so many whole days left, in Unix seconds."""
+    return now + (days_left + _MARGIN - maximum_age) * _DAY
+
+
+def people(now: float) -> list[Person]:
+    """Return the people; those whose names begin with `due` are reminded of a password that expires."""
+    soon = changed_at(now, 7)
+    return [
+        Person("due15", changed_at(now, 15), "due15@corp.example.com", "Dora Fifteen"),
+        Person("due7", soon, "due7@corp.example.com", "Zoë Ünïcode 郑", language="de"),
+        Person("due1", changed_at(now, 1), "due1@corp.example.com", "Last\r\nBcc: everybody@example.com"),
+        Person("due-" + "n" * 60, soon, f"{'n' * 64}@corp.example.com", "N" * 64),
+        Person(
+            "due-by-short-policy",
+            changed_at(now, 7, SHORT_POLICY_DAYS),
+            "short@corp.example.com",
+            "Shorty",
+            short_policy=True,
+        ),
+        Person("day8", changed_at(now, 8), "day8@corp.example.com"),
+        Person("expired", changed_at(now, -3), "expired@corp.example.com"),
+        Person("must-change", None, "must-change@corp.example.com"),
+        Person("never-expires", changed_at(now, -300), "never@corp.example.com", never_expires=True),
+        Person("disabled", soon, "disabled@corp.example.com", disabled=True),
+        Person("excluded", soon, "excluded@corp.example.com", excluded=True),
+        Person("no-mail", soon),
+        Person("bad-mail", soon, "two@addresses@corp.example.com"),
+    ]

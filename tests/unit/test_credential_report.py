@@ -1,0 +1,36 @@
+"""Who IAM's credential report says has a password, and until when."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from latchkey.credential_report import read_report
+from latchkey.reminders import Expiry
+
+HEAD = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed"
+
+
+def report(*rows: str) -> list[str]:
+    return [HEAD, *rows]
+
+
+def row(user: str, enabled: str, changed: str) -> str:
+    return f"{user},arn:aws:iam::123456789012:user/{user},2020-01-01T00:00:00+00:00,{enabled},N/A,{changed}"
+
+
+def test_a_password_expires_so_many_days_after_its_last_change() -> None:
+    (account,) = read_report(report(row("alice", "true", "2026-01-01T10:00:00+00:00")), 90)
+    assert account.expires_at == datetime(2026, 4, 1, 10, tzinfo=UTC)
+    assert account.id == "arn:aws:iam::123456789012:user/alice"
+    assert "90 days" in account.policy
+
+
+@pytest.mark.parametrize("enabled", ["false", "not_supported", "FALSE", "no_information"])
+def test_whoever_has_no_password_is_passed_over(enabled: str) -> None:
+    assert list(read_report(report(row("<root_account>", enabled, "not_supported")), 90)) == []
+
+
+@pytest.mark.parametrize("changed", ["N/A", "no_information", "not_supported", ""])
+def test_without_a_last_change_nothing_is_known(changed: str) -> None:
+    (account,) = read_report(report(row("alice", "TRUE", changed)), 90)
+    assert account.expires_at is Expiry.UNKNOWN

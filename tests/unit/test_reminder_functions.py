@@ -1,0 +1,462 @@
+"""The functions of the reminders: lists in, batches, mails and a report out."""
+
+import csv
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Self
+from zoneinfo import ZoneInfo
+
+import boto3
+import pytest
+
+from latchkey import s3
+from latchkey.errors import (
+    AccessDeniedError,
+    BatchUnfinishedError,
+    DirectoryLoginError,
+    MailQuotaExceededError,
+    RecipientRefusedError,
+    ReminderInProgressError,
+    ReportNotReadyError,
+    ServiceUnavailableError,
+)
+from latchkey.ldap import Settings
+from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row
+from latchkey.sent import SentReminders
+from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
+from tests.unit.stack import IAM, SFN, Stack, load_event
+
+MOMENT = "2026-11-21T06:00:00Z"
+UTC_ZONE = ZoneInfo("UTC")
+NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
+RUN, EARLIER = "2026-11-21", "2026-11-20"
+S3, DYNAMODB, SECRETS = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("secretsmanager")
+SOURCES = [{"source": "directory", "list": f"runs/{RUN}/directory.jsonl"}, {"source": "iam"}]
+
+
+@dataclass
+class Context:
+    """Lambda's context, with so much time left."""
+
+    milliseconds: int = 300_000
+    function_name: str = "send"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:send"
+    aws_request_id: str = "11111111-2222-4333-8444-555555555555"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+def account(user: str, days: float = 7.5, **more: Any) -> Account:  # noqa: ANN401  # whatever an account has
+    values = {"mail": f"{user}@example.com", "expires_at": NOW + timedelta(days=days), **more}
+    return Account(source="directory", id=user, user=user, **values)
+
+
+@pytest.fixture
+def lists(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return the stack with what the reminders keep."""
+    S3.create_bucket(
+        Bucket=os.environ["LISTS_BUCKET"],
+        CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+    )
+    DYNAMODB.create_table(
+        TableName=os.environ["SENT_TABLE"],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    login = {"username": "u", "password": "p", "host": "smtp.example.com", "port": 587}
+    secret = SECRETS.create_secret(Name="smtp", SecretString=json.dumps(login))
+    monkeypatch.setenv("SMTP_SECRET_ARN", secret["ARN"])
+    return stack
+
+
+def plan(accounts: list[Account], **given: Any) -> dict[str, Any]:  # noqa: ANN401  # an event's fields
+    s3.write_lines(SOURCES[0]["list"], (each.as_json() for each in accounts))
+    event = {"execution": RUN, "moment": MOMENT, "user": "", "mode": "", "sources": SOURCES, **given}
+    handler: Any = plan_reminders.handler
+    result: dict[str, Any] = handler(event, Context())
+    return result
+
+
+@pytest.mark.usefixtures("lists")
+class TestPlan:
+    def test_batches_hold_whoever_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SEND_RATE", "0.1")
+        result = plan([account("a"), account("b"), account("c", 8.5), account("d", 1.5)])
+        batches = s3.read_json(result["batches"])
+        due = [Reminder.from_json(line) for each in batches for line in s3.read_lines(each["batch"])]
+        assert [(each.account.user, each.days) for each in due] == [("a", 7), ("b", 7), ("d", 1)]
+        assert (result["due"], len(batches)) == (3, 2)
+
+    def test_senders_share_the_rate_of_the_account(self, lists: Stack) -> None:
+        lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
+        assert plan([account("a")])["per_second"] == pytest.approx(14 * 0.8 / 5)
+
+    def test_a_given_rate_goes_before_the_accounts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SEND_RATE", "50")
+        assert plan([account("a")])["per_second"] == 10
+
+    def test_a_test_run_is_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SEND_RATE", "50")
+        assert plan([account(str(number)) for number in range(30)], mode="test")["due"] == 20
+        others = [Row.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
+        assert {row.outcome for row in others} == {Outcome.NOT_SENT}
+
+    def test_who_asks_about_a_user_is_told_and_nothing_is_planned(self) -> None:
+        result = plan([account("a", policy="weekly")], user="a")
+        assert (result["due"], result["answers"][0]["policy"]) == (0, "weekly")
+        assert result["answers"][0]["days_left"] == 7
+
+    def test_batches_take_as_long_at_any_rate(self) -> None:
+        assert [plan_reminders.batch_size(rate) for rate in (0.01, 1, 10, 1000)] == [1, 20, 200, 500]
+
+
+class Box:
+    """Stands for the outbox; refuses whom it is told to."""
+
+    def __init__(self) -> None:
+        self.mailed: list[str] = []
+        self.errors: dict[str, Exception] = {}
+
+    def __call__(self, *_: object) -> "Box":
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def send(self, _message: bytes, _sender: str, recipient: str) -> None:
+        if recipient in self.errors:
+            raise self.errors[recipient]
+        self.mailed.append(recipient)
+
+
+@pytest.fixture
+def box(lists: Stack, monkeypatch: pytest.MonkeyPatch) -> Box:
+    assert lists
+    made = Box()
+    monkeypatch.setattr(send_reminders, "Outbox", made)
+    return made
+
+
+BATCH = f"runs/{RUN}/batches/00000.jsonl"
+
+
+def send(names: str, *, run: str = RUN, to: str = "", milliseconds: int = 300_000) -> list[Row]:
+    s3.write_lines(BATCH, (Reminder(account(each), 7).as_json() for each in names))
+    event = {"execution": run, "batch": BATCH, "per_second": 1000.0, "to": to}
+    try:
+        send_reminders.handler(event, Context(milliseconds))  # type: ignore[arg-type]  # a TypedDict
+    finally:
+        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+    return rows
+
+
+class TestSend:
+    def test_nobody_is_mailed_twice_and_the_report_knows_by_which_run(self, box: Box) -> None:
+        assert [row.outcome for row in send("ab", run=EARLIER)] == [Outcome.MAILED] * 2
+        rows = send("abc")
+        assert [row.outcome for row in rows] == [Outcome.ALREADY_MAILED] * 2 + [Outcome.MAILED]
+        assert rows[0].reason == f"by {EARLIER}"
+        assert box.mailed == ["a@example.com", "b@example.com", "c@example.com"]
+
+    def test_another_try_of_the_same_run_counts_as_mailed(self, box: Box) -> None:
+        send("a")
+        assert [row.outcome for row in send("a")] == [Outcome.MAILED]
+        assert box.mailed == ["a@example.com"]
+
+    def test_a_refused_recipient_fails_alone_and_is_tried_by_the_next_run(self, box: Box) -> None:
+        box.errors["a@example.com"] = RecipientRefusedError("550 no such user")
+        assert [row.outcome for row in send("ab")] == [Outcome.FAILED, Outcome.MAILED]
+        box.errors.clear()
+        assert [row.outcome for row in send("ab")] == [Outcome.MAILED] * 2
+
+    def test_what_stops_the_run_leaves_the_rest_unsent_and_says_why(self, box: Box) -> None:
+        box.errors["b@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
+        with pytest.raises(MailQuotaExceededError):
+            send("abc")
+        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        assert [row.outcome for row in rows] == [Outcome.MAILED, Outcome.NOT_SENT, Outcome.NOT_SENT]
+        assert "quota" in rows[2].reason
+
+    def test_time_that_runs_out_is_for_another_try(self, box: Box) -> None:
+        with pytest.raises(BatchUnfinishedError):
+            send("ab", milliseconds=60_000)
+        assert box.mailed == []
+
+    def test_a_test_mails_the_tester_and_leaves_no_record(self, box: Box) -> None:
+        send("ab", to="tester@example.com")
+        send("ab")
+        assert box.mailed == ["tester@example.com"] * 2 + ["a@example.com", "b@example.com"]
+
+    def test_a_record_that_cannot_be_read_sends_nothing(self, box: Box, lists: Stack) -> None:
+        lists.refuse("PutItem", "AccessDeniedException")
+        with pytest.raises(AccessDeniedError):
+            send("a")
+        assert box.mailed == []
+
+    def test_the_link_leads_where_directory_users_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "https://passwords.example.com")
+        batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
+        reminder = Reminder(account("a b"), 1)
+        own = replace(reminder, account=replace(reminder.account, source="iam"))
+        assert batch._words(reminder)["link"] == "https://passwords.example.com"  # noqa: SLF001
+        assert batch._words(own)["link"] == "https://reset.example.com/generate?user=a%20b"  # noqa: SLF001
+        assert batch._words(own)["in_days"] == "1 day"  # noqa: SLF001
+
+
+def nothing() -> None:
+    """Send nothing."""
+
+
+@pytest.mark.usefixtures("lists")
+class TestSent:
+    def test_a_reminder_being_sent_is_left_to_its_sender(self) -> None:
+        sent = SentReminders(Context())
+
+        def meanwhile() -> None:
+            with pytest.raises(ReminderInProgressError):
+                SentReminders(Context()).once("key", RUN, nothing)
+
+        assert sent.once("key", RUN, meanwhile) == RUN
+
+    def test_a_mail_that_was_not_recorded_is_sent_again_after_its_sender_has_ended(
+        self, lists: Stack
+    ) -> None:
+        times: list[int] = []
+        lists.refuse("UpdateItem", "InternalServerError", 500)
+        with pytest.raises(ServiceUnavailableError):
+            SentReminders(Context(milliseconds=0)).once("key", EARLIER, lambda: times.append(1))
+        assert SentReminders(Context()).once("key", RUN, lambda: times.append(2)) == RUN
+        assert times == [1, 2]
+
+    def test_records_name_nobody_and_are_forgotten_in_a_month(self) -> None:
+        SentReminders(Context()).once(Reminder(account("alice"), 7).key, RUN, nothing)
+        (item,) = DYNAMODB.scan(TableName=os.environ["SENT_TABLE"])["Items"]
+        assert "alice" not in json.dumps(item)
+        left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
+        assert timedelta(days=29) < timedelta(seconds=left) <= timedelta(days=30)
+
+
+def write_run(*, results: bool = True) -> None:
+    """Store what a run stores before its report."""
+    reminders = [Reminder(account("a"), 7), Reminder(account("b", name="=cmd()"), 7)]
+    s3.write_lines(BATCH, (each.as_json() for each in reminders))
+    if results:
+        rows = [Row(reminders[0], Outcome.MAILED), Row(reminders[1], Outcome.FAILED, "550")]
+        s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in rows))
+    other = Row(Reminder(account("c", expires_at=Expiry.NEVER), 0), Outcome.NEVER_EXPIRES)
+    s3.write_lines(f"runs/{RUN}/others.jsonl", [other.as_json()])
+    s3.write_json(f"runs/{RUN}/counts.json", {"not due": 5})
+
+
+def reported(**given: Any) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:  # noqa: ANN401  # an event's fields
+    event = {"execution": RUN, "moment": MOMENT, "mode": "", "sources": SOURCES, "failures": [], **given}
+    result: Any = report.handler(event, Context())  # type: ignore[arg-type]  # a TypedDict
+    body = S3.get_object(Bucket=os.environ["LISTS_BUCKET"], Key=f"runs/{RUN}/report.csv")["Body"]
+    rows = csv.DictReader(body.read().decode().splitlines())
+    return result, {row["user"]: row for row in rows}
+
+
+@pytest.mark.usefixtures("lists")
+class TestReport:
+    def test_everybody_is_in_the_file_and_counted(self) -> None:
+        write_run()
+        result, rows = reported()
+        assert {user: row["outcome"] for user, row in rows.items()} == {
+            "a": "mailed",
+            "b": "failed",
+            "c": "never expires",
+        }
+        assert result["counts"] == {"not due": 5, "mailed": 1, "failed": 1, "never expires": 1}
+        assert result["problems"] == []
+        assert rows["b"]["name"] == "'=cmd()"
+
+    def test_a_batch_without_results_was_not_sent(self) -> None:
+        write_run(results=False)
+        result, rows = reported(failures=[{"Error": "States.Timeout", "Cause": ""}])
+        assert rows["a"]["outcome"] == "not sent"
+        assert result["problems"] == ["2 not sent: the run ended before"]
+
+    def test_times_that_nobody_may_read_are_a_problem(self) -> None:
+        write_run()
+        unknown = Row(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")
+        s3.write_lines(f"runs/{RUN}/others.jsonl", [unknown.as_json()])
+        assert reported()[0]["problems"] == ["1 failed: not told"]
+
+    def test_in_a_dry_run_they_are_due(self) -> None:
+        write_run(results=False)
+        result, rows = reported(mode="dry-run")
+        assert rows["a"]["outcome"] == "due"
+        assert result["problems"] == []
+
+    @pytest.mark.parametrize(
+        ("cause", "said"),
+        [
+            ('{"errorMessage": "No server.", "errorType": "x"}', "directory: DownError: No server."),
+            ("plain", "directory: DownError: plain"),
+            ("[]", "directory: DownError: []"),
+        ],
+    )
+    def test_a_source_that_failed_is_told_in_its_own_words(self, cause: str, said: str) -> None:
+        write_run()
+        failed = {"source": "directory", "failure": {"Error": "DownError", "Cause": cause}}
+        assert reported(sources=[failed])[0]["problems"] == [said]
+
+    def test_without_an_administrator_there_is_no_mail(
+        self, lists: Stack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_run()
+        monkeypatch.setenv("ADMIN_ADDRESS", "")
+        reported()
+        assert lists.sent("SendEmail") == []
+
+    def test_the_mail_names_nobody(self, lists: Stack) -> None:
+        write_run()
+        reported()
+        assert "a@example.com" not in json.dumps(lists.sent("SendEmail"))
+
+
+class TestListIamUsers:
+    def listed(self, stack: Stack, user: str = "") -> list[Account]:
+        head = "user,arn,password_enabled,password_last_changed"
+        rows = [f"{name},arn:{name},true,{changed}" for name, changed in self.changed.items()]
+        stack.answer("GenerateCredentialReport", {"State": "COMPLETE"})
+        stack.answer("GetCredentialReport", {"Content": "\n".join([head, *rows]).encode()})
+        moment = Moment.of(NOW, UTC_ZONE)
+        return list(list_iam_users.list_iam_users(moment, user))
+
+    changed: ClassVar = {
+        "due@example.com": (NOW - timedelta(days=82.5)).isoformat(),
+        "fresh@example.com": NOW.isoformat(),
+        "gone@example.com": (NOW - timedelta(days=82.5)).isoformat(),
+        "nameless": (NOW - timedelta(days=82.5)).isoformat(),
+    }
+
+    @pytest.fixture(autouse=True)
+    def _users(self, stack: Stack) -> None:
+        IAM.update_account_password_policy(MaxPasswordAge=90)
+        stack.add_user("due@example.com", tags={"email": "elsewhere@example.com"})
+        stack.add_user("fresh@example.com")
+        stack.add_user("nameless")
+
+    def test_addresses_are_looked_up_for_those_who_are_due(self, stack: Stack) -> None:
+        mails = {each.user: each.mail for each in self.listed(stack)}
+        assert mails == {
+            "due@example.com": "elsewhere@example.com",
+            "fresh@example.com": "",
+            "gone@example.com": "",
+            "nameless": "",
+        }
+        assert [sent["UserName"] for sent in stack.sent("GetUser")] == [
+            "due@example.com",
+            "gone@example.com",
+            "nameless",
+        ]
+
+    def test_one_user_is_found_without_regard_to_case(self, stack: Stack) -> None:
+        (found,) = self.listed(stack, "FRESH@example.com")
+        assert found.mail == "fresh@example.com"
+
+    def test_without_a_maximum_age_iam_is_not_asked(self, stack: Stack) -> None:
+        IAM.delete_account_password_policy()
+        assert self.listed(stack) == []
+        assert stack.sent("GenerateCredentialReport") == []
+
+    def test_a_report_in_the_making_is_waited_for(self, stack: Stack) -> None:
+        stack.answer("GenerateCredentialReport", {"State": "STARTED"})
+        with pytest.raises(ReportNotReadyError, match="STARTED"):
+            list(list_iam_users.list_iam_users(Moment.of(NOW, UTC_ZONE), ""))
+
+
+def test_the_senders_are_as_many_as_the_definition_lets_run() -> None:
+    definition = json.loads(
+        (Path(__file__).parents[2] / "statemachines" / "reminders.asl.json").read_text("utf-8")
+    )
+    assert definition["States"]["MailEverybodyDue"]["MaxConcurrency"] == plan_reminders.SENDERS
+
+
+def enter(function: str, event: dict[str, Any]) -> object:
+    handler: Any = import_module(f"reminders.{function}").handler
+    return handler(event, Context())
+
+
+@pytest.fixture
+def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return a stack in the middle of a run: lists and batches are there, whichever a step needs."""
+    assert box.mailed == []
+    machine = SFN.create_state_machine(
+        name="latchkey-test-reminders",
+        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/reminders",
+    )
+    monkeypatch.setenv("REMINDERS_STATE_MACHINE_ARN", machine["stateMachineArn"])
+    IAM.update_account_password_policy(MaxPasswordAge=90)
+    # It is made by the next time somebody asks.
+    IAM.generate_credential_report()
+    lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
+    s3.write_lines(SOURCES[0]["list"], [account("a").as_json(), account("b", 30).as_json()])
+    write_run(results=False)
+    monkeypatch.setattr(list_directory_users, "Directory", lambda *_: Listed())
+    secret = SECRETS.create_secret(Name="directory", SecretString='{"username": "u", "password": "p"}')
+    for name, value in {
+        "DIRECTORY_SECRET": secret["Name"],
+        "DIRECTORY_HOSTS": "dc1",
+        "DIRECTORY_CA_CERTIFICATE": "",
+        "DIRECTORY_SEARCH_BASES": "DC=a; DC=b",
+        "DIRECTORY_EXCLUSION_GROUP": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return lists
+
+
+class Listed:
+    """Stands for a directory with one account."""
+
+    def accounts(self) -> list[Account]:
+        return [account("a")]
+
+
+FUNCTIONS = {
+    "start_reminders": ValueError,
+    "list_iam_users": ValueError,
+    "list_directory_users": KeyError,
+    "plan_reminders": KeyError,
+    "send_reminders": ZeroDivisionError,
+    "report": KeyError,
+}
+
+
+@pytest.mark.usefixtures("on_its_way")
+class TestEvents:
+    def test_every_function_is_here(self) -> None:
+        folder = Path(__file__).parents[2] / "functions" / "reminders"
+        assert {path.stem for path in folder.glob("[!_]*.py")} == FUNCTIONS.keys()
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_a_function_accepts_its_valid_event_also_twice(self, function: str) -> None:
+        event = load_event(f"{function}_valid")
+        first = json.dumps(enter(function, event))
+        assert json.dumps(enter(function, event)) == first
+
+    @pytest.mark.parametrize(("function", "error"), FUNCTIONS.items())
+    def test_a_function_refuses_its_invalid_event(self, function: str, error: type[Exception]) -> None:
+        with pytest.raises(error):
+            enter(function, load_event(f"{function}_invalid"))
+
+    def test_the_directory_is_as_the_variables_say(self) -> None:
+        settings = Settings.of(os.environ)
+        assert (settings.hosts, settings.bases) == (("dc1",), ("DC=a", "DC=b"))
+
+    def test_a_secret_without_a_password_is_no_service_account(self, on_its_way: Stack) -> None:
+        on_its_way.answer("GetSecretValue", {"SecretString": '{"username": "u"}'})
+        with pytest.raises(DirectoryLoginError, match="no password"):
+            enter("list_directory_users", load_event("list_directory_users_valid"))

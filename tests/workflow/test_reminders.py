@@ -1,0 +1,390 @@
+"""The reminders: who is mailed, once; what a failing source, a refusing server and a killed run leave."""
+
+import base64
+import json
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from local.product import Product, Run, wait_for
+from local.reminders import Reminders
+from tools.asl import Transition, read_definition, taken, transitions
+
+DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json")
+DUE = {"due15", "due7", "due1", "due-" + "n" * 60, "due-by-short-policy"}
+OTHERS = {
+    "expired": "already expired",
+    "must-change": "must change at next sign-in",
+    "never-expires": "never expires",
+    "excluded": "excluded",
+    "no-mail": "without mail",
+    "bad-mail": "without mail",
+}
+IAM_USER = "iam-due@example.com"
+DAILY_QUOTA = "Throttling failure: Daily message quota exceeded."
+RATE = "Throttling failure: Maximum sending rate exceeded."
+
+seen: set[Transition] = set()
+
+
+@pytest.fixture(scope="module")
+def account(product: Product) -> Iterator[Reminders]:
+    """Let passwords of IAM users expire, one of them in a week."""
+    iam = product.client("iam")
+    iam.update_account_password_policy(MaxPasswordAge=90)
+    iam.create_user(UserName=IAM_USER, Tags=[{"Key": "local:password-age-days", "Value": "82.5"}])
+    iam.create_login_profile(UserName=IAM_USER, Password="0ld-Password-of-the-user")
+    yield Reminders(product)
+    iam.delete_login_profile(UserName=IAM_USER)
+    iam.delete_user(UserName=IAM_USER)
+    iam.delete_account_password_policy()
+
+
+@pytest.fixture
+def reminders(account: Reminders) -> Reminders:
+    """Begin with nobody reminded."""
+    account.forget()
+    return account
+
+
+def run(reminders: Reminders, *faults: dict[str, Any], **given: str) -> Run:
+    with reminders.product.faults(*faults):
+        ended = reminders.run(**given)
+    seen.update(taken(ended.events, DEFINITION))
+    return ended
+
+
+def outcomes(reminders: Reminders, ended: Run) -> dict[str, str]:
+    return {user: row["outcome"] for user, row in reminders.report(ended).items()}
+
+
+class Mailed:
+    """Counts the reminders that are mailed from now on, by address."""
+
+    def __init__(self, reminders: Reminders) -> None:
+        self._reminders = reminders
+        self._before = len(reminders.mails())
+
+    def __call__(self) -> Counter[str]:
+        return Counter(mail["to"][0] for mail in self._reminders.mails()[self._before :])
+
+
+def smtp(action: str, error: str = "", message: str = "", **more: Any) -> dict[str, Any]:  # noqa: ANN401  # a fault's fields
+    return {"service": "smtp", "action": action, "error": error, "message": message, **more}
+
+
+def hangs(function: str) -> dict[str, Any]:
+    return {
+        "service": "lambda",
+        "action": "Invoke",
+        "match": f"{function}Function",
+        "error": "States.Timeout",
+        "times": None,
+    }
+
+
+def test_whoever_is_due_is_mailed_once_and_everybody_else_is_accounted_for(reminders: Reminders) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders)
+    assert ended.states[-1] == "Reported", ended.cause
+    assert outcomes(reminders, ended) == {**dict.fromkeys({*DUE, IAM_USER}, "mailed"), **OTHERS}
+    assert set(mailed().values()) == {1}
+    assert len(mailed()) == len(DUE) + 1
+
+    again = run(reminders)
+    assert outcomes(reminders, again) == {**dict.fromkeys({*DUE, IAM_USER}, "already mailed"), **OTHERS}
+    assert set(mailed().values()) == {1}
+
+
+def test_mails_say_how_long_and_where_to_go(reminders: Reminders) -> None:
+    run(reminders)
+    mail = [mail for mail in reminders.mails() if mail["to"] == [IAM_USER]][-1]
+    assert mail["subject"] == "Your password expires in 7 days"
+    assert f"{reminders.product.stack.api_url}/generate?user={IAM_USER}" in mail["text"]
+    assert "UTC" in mail["text"]
+
+
+def test_the_administrator_gets_the_figures(reminders: Reminders) -> None:
+    run(reminders)
+    report = reminders.product.mails("admin@example.com", "Password reminders of")[-1]
+    assert f"{len(DUE) + 1} mailed" in report["subject"]
+    assert "2  without mail" in report["text"]
+
+
+def test_no_history_names_anybody(reminders: Reminders) -> None:
+    ended = run(reminders)
+    sfn = reminders.product.client("stepfunctions")
+    text = json.dumps(ended.events, default=str)
+    for described in sfn.list_executions(stateMachineArn=reminders.machine_arn)["executions"]:
+        text += json.dumps(sfn.describe_execution(executionArn=described["executionArn"]), default=str)
+    assert "corp.example.com" not in text
+
+
+def test_dry_run_lists_and_mails_nobody(reminders: Reminders) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders, mode="dry-run")
+    assert "MailEverybodyDue" not in ended.states
+    assert {user for user, outcome in outcomes(reminders, ended).items() if outcome == "due"} == {
+        *DUE,
+        IAM_USER,
+    }
+    assert not mailed()
+
+
+def test_test_run_mails_the_tester_and_counts_for_nothing(reminders: Reminders) -> None:
+    mailed = Mailed(reminders)
+    run(reminders, mode="test", to="tester@example.com")
+    assert mailed() == {"tester@example.com": len(DUE) + 1}
+    run(reminders)
+    assert len(mailed()) == len(DUE) + 2
+
+
+@pytest.mark.parametrize(
+    ("user", "expected", "policy"),
+    [
+        ("due7", ("directory", 7, True), "domain's"),
+        ("due7@corp.example.com", ("directory", 7, True), "domain's"),
+        ("due-by-short-policy", ("directory", 7, True), "CN=Short"),
+        ("expired", ("directory", -3, False), "domain's"),
+        ("never-expires", ("directory", None, False), "domain's"),
+        (IAM_USER, ("iam", 7, True), "90 days"),
+    ],
+)
+def test_asking_about_one_user(
+    reminders: Reminders, user: str, expected: tuple[str, int | None, bool], policy: str
+) -> None:
+    ended = run(reminders, user=user)
+    assert ended.states[-1] == "Answered"
+    (answer,) = json.loads(ended.description["output"])["answers"]
+    assert (answer["source"], answer["days_left"], answer["would_be_mailed"]) == expected
+    assert policy in answer["policy"]
+
+
+def test_asking_about_somebody_unknown_tells_so(reminders: Reminders) -> None:
+    output = json.loads(run(reminders, user="*)(objectClass=*").description["output"])
+    assert output == {"answers": [], "not_asked": []}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"mode": "dryrun"},
+        {"dry-run": "yes"},
+        {"mode": "test"},
+        {"mode": "test", "to": "nobody"},
+        {"to": "tester@example.com"},
+        {"user": ""},
+    ],
+)
+def test_a_slip_of_the_pen_mails_nobody(reminders: Reminders, given: dict[str, str]) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders, **given)
+    assert (ended.status, ended.states[-1]) == ("FAILED", "InputRefused")
+    assert not mailed()
+
+
+def other_authority() -> str:
+    pem = trustme.CA().cert_pem.bytes().decode()
+    return base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"DIRECTORY_HOSTS": "localhost:1"}, "DirectoryUnreachableError"),
+        ({"DIRECTORY_CA_CERTIFICATE": other_authority()}, "DirectoryCertificateError"),
+        ({"DIRECTORY_CA_CERTIFICATE": "bm90aGluZw=="}, "is no certificate"),
+        ({"DIRECTORY_SEARCH_BASES": "OU=Nowhere,DC=corp,DC=example,DC=com"}, "DirectorySearchError"),
+        ({"DIRECTORY_EXCLUSION_GROUP": "CN=Nobody,DC=corp,DC=example,DC=com"}, "DirectorySearchError"),
+        ({"DIRECTORY_SECRET": "no-such-secret"}, "read the secret"),
+    ],
+    ids=["down", "wrong authority", "no authority", "wrong base", "wrong group", "wrong secret"],
+)
+def test_iam_users_are_reminded_though_the_directory_is(
+    reminders: Reminders, changed: dict[str, str], words: str
+) -> None:
+    mailed = Mailed(reminders)
+    with reminders.variables("ListDirectoryUsers", **changed):
+        ended = run(reminders)
+    assert (ended.status, ended.states[-1]) == ("FAILED", "Incomplete")
+    assert words in ended.cause
+    assert mailed() == {IAM_USER: 1}
+    report = reminders.product.mails("admin@example.com", "Password reminders of")[-1]
+    assert words in report["text"]
+
+
+def test_a_refused_service_account_is_told_without_its_password(reminders: Reminders) -> None:
+    secrets = reminders.product.client("secretsmanager")
+    name = f"{reminders.product.stack.stack_name}/directory"
+    known = secrets.get_secret_value(SecretId=name)["SecretString"]
+    wrong = {**json.loads(known), "password": "Wr0ng-password"}
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(wrong))
+    try:
+        ended = run(reminders)
+    finally:
+        secrets.put_secret_value(SecretId=name, SecretString=known)
+    assert "DirectoryLoginError" in ended.cause
+    assert "Wr0ng-password" not in json.dumps(ended.events, default=str)
+
+
+def test_directory_users_are_reminded_though_iam_refuses(reminders: Reminders) -> None:
+    denied = {"service": "iam", "action": "GenerateCredentialReport", "error": "AccessDenied", "times": None}
+    mailed = Mailed(reminders)
+    ended = run(reminders, denied)
+    assert ended.states[-1] == "Incomplete"
+    assert "iam: AccessDeniedError" in ended.cause
+    assert len(mailed()) == len(DUE)
+
+
+@pytest.mark.parametrize("error", ["ReportNotPresent", "ReportExpired", "ReportInProgress"])
+def test_a_credential_report_that_is_not_there_yet_is_waited_for(reminders: Reminders, error: str) -> None:
+    waiting = {"service": "iam", "action": "GetCredentialReport", "error": error, "status": 410, "times": 3}
+    ended = run(reminders, waiting, user=IAM_USER)
+    assert len(json.loads(ended.description["output"])["answers"]) == 1
+
+
+def test_an_account_whose_passwords_never_expire_has_nobody_to_remind(reminders: Reminders) -> None:
+    iam = reminders.product.client("iam")
+    iam.delete_account_password_policy()
+    try:
+        ended = run(reminders)
+    finally:
+        iam.update_account_password_policy(MaxPasswordAge=90)
+    assert ended.states[-1] == "Reported"
+    assert IAM_USER not in reminders.report(ended)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        smtp("Mail", "421", "Closing", after=2),
+        smtp("Data", "451", "Temporary service failure", times=2),
+        smtp("Data", "454", RATE, times=3),
+        smtp("Data", crash=True, after=1),
+        smtp("Connect", "421", "Too many connections"),
+        smtp("Login", "454", "Temporary authentication failure"),
+        smtp("Login", "535", "Authentication Credentials Invalid"),
+    ],
+    ids=["421 mid-run", "451", "454 after DATA", "cut", "421 at once", "454 at login", "535 once"],
+)
+def test_what_passes_leaves_nobody_out(reminders: Reminders, fault: dict[str, Any]) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders, fault)
+    assert ended.states[-1] == "Reported", ended.cause
+    assert len(mailed()) == len(DUE) + 1
+    assert set(mailed().values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (smtp("Data", "454", DAILY_QUOTA, times=None, after=2), "MailQuotaExceededError"),
+        (smtp("Login", "535", "Authentication Credentials Invalid", times=None), "CredentialsRefusedError"),
+        (
+            smtp("Data", "554", "Email address is not verified: latchkey@example.com", times=None),
+            "MailRefusedError",
+        ),
+    ],
+    ids=["quota", "535 for good", "554 sender"],
+)
+def test_what_stops_the_run_is_told_and_another_run_mails_the_rest(
+    reminders: Reminders, fault: dict[str, Any], words: str
+) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders, fault)
+    assert (ended.status, ended.states[-1]) == ("FAILED", "Incomplete")
+    assert words in ended.cause
+    assert "not sent" in outcomes(reminders, ended).values()
+    run(reminders)
+    assert len(mailed()) == len(DUE) + 1
+    assert set(mailed().values()) == {1}
+
+
+def test_a_refused_recipient_fails_that_mail_only(reminders: Reminders) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders, smtp("Recipient", "550", "No such user", match="due7@", times=None))
+    assert ended.states[-1] == "Reported"
+    row = reminders.report(ended)["due7"]
+    assert row["outcome"] == "failed"
+    assert "550 No such user" in row["reason"]
+    assert len(mailed()) == len(DUE)
+
+
+def test_a_batch_that_cannot_be_sent_is_named_and_does_not_hold_up_the_report(reminders: Reminders) -> None:
+    ended = run(reminders, hangs("SendReminders"))
+    assert ended.states[-1] == "Incomplete"
+    assert f"{len(DUE) + 1} not sent" in ended.cause
+
+
+def test_an_answer_that_got_lost_mails_nobody_twice(reminders: Reminders) -> None:
+    lost = {"service": "lambda", "action": "Invoke", "match": "SendRemindersFunction", "crash": True}
+    mailed = Mailed(reminders)
+    ended = run(reminders, {**lost, "late": True})
+    assert ended.states[-1] == "Reported"
+    assert set(outcomes(reminders, ended).values()) == {"mailed", *OTHERS.values()}
+    assert set(mailed().values()) == {1}
+
+
+def test_a_run_that_was_stopped_in_the_middle_and_started_again_mails_nobody_twice(
+    reminders: Reminders,
+) -> None:
+    mailed = Mailed(reminders)
+    product = reminders.product
+    with product.faults(smtp("Mail", delay_seconds=0.3, times=None)):
+        arn = reminders.start()
+        wait_for("the first mail", mailed)
+        product.client("stepfunctions").stop_execution(executionArn=arn)
+    ended = run(reminders)
+    assert ended.states[-1] == "Reported", ended.cause
+    assert len(mailed()) == len(DUE) + 1
+    assert set(mailed().values()) == {1}
+
+
+def test_a_crash_between_mail_and_record_repeats_that_mail_and_loses_none(reminders: Reminders) -> None:
+    """What was mailed but not recorded waits until its sender's time is over, and is then sent again."""
+    unrecorded = {"service": "dynamodb", "action": "UpdateItem", "error": "InternalServerError"}
+    mailed = Mailed(reminders)
+    ended = run(reminders, {**unrecorded, "status": 500, "times": None})
+    assert ended.states[-1] == "Incomplete"
+    first = mailed()
+    assert set(first.values()) == {1}
+    reminders.end_what_is_in_progress()
+    assert run(reminders).states[-1] == "Reported"
+    assert len(mailed()) == len(DUE) + 1
+    assert {address for address, number in mailed().items() if number > 1} == set(first)
+
+
+@pytest.mark.parametrize("function", ["PlanReminders", "Report"])
+def test_a_run_that_cannot_go_on_says_where(reminders: Reminders, function: str) -> None:
+    ended = run(reminders, hangs(function))
+    assert (ended.status, ended.states[-1]) == ("FAILED", "Failed")
+    assert ended.cause.startswith(f"{function} failed with States.Timeout")
+
+
+def test_two_triggers_make_one_run_named_by_the_date_where_people_are(reminders: Reminders) -> None:
+    product = reminders.product
+    name = product.cloud.function_name("StartRemindersFunction")
+    payload = json.dumps({"scheduled_at": "2031-01-01T23:30:00Z"}).encode()
+    with reminders.variables("StartReminders", REMINDER_TIME_ZONE="Europe/Berlin"):
+        for _ in range(2):
+            answer = product.client("lambda").invoke(FunctionName=name, Payload=payload)
+            assert json.load(answer["Payload"]) == "2031-01-02"
+    arn = f"{reminders.machine_arn.replace(':stateMachine:', ':execution:')}:2031-01-02"
+    ended = product.wait_for_end(arn)
+    assert json.loads(ended.description["input"]) == {"scheduled_at": "2031-01-01T23:30:00Z"}
+    assert ended.description["startDate"] < datetime.now(UTC)
+    # By then every password has expired.
+    assert "due7" in reminders.report(ended)
+
+
+def test_every_transition_was_taken() -> None:
+    # What a Map catches leads where its end does, and a history does not tell them apart.
+    stopped = {each for each in transitions(DEFINITION) if each.source == "MailEverybodyDue"}
+    assert transitions(DEFINITION) - seen - stopped == set()
+    assert stopped & seen
