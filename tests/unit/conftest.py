@@ -50,14 +50,19 @@ os.environ.update(
     SIGN_IN_URL="https://123456789012.signin.aws.amazon.com/console",
 )
 
+import moto.kms.models
 import pytest
 from botocore.client import BaseClient
 from hypothesis import settings
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sesv2.models import sesv2_backends
+from moto.ssm.models import ssm_backends
+from moto.stepfunctions.models import stepfunctions_backends
 
 from latchkey.entry import logger
 from tests.unit.smtp import Smtp
-from tests.unit.stack import KMS, SES, SFN, SSM, Stack
+from tests.unit.stack import KMS, Stack
 
 # The machine may be busy; the whole layer's time is what counts.
 settings.register_profile("unit", deadline=None)
@@ -70,20 +75,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.disable_socket)
 
 
+def prepare_stack() -> str:
+    """Make the sender, the base URL and the reset state machine, and return the latter's ARN.
+
+    Straight in the simulations: by way of the clients it takes longer than most tests.
+    """
+    account, region = DEFAULT_ACCOUNT_ID, os.environ["AWS_DEFAULT_REGION"]
+    sesv2_backends[account][region].create_email_identity(os.environ["SENDER_ADDRESS"], None, None, None)
+    ssm_backends[account][region].put_parameter(
+        name=os.environ["BASE_URL_PARAMETER"],
+        description="",
+        value="https://reset.example.com/",
+        parameter_type="String",
+        allowed_pattern="",
+        keyid="",
+        overwrite=False,
+        tags=[],
+        data_type="text",
+        tier="Standard",
+        policies=None,
+    )
+    machine = stepfunctions_backends[account][region].create_state_machine(
+        name="latchkey-test-reset",
+        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/reset",
+    )
+    return machine.arn
+
+
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """Return a stack with a sender, a base URL and a reset state machine, but no users yet."""
     with mock_aws():
-        SES.create_email_identity(EmailIdentity=os.environ["SENDER_ADDRESS"])
-        SSM.put_parameter(
-            Name=os.environ["BASE_URL_PARAMETER"], Type="String", Value="https://reset.example.com/"
-        )
-        machine = SFN.create_state_machine(
-            name="latchkey-test-reset",
-            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
-            roleArn="arn:aws:iam::123456789012:role/reset",
-        )
-        monkeypatch.setenv("RESET_STATE_MACHINE_ARN", machine["stateMachineArn"])
+        monkeypatch.setenv("RESET_STATE_MACHINE_ARN", prepare_stack())
         stack = Stack()
 
         def call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
@@ -101,7 +125,9 @@ def smtp(stack: Stack) -> Smtp:
 
 @pytest.fixture
 def sealing_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """Return the stack with a key that really encrypts; making one takes longer than most tests."""
+    """Return the stack with a key that really encrypts."""
+    # moto makes an RSA key for symmetric ones too, which takes longer than any test here.
+    monkeypatch.setattr(moto.kms.models, "generate_private_key", lambda _spec: None)
     monkeypatch.setenv("CLAIM_KEY_ARN", KMS.create_key()["KeyMetadata"]["Arn"])
     return stack
 
