@@ -80,6 +80,17 @@ def reset_key(execution: str) -> str:
     return hashlib.sha256(execution.encode()).hexdigest()[:32]
 
 
+def request_handle(user: str, execution: str, asked_at: datetime) -> Handle:
+    """Return the handle of an execution's request: the same at each try, as the last task token alone lives.
+
+    Args:
+        user: the user's name.
+        execution: the reset's name.
+        asked_at: when `ConfirmRequest` was entered.
+    """
+    return Handle.of(user, execution, asked_at + REQUEST_TTL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What waits behind a link until somebody presents its secret."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from latchkey import events, mails, ses, ssm, tickets
-from latchkey.claims import REQUEST_TTL, Handle, TicketKind
+from latchkey.claims import TicketKind, request_handle
 from latchkey.entry import task
 
 
@@ -18,7 +18,7 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    handle = handle_of(event["user"], event["execution"], event["entered_at"])
+    handle = request_handle(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]))
     fragment = tickets.issue(
         TicketKind.REQUEST,
         handle,
@@ -33,14 +33,3 @@ def handler(event: Event, _context: object) -> None:
     }
     ses.send(mails.render("confirm_request", words), event["mail"])
     events.tell("Asked", event["execution"], event["user"])
-
-
-def handle_of(user: str, execution: str, entered_at: str) -> Handle:
-    """Return the handle of an execution's request: the same at each try, as the last token alone lives.
-
-    Args:
-        user: the user's name.
-        execution: the reset's name.
-        entered_at: when `ConfirmRequest` was entered.
-    """
-    return Handle.of(user, execution, datetime.fromisoformat(entered_at) + REQUEST_TTL)

@@ -1,11 +1,11 @@
 """ForgetRequest: deletes what waited for an answer that did not come."""
 
+from datetime import datetime
 from typing import TypedDict
 
 from latchkey import events, ssm
-from latchkey.claims import TicketKind
+from latchkey.claims import TicketKind, request_handle
 from latchkey.entry import task
-from reset.confirm_request import handle_of
 
 
 class Event(TypedDict):
@@ -16,6 +16,6 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    handle = handle_of(event["user"], event["execution"], event["entered_at"])
+    handle = request_handle(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]))
     ssm.delete_ticket(TicketKind.REQUEST, handle)
     events.tell("Unconfirmed", event["execution"], event["user"])
