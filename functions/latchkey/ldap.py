@@ -20,6 +20,7 @@ from ldap3.core.exceptions import (
     LDAPUnavailableResult,
     LDAPUnwillingToPerformResult,
 )
+from ldap3.core.results import RESULT_SUCCESS
 from ldap3.utils.conv import escape_filter_chars
 
 from latchkey.errors import (
@@ -266,6 +267,12 @@ class Directory:
                 )
                 found = connection.response or []
                 cookie = _next_page(connection.result)
+            if connection.result["result"] != RESULT_SUCCESS:
+                # ldap3 raises nothing where a limit cuts a list short, or the base is another domain's.
+                raise DirectorySearchError(
+                    f"The directory server {connection.server.host} searched {base} in part only: "
+                    f"{connection.result['description']}."
+                )
             yield from (each["raw_attributes"] for each in found if each["type"] == "searchResEntry")
 
     def _members(self, connection: "AnyConnection") -> frozenset[bytes]:

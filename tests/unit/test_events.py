@@ -33,7 +33,14 @@ INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
 ENDPOINTS = ["answer_request", "disown_claim", "request_reset", "reveal_password"]
 FOLDERS = ["reset", "cleanup"]
 #: Whatever else lies in `events/`: inputs of state machines and of the pages.
-OTHERS = {"reset_machine_valid", "reset_machine_confirm", "reset_machine_invalid", "cleanup_machine_valid"}
+OTHERS = {
+    "reset_machine_valid",
+    "reset_machine_confirm",
+    "reset_machine_invalid",
+    "cleanup_machine_valid",
+    "reminders_machine_valid",
+    "reminders_machine_invalid",
+}
 
 
 def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:

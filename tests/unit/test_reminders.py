@@ -91,11 +91,10 @@ def test_each_expiry_is_due_in_exactly_one_daily_run(
     assert sum(run.is_due(expires_at, ahead) for run in runs) == 1
 
 
-@pytest.mark.parametrize("ahead", DAYS)
 @pytest.mark.parametrize("zone", [BERLIN, LOS_ANGELES, ZoneInfo("Australia/Lord_Howe"), BUNDLED_BERLIN])
-@pytest.mark.parametrize("hour", [4, 23])
-def test_no_day_of_a_year_is_left_out_or_doubled(zone: tzinfo, hour: int, ahead: int) -> None:
-    runs = local_runs(datetime(2026, 1, 1, hour), 370, zone)  # noqa: DTZ001  # local time
+def test_no_day_of_a_year_is_left_out_or_doubled(zone: tzinfo) -> None:
+    ahead = 7
+    runs = local_runs(datetime(2026, 1, 1, 23), 370, zone)  # noqa: DTZ001  # local time
     halves = (runs[-1].at - runs[0].at) // timedelta(minutes=30)
     expiries = [runs[0].at + ahead * DAY + number * timedelta(minutes=30) for number in range(halves)]
     due = [0] * len(expiries)

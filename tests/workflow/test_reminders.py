@@ -17,6 +17,7 @@ from local.reminders import Reminders
 from tools.asl import Transition, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json")
+EVENTS = Path(__file__).parents[2] / "events"
 DUE = {"due15", "due7", "due1", "due-" + "n" * 60, "due-by-short-policy"}
 OTHERS = {
     "expired": "already expired",
@@ -31,6 +32,12 @@ DAILY_QUOTA = "Throttling failure: Daily message quota exceeded."
 RATE = "Throttling failure: Maximum sending rate exceeded."
 
 seen: set[Transition] = set()
+
+
+def load_event(name: str) -> dict[str, str]:
+    """Return `events/NAME.json`."""
+    event: dict[str, str] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    return event
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +135,7 @@ def test_no_history_names_anybody(reminders: Reminders) -> None:
 
 def test_dry_run_lists_and_mails_nobody(reminders: Reminders) -> None:
     mailed = Mailed(reminders)
-    ended = run(reminders, mode="dry-run")
+    ended = run(reminders, **load_event("reminders_machine_valid"))
     assert "MailEverybodyDue" not in ended.states
     assert {user for user, outcome in outcomes(reminders, ended).items() if outcome == "due"} == {
         *DUE,
@@ -174,7 +181,7 @@ def test_asking_about_somebody_unknown_tells_so(reminders: Reminders) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"mode": "dryrun"},
+        load_event("reminders_machine_invalid"),
         {"dry-run": "yes"},
         {"mode": "test"},
         {"mode": "test", "to": "nobody"},

@@ -1,0 +1,180 @@
+"""What the directory's answers become, without a directory."""
+
+import base64
+import ssl
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+import trustme
+from ldap3.core.exceptions import (
+    LDAPBusyResult,
+    LDAPInvalidCredentialsResult,
+    LDAPNoSuchObjectResult,
+    LDAPResponseTimeoutError,
+    LDAPSessionTerminatedByServerError,
+    LDAPSocketReceiveError,
+)
+
+from latchkey import ldap
+from latchkey.errors import (
+    DirectoryCertificateError,
+    DirectoryLoginError,
+    DirectorySearchError,
+    DirectoryUnreachableError,
+)
+from latchkey.ldap import Directory, Login, Settings
+from latchkey.reminders import Expiry
+
+AUTHORITY = base64.b64encode(
+    ssl.PEM_cert_to_DER_cert(trustme.CA(key_type=trustme.KeyType.ECDSA).cert_pem.bytes().decode())
+).decode()
+PAGED = "1.2.840.113556.1.4.319"
+LOGIN = Login("latchkey@corp.example.com", "hunter2")
+
+
+def entry(number: int, **attributes: str) -> dict[str, Any]:
+    raw = {"objectGUID": UUID(int=number).bytes_le, "sAMAccountName": f"u{number}".encode()}
+    raw |= {name.replace("_", "-"): value.encode() for name, value in attributes.items()}
+    return {"type": "searchResEntry", "raw_attributes": {name: [value] for name, value in raw.items()}}
+
+
+class Server:
+    """Stands for ldap3's connection to any server; each search gets the next answer."""
+
+    def __init__(self, *answers: Any) -> None:  # noqa: ANN401  # pages, or errors to raise
+        self.answers = list(answers)
+        self.hosts: list[str] = []
+        self.searches: list[tuple[str, str]] = []
+        self.closed = True
+        self.at_bind: list[Exception] = []
+
+    def __call__(self, server: Any, *_: object, **__: object) -> "Server":  # noqa: ANN401  # ldap3's
+        self.server = server
+        self.hosts.append(server.host)
+        return self
+
+    def bind(self) -> None:
+        if self.at_bind:
+            raise self.at_bind.pop(0)
+
+    def search(self, base: str, what: str, *_: object, **__: object) -> None:
+        self.searches.append((base, what))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        self.response, cookie, code = answer
+        control = {PAGED: {"value": {"cookie": cookie}}}
+        self.result = {"result": code, "description": "sizeLimitExceeded", "controls": control}
+
+
+def page(*entries: dict[str, Any], more: bool = False, code: int = 0) -> tuple[Any, bytes, int]:
+    return list(entries), b"more" if more else b"", code
+
+
+@pytest.fixture
+def directory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Directory, Server]]:
+    def build(*answers: Any, group: str = "") -> tuple[Directory, Server]:  # noqa: ANN401  # as above
+        server = Server(*answers)
+        monkeypatch.setattr(ldap, "Connection", server)
+        settings = Settings(("dc1", "dc2:3269"), AUTHORITY, ("DC=corp",), group)
+        return Directory(settings, LOGIN), server
+
+    return build
+
+
+type Build = Callable[..., tuple[Directory, Server]]
+
+
+def test_pages_follow_each_other_and_referrals_are_passed_over(directory: Build) -> None:
+    referral = {"type": "searchResRef", "uri": ["ldap://elsewhere"]}
+    corp, _ = directory(page(entry(1), referral, more=True), page(entry(2)))
+    assert [each.user for each in corp.accounts()] == ["u1", "u2"]
+
+
+def test_attributes_become_an_account(directory: Build) -> None:
+    corp, _ = directory(
+        page(
+            entry(
+                1,
+                msDS_UserPasswordExpiryTimeComputed="0",
+                mail=" zoe@example.com ",
+                displayName="Zoë",
+                preferredLanguage="de",
+                manager="CN=Boss",
+            )
+        )
+    )
+    (account,) = corp.accounts()
+    assert (account.id, account.expires_at) == (str(UUID(int=1)), Expiry.MUST_CHANGE)
+    assert (account.mail, account.name) == ("zoe@example.com", "Zoë")
+    assert (account.language, account.manager) == ("de", "CN=Boss")
+
+
+def test_a_time_that_may_not_be_read_is_unknown_and_a_bad_address_is_none(directory: Build) -> None:
+    corp, _ = directory(page(entry(1, mail="a@b@c")))
+    (account,) = corp.accounts()
+    assert (account.expires_at, account.mail) == (Expiry.UNKNOWN, "")
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        LDAPSessionTerminatedByServerError("gone"),
+        LDAPSocketReceiveError("reset"),
+        LDAPResponseTimeoutError("silent"),
+        LDAPBusyResult(description="busy"),
+    ],
+)
+def test_a_lost_connection_goes_on_at_the_next_server_and_doubles_nobody(
+    directory: Build, lost: Exception
+) -> None:
+    corp, server = directory(page(entry(1), more=True), lost, page(entry(1), more=True), page(entry(2)))
+    assert [each.user for each in corp.accounts()] == ["u1", "u2"]
+    assert server.hosts == ["dc1", "dc2"]
+
+
+def test_tries_are_used_up(directory: Build) -> None:
+    corp, server = directory(*[LDAPSocketReceiveError("reset")] * 9)
+    with pytest.raises(DirectoryUnreachableError, match="dc2:3269: reset"):
+        list(corp.accounts())
+    assert server.hosts == ["dc1", "dc2", "dc1", "dc2"]
+
+
+def test_members_of_the_group_are_marked(directory: Build) -> None:
+    corp, server = directory(page(), page(entry(2)), page(entry(1), entry(2)), group="CN=No (all)")
+    assert [each.excluded for each in corp.accounts()] == [False, True]
+    assert r"CN=No \28all\29" in server.searches[1][1]
+
+
+def test_a_group_that_does_not_exist_lists_nobody(directory: Build) -> None:
+    corp, _ = directory(LDAPNoSuchObjectResult(description="noSuchObject"), group="CN=Nobody")
+    with pytest.raises(DirectorySearchError, match="noSuchObject"):
+        list(corp.accounts())
+
+
+def test_a_list_that_a_limit_cuts_short_is_no_list(directory: Build) -> None:
+    corp, _ = directory(page(entry(1), code=4))
+    with pytest.raises(DirectorySearchError, match="in part only"):
+        list(corp.accounts())
+
+
+def test_a_refused_login_is_told_without_the_password(directory: Build) -> None:
+    corp, server = directory()
+    server.at_bind.append(LDAPInvalidCredentialsResult(description="invalidCredentials", message="52e\0"))
+    with pytest.raises(DirectoryLoginError) as caught:
+        list(corp.accounts())
+    assert "hunter2" not in str(caught.value) + repr(LOGIN)
+    assert server.hosts == ["dc1"]
+
+
+def test_what_is_asked_about_is_searched_as_text(directory: Build) -> None:
+    corp, server = directory(page())
+    assert list(corp.find("*)(objectClass=*")) == []
+    assert r"(sAMAccountName=\2a\29\28objectClass=\2a)" in server.searches[0][1]
+
+
+def test_an_authority_that_is_none_is_found_at_once() -> None:
+    with pytest.raises(DirectoryCertificateError, match="is no certificate"):
+        Directory(Settings(("dc1",), "bm90aGluZw==", ("DC=corp",)), LOGIN)
