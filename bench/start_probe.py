@@ -1,6 +1,5 @@
 """One start in a process of its own; run by `bench.starts`, it imports nothing that is not measured."""
 
-import gc
 import json
 import os
 import sys
@@ -18,32 +17,19 @@ def peak_kib() -> int:
 
 def start(module: str) -> dict[str, object]:
     """Import a module."""
-    wall, processor = time.perf_counter(), time.process_time()
+    processor = time.process_time()
     __import__(module)
-    return {"cpu": time.process_time() - processor, "wall": time.perf_counter() - wall}
+    return {"cpu": time.process_time() - processor}
 
 
-def bare(wanted: list[list[str]]) -> dict[str, object]:
-    """Import boto3 once, and make each set of clients from a session of its own.
-
-    The first clients of a process also pay for what is done once; so the first set is made twice, and what
-    the second time took less belongs to every set.
-    """
+def bare(clients: list[str]) -> dict[str, object]:
+    """Import boto3 and make clients."""
     processor = time.process_time()
     import boto3  # noqa: PLC0415
 
-    once = time.process_time() - processor
-    took = []
-    for clients in [wanted[0], *wanted]:
-        # What the set before left behind is not this one's to clear away.
-        gc.collect()
-        processor = time.process_time()
-        session = boto3.Session()
-        for service in clients:
-            session.client(service)  # type: ignore[call-overload]
-        took.append(time.process_time() - processor)
-    once += took[0] - took[1]
-    return {"cpu": [once + each for each in took[1:]]}
+    for service in clients:
+        boto3.client(service)  # type: ignore[call-overload]
+    return {"cpu": time.process_time() - processor}
 
 
 def clients_of(module: str) -> dict[str, object]:

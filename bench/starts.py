@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.figures import paired_ratio
 from local import sam
 from tools.asl import mapping, read_template
 
@@ -114,9 +113,9 @@ class Starter:
         """Return the services a function makes clients of."""
         return tuple(self._probe("clients", function.module, folder, function.environment)["clients"])
 
-    def bare(self, wanted: list[tuple[str, ...]]) -> dict[tuple[str, ...], float]:
-        """Import boto3 and make clients; return the seconds that each set of them took with the import."""
-        return dict(zip(wanted, self._probe("bare", wanted, self.sdk, {})["cpu"], strict=True))
+    def bare(self, clients: tuple[str, ...]) -> float:
+        """Import boto3 and make clients; return the seconds it took."""
+        return float(self._probe("bare", clients, self.sdk, {})["cpu"])
 
     def imports(self, function: Function, folder: Path) -> dict[str, float]:
         """Return what each package's own code took to import, in seconds, the most expensive first."""
@@ -196,9 +195,9 @@ def _measure(
     wanted = list(dict.fromkeys(clients))
     ours, bare, compiling = [], [], []
     for number in range(ROUNDS):
-        beside = pool.submit(starter.bare, wanted)
+        beside = pool.map(starter.bare, wanted)
         ours.append(list(pool.map(lambda each: starter.start(each, build / each.name), functions)))
-        bare.append(beside.result())
+        bare.append(dict(zip(wanted, beside, strict=True)))
         if number < ROUNDS_WITHOUT_BYTECODE:
             compiling.append(
                 list(pool.map(lambda each: starter.start(each, stripped / each.name), functions))
@@ -227,7 +226,7 @@ def summary(
     return {
         "seconds": median(run["cpu"] for run in ours),
         "bare_seconds": median(bare),
-        "ratio": paired_ratio([run["cpu"] for run in ours], bare),
+        "ratio": median(run["cpu"] for run in ours) / median(bare),
         "without_bytecode_seconds": median(run["cpu"] for run in compiling),
         "peak_mib": max(run["peak_kib"] for run in ours) / 1024,
     }
