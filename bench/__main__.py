@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import money, report, scale, starts
+from bench import money, reminders, report, scale, starts
 from bench.beside import deployed
+from local import samba
 from local.cloud import ROOT
 
 if TYPE_CHECKING:
@@ -28,8 +29,15 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure(show: Callable[[dict[str, Any]], None]) -> None:
-    """Measure everything and show it. Raises SamError, CloudError and StartError."""
+#: As many as fit into a run of minutes; PEOPLE=100000 is the design's size, and takes much longer.
+PEOPLE = 10_000
+
+
+def measure(people: int, show: Callable[[dict[str, Any]], None]) -> None:
+    """Measure everything, the reminders with so many people, and show it.
+
+    Raises SamError, CloudError, SambaError and StartError.
+    """
     began = time.monotonic()
 
     def tell(what: str) -> None:
@@ -47,6 +55,8 @@ def measure(show: Callable[[dict[str, Any]], None]) -> None:
     }
     tell("Starting every function, over and over ...")
     results["starts"] = starts.measure(ROOT)
+    tell(f"Reminding {people:,} people ...")
+    results["reminders"] = None if samba.missing() else reminders.measure(people)
     tell("Deploying the product and the peer ...")
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder, deployed(Path(folder)) as beside:
         tell("Counting what one reset uses ...")
@@ -102,7 +112,7 @@ def show(results: dict[str, Any]) -> None:
 def main() -> None:
     """Measure, print and write."""
     argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
-    measure(show)
+    measure(int(os.environ.get("PEOPLE") or PEOPLE), show)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "memory": _memory(results["memory"]),
         "open": _open(results["resets"]),
         "throttled": _throttled(results["throttled"]),
+        "reminders": _reminders(results["reminders"]),
         "quotas": _quotas(
             json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"], results["money"]["claimed"]
         ),
@@ -234,6 +235,26 @@ def _throttled(found: dict[str, Any]) -> str:
     return table(
         ["asked at once", "puts a second", "refused", "retried", "mailed once", "claimed", "slowest mail s"],
         [[*(str(found[name]) for name in counted), f"{found['slowest']:.0f}"]],
+    )
+
+
+def _reminders(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "Not measured: this machine has no Samba (`apt-get install samba samba-ad-dc`)."
+    states = found["state_seconds"]
+    planning = states["PlanReminders"] / found["listed"] * 10_000
+    return table(
+        ["figure", "is"],
+        [
+            ["people in the directory", f"{found['people']:,}"],
+            ["on the list: enabled, with a password", f"{found['listed']:,}"],
+            ["listing, seconds per 10,000", f"{found['listing_seconds_per_10000']:.1f}"],
+            ["peak memory of the lister, MiB", f"{found['lister_megabytes']:.0f}"],
+            ["planning, seconds per 10,000", f"{planning:.1f}"],
+            ["mailed", f"{found['counts'].get('mailed', 0):,}"],
+            ["mails a second", f"{found['mails_per_second']:.0f}"],
+            ["the same with a connection for each mail", f"{found['one_connection_each_per_second']:.0f}"],
+        ],
     )
 
 

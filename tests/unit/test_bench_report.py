@@ -8,7 +8,7 @@ from bench.report import DOCUMENT, ROOT, MissingMarksError, draw, table
 
 TABLES = (
     "where", "summary", "starts", "imports", "resets", "handlers", "money", "ttl", "memory", "open",
-    "throttled", "quotas",
+    "throttled", "reminders", "quotas",
 )  # fmt: skip
 
 
