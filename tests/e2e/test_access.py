@@ -36,7 +36,7 @@ OLD_PASSWORD = "0ld-Password-of-the-user"
 @contextmanager
 def deployed(folder: Path, parameters: Mapping[str, str]) -> Generator[Product]:
     """Start a cloud with those parameters; users ask once a day, so that no test runs into a new window."""
-    with LocalCloud(folder, wait_scale=0.01) as cloud:
+    with LocalCloud(folder, wait_scale=0.01, resets_only=True) as cloud:
         cloud.deploy({"RequestWindowMinutes": "1440", **parameters})
         with closing(Product(cloud)) as product:
             yield product
@@ -192,7 +192,7 @@ def pool(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Generator[tuple[Product, People]]:
     """Take the tokens of one user pool."""
-    with LocalCloud(tmp_path_factory.mktemp("cognito"), wait_scale=0.01) as cloud:
+    with LocalCloud(tmp_path_factory.mktemp("cognito"), wait_scale=0.01, resets_only=True) as cloud:
         people = People(cloud, (HELPDESK, f"not-{HELPDESK}", "staff"))
         access = {"RequestAccess": "Cognito", "UserPoolArn": people.arn, "HelpdeskGroup": HELPDESK}
         cloud.deploy({**access, **request.param})

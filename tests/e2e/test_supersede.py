@@ -15,7 +15,7 @@ OLD_PASSWORD = "0ld-Password-of-the-user"
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
     """Deploy where retries take as long as on AWS: here they are what lets everybody have their turn."""
-    with LocalCloud(tmp_path_factory.mktemp("patient")) as cloud:
+    with LocalCloud(tmp_path_factory.mktemp("patient"), resets_only=True) as cloud:
         cloud.deploy()
         with closing(Product(cloud)) as outside:
             yield outside
