@@ -88,7 +88,7 @@ def current_credentials() -> SmtpCredentials:
         CredentialsGoneError: when the secret is gone or holds none yet.
     """
     with translated("read the secret", _GONE):
-        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET_ARN"])
+        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET"])
     try:
         return SmtpCredentials(**json.loads(found["SecretString"]))
     except (TypeError, ValueError):

@@ -105,8 +105,8 @@ def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
     ]
     if event["mode"] != "test":
         found += [f"{number} {reason}" for reason, number in reasons.most_common()]
-    if not reasons:
-        found += [sentence(failure) for failure in event["failures"]]
+    # What a sender could note itself stands among the reasons already.
+    found += [said for said in map(sentence, event["failures"]) if said not in reasons]
     return found
 
 
@@ -116,7 +116,7 @@ def sentence(failure: Failure) -> str:
         message = json.loads(failure["Cause"])["errorMessage"]
     except (ValueError, KeyError, TypeError):
         message = failure.get("Cause", "")
-    return f"{failure['Error']}: {message}"
+    return f"{failure['Error']}: {message}".removesuffix(": ")
 
 
 _MODES = {

@@ -72,7 +72,7 @@ def lists(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     )
     login = {"username": "u", "password": "p", "host": "smtp.example.com", "port": 587}
     secret = SECRETS.create_secret(Name="smtp", SecretString=json.dumps(login))
-    monkeypatch.setenv("SMTP_SECRET_ARN", secret["ARN"])
+    monkeypatch.setenv("SMTP_SECRET", secret["Name"])
     return stack
 
 
@@ -284,7 +284,7 @@ class TestReport:
         write_run(results=False)
         result, rows = reported(failures=[{"Error": "States.Timeout", "Cause": ""}])
         assert rows["a"]["outcome"] == "not sent"
-        assert result["problems"] == ["2 not sent: the run ended before"]
+        assert result["problems"] == ["2 not sent: the run ended before", "States.Timeout"]
 
     def test_times_that_nobody_may_read_are_a_problem(self) -> None:
         write_run()

@@ -171,6 +171,11 @@ def test_an_alarm_rings_where_credentials_get_too_old() -> None:
     assert measured["ROTATION_DAYS"] == {"Ref": "RotationDays"}
 
 
+def test_the_smtp_secret_is_found_by_its_name_should_somebody_have_to_make_it_again() -> None:
+    by_arn = {name for name, resource in RESOURCES.items() if "SmtpSecret.Id" in repr(resource)}
+    assert by_arn == set()
+
+
 ACCEPTED = {
     "DirectoryHosts": ["", "dc1.corp.example.com", "dc1.corp.example.com:3269,dc2"],
     "DirectorySubnetIds": ["", "subnet-0123456789abcdef0"],
