@@ -267,7 +267,7 @@ def function_in(text: str) -> str | None:
 def deployed(folder: Path) -> Generator[Beside]:
     """Start a local cloud with both services; only signed calls ask, each user once a day."""
     with ExitStack() as stack:
-        cloud = stack.enter_context(LocalCloud(folder, resets_only=True))
+        cloud = stack.enter_context(LocalCloud(folder))
         cloud.deploy({"RequestAccess": "Iam", "RequestWindowMinutes": "1440"})
         product = stack.enter_context(closing(Product(cloud)))
         postman = stack.enter_context(closing(Postman(cloud.mailbox_url)))
