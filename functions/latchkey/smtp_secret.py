@@ -60,7 +60,7 @@ def list_versions() -> list[SecretVersion]:
             id=version["VersionId"],
             labels=frozenset(version["VersionStages"]),
             created_at=version["CreatedDate"],
-            key_id=_read(version["VersionId"]).get("username"),
+            key_id=_read(VersionId=version["VersionId"]).get("username"),
         )
         for version in _list()
         if not {CURRENT, PREVIOUS, PENDING}.isdisjoint(version.get("VersionStages", []))
@@ -73,12 +73,7 @@ def read_credentials(version_id: str) -> SmtpCredentials:
     Raises:
         CredentialsGoneError: when the version is gone or holds none.
     """
-    value = _read(version_id)
-    try:
-        return SmtpCredentials(**value)
-    except TypeError:
-        # Not `from` it: its text names the fields, and nobody knows what somebody put there.
-        raise CredentialsGoneError(f"The secret's version {version_id} holds no SMTP credentials.") from None
+    return _credentials(_read(VersionId=version_id), f"The secret's version {version_id}")
 
 
 def current_credentials() -> SmtpCredentials:
@@ -87,19 +82,21 @@ def current_credentials() -> SmtpCredentials:
     Raises:
         CredentialsGoneError: when the secret is gone or holds none yet.
     """
-    with translated("read the secret", _GONE):
-        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET"])
+    return _credentials(_read(), "The secret")
+
+
+def _credentials(value: dict[str, Any], where: str) -> SmtpCredentials:
     try:
-        return SmtpCredentials(**json.loads(found["SecretString"]))
-    except (TypeError, ValueError):
-        # Not `from` it, as above.
-        raise CredentialsGoneError("The secret holds no SMTP credentials: a rotation fills it.") from None
+        return SmtpCredentials(**value)
+    except TypeError:
+        # Not `from` it: its text names the fields, and nobody knows what somebody put there.
+        raise CredentialsGoneError(f"{where} holds no SMTP credentials: a rotation fills it.") from None
 
 
-def _read(version_id: str) -> dict[str, Any]:
-    """Return what a version holds; nothing where that is no JSON object."""
+def _read(**version: str) -> dict[str, Any]:
+    """Return what a version holds, the current one unless told; nothing where that is no JSON object."""
     with translated("read the secret", _GONE):
-        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET"], VersionId=version_id)
+        found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET"], **version)
     try:
         value = json.loads(found.get("SecretString", ""))
     except ValueError:
