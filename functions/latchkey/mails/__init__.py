@@ -1,6 +1,7 @@
 """The mails people get, from the templates beside this file; change their words there.
 
-Each mail is a pair: `NAME.txt`, whose first line is the subject, and `NAME.html`. `$word` is filled in.
+Each mail is a pair: `NAME.txt`, whose first line is the subject, and `NAME.html`, the inside of `shell.html`.
+`$word` is filled in.
 A pair `NAME.de.txt` and `NAME.de.html` beside it is for people who prefer German, and so on.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from string import Template
 
 _TEMPLATES = Path(__file__).parent
+_SHELL = Template((_TEMPLATES / "shell.html").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,17 @@ def render(name: str, values: dict[str, str]) -> Mail:
         KeyError: when a template asks for a value that is not given.
     """
     text, markup = _templates(name)
-    subject, _, text = text.partition("\n")
+    first, _, text = text.partition("\n")
+    subject = Template(first.removeprefix("Subject: ")).substitute(values)
     escaped = {word: html.escape(value) for word, value in values.items()}
     return Mail(
-        subject=Template(subject.removeprefix("Subject: ")).substitute(values),
+        subject=subject,
         text=Template(text.lstrip("\n")).substitute(values),
-        html=Template(markup).substitute(escaped),
+        html=_SHELL.substitute(
+            language=name.partition(".")[2] or "en",
+            subject=html.escape(subject),
+            main=Template(markup).substitute(escaped),
+        ),
     )
 
 
