@@ -3,7 +3,6 @@
 import random
 import re
 import smtplib
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from latchkey.errors import (
     RecipientRefusedError,
     SmtpUnavailableError,
 )
+from latchkey.smtp_login import PASSING, connect
 from latchkey.smtp_secret import SmtpCredentials
 
 _TIMEOUT_SECONDS = 10
@@ -29,7 +29,6 @@ _IDLE_SECONDS = 9
 #: Pauses before another try of the same mail, each somewhere between half of it and all of it.
 _PAUSES = (1, 2, 4, 8)
 
-_PASSING = range(400, 500)
 _NOT_LOGGED_IN = 530
 _BAD_LOGIN = 535
 _FAILED = 554
@@ -78,7 +77,7 @@ def error_for(code: int, text: str, sender: str) -> LatchkeyError | PassingError
     said = f"The SMTP endpoint answered {code} {text}"
     if _QUOTA.search(text):
         return MailQuotaExceededError(said)
-    if code in _PASSING:
+    if code in PASSING:
         return PassingError(said)
     if code in {_NOT_LOGGED_IN, _BAD_LOGIN}:
         return CredentialsRefusedError(said)
@@ -181,40 +180,16 @@ class Outbox:
             self.close()
         if self._connection is None:
             try:
-                self._connection = connect(self._login)
+                self._connection = self._connect()
             except CredentialsRefusedError:
                 # The credentials may have been rotated since they were read.
                 self._login = self._read_login()
-                self._connection = connect(self._login)
+                self._connection = self._connect()
             self._sent, self._used_at = 0, time.monotonic()
         return self._connection
 
-
-def connect(login: SmtpCredentials) -> smtplib.SMTP:
-    """Return a connection that is encrypted and logged in.
-
-    Raises:
-        PassingError: when there is no connection, or not now.
-        CredentialsRefusedError: when the credentials are refused.
-    """
-    connection = None
-    try:
-        connection = smtplib.SMTP(login.host, login.port, timeout=_TIMEOUT_SECONDS)
-        connection.starttls(context=ssl.create_default_context())
-        connection.login(login.username, login.password)
-    except smtplib.SMTPResponseException as error:
-        _drop(connection)
-        text = error.smtp_error if isinstance(error.smtp_error, str) else error.smtp_error.decode()
-        said = f"The SMTP endpoint answered {error.smtp_code} {text}"
-        if error.smtp_code in _PASSING:
-            raise PassingError(said) from None
-        raise CredentialsRefusedError(said) from None
-    except (smtplib.SMTPException, OSError) as error:
-        _drop(connection)
-        raise PassingError(f"No connection to the SMTP endpoint {login.host}: {error}") from error
-    return connection
-
-
-def _drop(connection: smtplib.SMTP | None) -> None:
-    if connection is not None:
-        connection.close()
+    def _connect(self) -> smtplib.SMTP:
+        try:
+            return connect(self._login, _TIMEOUT_SECONDS)
+        except SmtpUnavailableError as error:
+            raise PassingError(str(error)) from error

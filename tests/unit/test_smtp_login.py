@@ -30,6 +30,9 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.done.append("quit")
 
+    def close(self) -> None:
+        self.done.append("close")
+
     def step(self, name: str, *details: object) -> Self:
         if name in self.failures:
             raise self.failures[name]
@@ -83,3 +86,12 @@ def test_what_a_failure_means(
     with pytest.raises(meaning, match=words) as raised:
         attempt(monkeypatch, **{step: failure})
     assert "the-password" not in str(raised.value)
+
+
+@pytest.mark.parametrize("step", ["starttls", "login"])
+def test_a_connection_that_came_to_nothing_is_closed(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    connection = Connection({step: smtplib.SMTPServerDisconnected()})
+    monkeypatch.setattr(smtplib, "SMTP", connection)
+    with pytest.raises(SmtpUnavailableError):
+        log_in(CREDENTIALS)
+    assert connection.done[-1] == "close"
