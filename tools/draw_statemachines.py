@@ -72,8 +72,10 @@ def _ways_on(state: Json) -> Iterator[tuple[str, str]]:
         elif kind == "default":
             yield target, "otherwise"
         elif kind.startswith("choice:"):
-            condition = str(rules[int(kind.removeprefix("choice:"))].get("Condition", ""))
-            yield target, condition.removeprefix("{%").removesuffix("%}").strip().translate(_ESCAPES)
+            rule = rules[int(kind.removeprefix("choice:"))]
+            # The console, too, shows a rule's comment in place of its condition.
+            said = str(rule.get("Comment") or rule.get("Condition", ""))
+            yield target, said.removeprefix("{%").removesuffix("%}").strip().translate(_ESCAPES)
 
 
 def _caught(state: Json) -> dict[str, str]:

@@ -64,6 +64,12 @@ def test_a_condition_cannot_break_out_of_its_label() -> None:
     assert 'Choose -->|"$a #lt; 1 #amp; #quot;#35;#quot;"| Done' in lines(draw({"States": states}))
 
 
+def test_a_comment_says_it_in_place_of_a_condition() -> None:
+    rule = {"Comment": "few & good", "Condition": "{% $long < 1 %}", "Next": "Done"}
+    states = {"Choose": {"Type": "Choice", "Choices": [rule]}, "Done": {}}
+    assert 'Choose -->|"few #amp; good"| Done' in lines(draw({"States": states}))
+
+
 def test_a_picture_is_drawn_between_its_marks_and_nowhere_else(root: Path) -> None:
     assert main(["--root", str(root)]) == 0
     document = (root / "README.md").read_text()
