@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -267,13 +267,10 @@ def function_in(text: str) -> str | None:
 def deployed(folder: Path) -> Generator[Beside]:
     """Start a local cloud with both services; only signed calls ask, each user once a day."""
     with ExitStack() as stack:
-        cloud = stack.enter_context(LocalCloud(folder))
+        cloud = stack.enter_context(LocalCloud(folder, resets_only=True))
         cloud.deploy({"RequestAccess": "Iam", "RequestWindowMinutes": "1440"})
+        # Whatever still runs would be counted and timed as well.
+        cloud.wait_for_first_runs()
         product = stack.enter_context(closing(Product(cloud)))
         postman = stack.enter_context(closing(Postman(cloud.mailbox_url)))
         yield Beside(cloud, product, postman)
-
-
-def now() -> str:
-    """Return the present minute in UTC."""
-    return datetime.now(UTC).isoformat(timespec="minutes")

@@ -93,7 +93,7 @@ def ask_in_waves(beside: Beside, opened: Open, at_once: int, number: int) -> Tim
 
 
 def claim_in_waves(beside: Beside, opened: Open, at_once: int, number: int, waves: int = WAVES) -> Times:
-    """Claim so many of each in waves."""
+    """Claim so many of each in waves; each begins when what the one before set going is over."""
     times = Times()
 
     def wave(service: Service, asked: list[Asked]) -> list[float]:
@@ -101,8 +101,16 @@ def claim_in_waves(beside: Beside, opened: Open, at_once: int, number: int, wave
         return at_a_time(at_once, lambda each: beside.claim(service, each), taken)
 
     for _ in range(waves):
-        times.add(wave(beside.ours, opened.ours), wave(beside.peer, opened.peers))
+        mine = wave(beside.ours, opened.ours)
+        beside.wait_until_open(len(opened.ours))
+        times.add(mine, wave(beside.peer, opened.peers))
     return times
+
+
+def warm_up_claims(beside: Beside, opened: Open, at_once: Iterable[int]) -> None:
+    """Claim ever more at a time, for the reason `warm_up` has."""
+    for number in at_once:
+        claim_in_waves(beside, opened, number, number, waves=1)
 
 
 def cpu_per_call(before: dict[str, Used], after: dict[str, Used], calls: int) -> dict[str, float]:

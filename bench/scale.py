@@ -60,8 +60,10 @@ def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
     found["open"][str(MANY)] = alone(beside)
 
     tell("Claiming ...")
-    resets.claim_in_waves(beside, opened, 32, 32, waves=1)
+    resets.warm_up_claims(beside, opened, _WARM_8)
     found["claims"]["8"] = resets.claim_in_waves(beside, opened, 8, _EIGHT).summary()
+    tell("32 at a time ...")
+    resets.warm_up_claims(beside, opened, _WARM_32)
     found["claims"]["32"] = resets.claim_in_waves(beside, opened, 32, _THIRTY_TWO).summary()
     return found
 

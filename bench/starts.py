@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -82,13 +83,21 @@ def _value(value: object, template: Json) -> str:
 
 
 def sdk_folder(folder: Path) -> Path:
-    """Link boto3 and what it needs into a folder, as Lambda's runtime carries them, and nothing else."""
+    """Link boto3 and what it needs into a folder, as Lambda's runtime carries them, and nothing else.
+
+    Compiled: not every installer does that, and whatever slows the bare import flatters our own.
+    """
     folder.mkdir()
     for name in _SDK:
         found = distribution(name)
         # Its scripts lie elsewhere, below "..".
         for top in {file.parts[0] for file in found.files or () if file.suffix == ".py"} - {".."}:
-            (folder / top).symlink_to(Path(str(found.locate_file(top))))
+            installed = Path(str(found.locate_file(top)))
+            if installed.is_dir():
+                compileall.compile_dir(installed, quiet=1)
+            else:
+                compileall.compile_file(installed, quiet=1)
+            (folder / top).symlink_to(installed)
     return folder
 
 

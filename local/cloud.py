@@ -254,8 +254,8 @@ class LocalCloud:
         sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
         if ttl_seconds is not None:
             self._shorten_claims(ttl_seconds)
-        if not self.resets_only and not _within(_FIRST_RUNS_DEADLINE_SECONDS, self._first_runs_are_over):
-            raise CloudError("What the schedules start at once did not end, or did not fill the SMTP secret")
+        if not self.resets_only:
+            self.wait_for_first_runs()
         stack = Stack(
             endpoint_url=self.endpoint_url,
             region=REGION,
@@ -289,6 +289,11 @@ class LocalCloud:
             "DirectorySubnetIds": "subnet-00000000",
             "DirectorySecurityGroupIds": "sg-00000000",
         }
+
+    def wait_for_first_runs(self) -> None:
+        """Wait until what the schedules start at once is over. Raises CloudError when that takes too long."""
+        if not _within(_FIRST_RUNS_DEADLINE_SECONDS, self._first_runs_are_over):
+            raise CloudError("What the schedules start at once did not end, or did not fill the SMTP secret")
 
     def _first_runs_are_over(self) -> bool:
         """Say whether what the schedules started at once is over, and the SMTP secret filled by it."""

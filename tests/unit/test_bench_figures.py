@@ -71,7 +71,7 @@ def test_a_function_has_its_own_memory_or_that_of_all() -> None:
 
 def test_starting_does_not_stop_to_look_for_garbage() -> None:
     importlib.import_module("latchkey")
-    assert gc.get_threshold()[0] == 20_000
+    assert gc.get_threshold()[0] == 200_000
 
 
 def test_imports_are_added_up_by_package() -> None:
