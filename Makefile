@@ -65,7 +65,7 @@ pictures: .venv/ready ## redraw the state machines in the documents
 
 deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
 	$(BIN)/sam build --config-env $(STAGE)
-	$(BIN)/python -m compileall --invalidation-mode unchecked-hash -q .aws-sam/build
+	$(BIN)/python -m tools.compile_build .aws-sam/build
 	$(BIN)/sam deploy --config-env $(STAGE)
 
 delete: .venv/ready ## delete a stage from AWS

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import compileall
 import fcntl
 import hashlib
 import os
-import py_compile
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.compile_build import compile_build
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
+    from mypy_boto3_s3 import S3Client
+
+_PACKAGED = Path(".aws-sam", "packaged")
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "statemachines")
 # A build takes seconds and a deployment under a minute; this is for a machine under load.
 _DEADLINE_SECONDS = 600
@@ -74,7 +78,8 @@ def _run(arguments: list[str], root: Path, env: dict[str, str]) -> None:
 def build(root: Path) -> bool:
     """Build the application below `.aws-sam/build`, unless it is up to date; say whether it had to.
 
-    Processes that build the same tree at once wait for each other. Raises SamError.
+    Processes that build the same tree at once wait for each other. Raises SamError, and PyCompileError for
+    a module that is none.
     """
     folder = root / ".aws-sam"
     stamp = folder / "local.sha256"
@@ -83,18 +88,39 @@ def build(root: Path) -> bool:
         if stamp.exists() and stamp.read_text() == digest and (folder / "build").is_dir():
             return False
         stamp.unlink(missing_ok=True)
+        shutil.rmtree(root / _PACKAGED, ignore_errors=True)
         _run(["build", "--config-env", "local", "--cached", "--parallel"], root, environment())
-        _compile(folder / "build")
+        compile_build(folder / "build")
         stamp.write_text(digest)
         return True
 
 
-def _compile(folder: Path) -> None:
-    """Ship bytecode: Lambda's code folder is read-only, so without it every cold start compiles all modules.
+def _packed(root: Path, stack_name: str) -> Path:
+    return root / _PACKAGED / f"{stack_name}.yaml"
 
-    The hash that is never checked is the one thing that survives packing, where times of change do not.
+
+def package(root: Path, endpoint_url: str, s3: S3Client, stack_name: str) -> None:
+    """Bring what `build` built to a bucket of a cloud.
+
+    Packing takes most of a deployment, and each new cloud begins empty. So the packages of a build are kept
+    below `.aws-sam/packaged`, and brought from there. Raises SamError.
     """
-    compileall.compile_dir(folder, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    template, bucket = _packed(root, stack_name), packages_bucket(stack_name)
+    packages = template.with_suffix("")
+    s3.create_bucket(Bucket=bucket)
+    with _locked(root, fcntl.LOCK_EX):
+        if template.exists():
+            for path in packages.iterdir():
+                s3.upload_file(str(path), bucket, path.name)
+            return
+        packages.mkdir(parents=True, exist_ok=True)
+        unfinished = template.with_suffix(".unfinished")
+        arguments = ["package", "--config-env", "local", "--s3-bucket", bucket, "--no-progressbar"]
+        _run([*arguments, "--output-template-file", str(unfinished)], root, _deploying(endpoint_url))
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for each in page["Contents"]:
+                s3.download_file(bucket, each["Key"], str(packages / each["Key"]))
+        unfinished.rename(template)
 
 
 def _quoted(value: str) -> str:
@@ -107,11 +133,8 @@ def packages_bucket(stack_name: str) -> str:
     return f"{stack_name}-packages"
 
 
-def deploy(
-    root: Path, endpoint_url: str, stack_name: str, parameters: Mapping[str, str], tags: Mapping[str, str]
-) -> None:
-    """Deploy what `build` built; the bucket for the packages has to exist. Raises SamError."""
-    env = environment(
+def _deploying(endpoint_url: str) -> dict[str, str]:
+    return environment(
         {
             "AWS_ENDPOINT_URL": endpoint_url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -121,9 +144,21 @@ def deploy(
             "SAM_CLI_POLL_DELAY": "1",
         }
     )
-    arguments = ["deploy", "--config-env", "local", "--stack-name", stack_name, "--region", "us-east-1"]
+
+
+def deploy(
+    root: Path, endpoint_url: str, stack_name: str, parameters: Mapping[str, str], tags: Mapping[str, str]
+) -> None:
+    """Deploy what `package` packed, or pack and deploy what lies in `root`; the bucket has to exist.
+
+    Raises SamError.
+    """
+    packed = _packed(root, stack_name)
+    template = packed if packed.exists() else root / "template.yaml"
+    arguments = ["deploy", "--template-file", str(template), "--config-file", str(root / "samconfig.toml")]
+    arguments += ["--config-env", "local", "--stack-name", stack_name, "--region", "us-east-1"]
     arguments += ["--s3-bucket", packages_bucket(stack_name), "--no-confirm-changeset", "--no-progressbar"]
     arguments += ["--tags", *(f"{key}={value}" for key, value in tags.items())]
     arguments += ["--parameter-overrides", *(f"{key}={_quoted(value)}" for key, value in parameters.items())]
     with _locked(root, fcntl.LOCK_SH):
-        _run(arguments, root, env)
+        _run(arguments, root, _deploying(endpoint_url))
