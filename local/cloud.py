@@ -237,7 +237,7 @@ class LocalCloud:
             directory = aside.submit(self._start_directory)
             sam.build(self.root)
         seed(self.client("iam"), self.client("sesv2"))
-        self.client("s3").create_bucket(Bucket=sam.packages_bucket(STACK_NAME))
+        sam.package(self.root, self.endpoint_url, self.client("s3"), STACK_NAME)
         api_url = f"{self.endpoint_url}/_aws/execute-api/{_API_ID}/{_STAGE}"
         given = {
             "Stage": _STAGE,

@@ -16,6 +16,7 @@ from local.patches import (
     keys,
     mails,
     maps,
+    packages,
     parameters,
     permissions,
     schedules,
@@ -37,6 +38,7 @@ def apply(gateway: Gateway) -> None:
     maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
     tokens.fail_with_function()
     functions.apply()
+    packages.apply()
     api.apply()
     conditions.apply()
     users.apply(gateway.sign_ins)

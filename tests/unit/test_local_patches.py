@@ -1,5 +1,8 @@
 """What the local cloud makes of MiniStack's answers."""
 
+import tempfile
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +13,7 @@ from local.patches.base import PatchError, replace
 from local.patches.conditions import joined as joined_conditions
 from local.patches.executions import java_exception
 from local.patches.functions import aws_result
+from local.patches.packages import SharedPackage
 from local.patches.permissions import checked, with_path_and_tags
 from local.patches.schedules import fires_at_once
 
@@ -136,3 +140,18 @@ def test_a_condition_joins_a_list(value: str, text: str) -> None:
 )
 def test_only_a_rate_without_a_start_fires_at_once(schedule: dict[str, Any], *, at_once: bool) -> None:
     assert fires_at_once(schedule) is at_once
+
+
+def test_a_package_is_unpacked_once_for_all_who_run_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as package:
+        package.writestr("reset/__init__.py", "")
+    places = [tmp_path / "first", tmp_path / "second"]
+    for place in places:
+        place.mkdir()
+        with SharedPackage(tmp_path / "code.zip") as package:
+            package.extractall(place)
+    assert (places[0] / "reset" / "__init__.py").exists()
+    assert places[0].resolve() == places[1].resolve()

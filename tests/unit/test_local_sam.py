@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from local.cloud import Stack
-from local.sam import environment, sources_digest
+from local.sam import environment, package, sources_digest
 
 
 @pytest.fixture
@@ -71,3 +73,15 @@ def test_a_stack_is_read_as_it_was_written(tmp_path: Path) -> None:
     )
     stack.write(tmp_path)
     assert Stack.read(tmp_path) == stack
+
+
+def test_what_was_packed_once_is_brought_to_every_cloud(tmp_path: Path) -> None:
+    packages = tmp_path / ".aws-sam" / "packaged" / "a-stack"
+    packages.mkdir(parents=True)
+    (packages / "0123abcd").write_bytes(b"a package")
+    packages.with_suffix(".yaml").write_text("Resources: {}")
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        package(tmp_path, "http://127.0.0.1:1", s3, "a-stack")
+        found = s3.get_object(Bucket="a-stack-packages", Key="0123abcd")["Body"].read()
+    assert found == b"a package"
