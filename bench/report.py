@@ -183,6 +183,7 @@ def _handlers(results: dict[str, Any]) -> str:
         [
             [name.removesuffix("Function"), f"{seconds * 1000:.1f}", f"{resets['peak_mib'][name]:.0f}"]
             for name, seconds in resets["cpu_seconds"].items()
+            if seconds
         ],
     )
 

@@ -32,6 +32,8 @@ ROUNDS_WITHOUT_BYTECODE: Final = 3
 _PROBE: Final = Path(__file__).with_name("start_probe.py")
 # The SDK and what it needs; the developer's other packages would change what urllib3 imports.
 _SDK: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+# The client of directories, which functions bring along.
+_LDAP: Final = ("ldap3", "pyasn1")
 _EXPENSIVE: Final = 5
 _DEADLINE_SECONDS: Final = 120
 
@@ -83,12 +85,12 @@ def _value(value: object, template: Json) -> str:
 
 
 def sdk_folder(folder: Path) -> Path:
-    """Link boto3 and what it needs into a folder, as Lambda's runtime carries them, and nothing else.
+    """Link the clients and what they need into a folder, and nothing else, as Lambda's runtime carries boto3.
 
     Compiled: not every installer does that, and whatever slows the bare import flatters our own.
     """
     folder.mkdir()
-    for name in _SDK:
+    for name in (*_SDK, *_LDAP):
         found = distribution(name)
         # Its scripts lie elsewhere, below "..".
         for top in {file.parts[0] for file in found.files or () if file.suffix == ".py"} - {".."}:
