@@ -23,10 +23,10 @@ MANY: Final = 1_000
 
 # Warm-up, and measured in waves; the links of both stay open and are claimed in the end.
 _WARM_8: Final = (2, 4, 8)
-_EIGHT: Final = 64
+_EIGHT: Final = 128
 _WARM_32: Final = (16, 24, 32)
-_THIRTY_TWO: Final = 128
-_AT_MANY: Final = 16
+_THIRTY_TWO: Final = 256
+_AT_MANY: Final = 24
 
 #: What SSM takes of an account by default (bench/quotas.json).
 PUTS_PER_SECOND: Final = 3

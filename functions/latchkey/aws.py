@@ -7,7 +7,13 @@ from typing import Final
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
-from latchkey.errors import AccessDeniedError, LatchkeyError, ServiceUnavailableError, ThrottledError
+from latchkey.errors import (
+    AccessDeniedError,
+    ClaimGoneError,
+    LatchkeyError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
 
 #: Three tries of 4 seconds at most, and the pauses between them, end before a function's own time-out
 #: of 15 seconds. Step Functions does the patient retrying, where it can be seen.
@@ -38,6 +44,9 @@ _THROTTLED: Final = frozenset(
 )
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _SERVER_ERROR: Final = 500
+
+#: What Step Functions answers about a token whose task waits no longer.
+TASK_OVER: Final = dict.fromkeys(("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"), ClaimGoneError)
 
 
 @contextmanager

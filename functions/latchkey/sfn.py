@@ -1,20 +1,16 @@
-"""Step Functions: starts, confirms, completes, supersedes and stops resets, and lists what runs."""
+"""Step Functions: starts, supersedes and stops executions, and lists what runs."""
 
 import json
 import os
 from contextlib import suppress
-from datetime import datetime
 
 import boto3
 
-from latchkey.aws import CLIENT_CONFIG, ONCE_CONFIG, translated
+from latchkey.aws import CLIENT_CONFIG, TASK_OVER, translated
 from latchkey.errors import ClaimGoneError
 from latchkey.executions import Execution
 
 _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
-_sfn_once = boto3.client("stepfunctions", config=ONCE_CONFIG)
-
-_OVER = dict.fromkeys(("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"), ClaimGoneError)
 
 
 def start_reset(user: str, name: str, request: str, *, confirm: bool) -> bool:
@@ -81,43 +77,9 @@ def stop_reset(name: str, cause: str) -> None:
         _sfn.stop_execution(executionArn=_reset_arn(name), error="OrphanedError", cause=cause)
 
 
-def complete_claim(task_token: str, claimed_at: datetime, claimed_from: str) -> None:
-    """Tell the waiting execution that its link was claimed.
-
-    Raises:
-        ClaimGoneError: when the execution no longer waits: claimed, expired, stopped or superseded.
-    """
-    output = {"claimed_at": claimed_at.isoformat(timespec="seconds"), "claimed_from": claimed_from}
-    with translated("complete the claim", _OVER):
-        _sfn_once.send_task_success(taskToken=task_token, output=json.dumps(output))
-
-
-def confirm_request(task_token: str, confirmed_at: datetime, confirmed_from: str) -> None:
-    """Tell the waiting execution that its user wants the reset.
-
-    Raises:
-        ClaimGoneError: when the execution no longer waits: answered, timed out or stopped.
-    """
-    output = {"confirmed_at": confirmed_at.isoformat(timespec="seconds"), "confirmed_from": confirmed_from}
-    with translated("confirm the request", _OVER):
-        _sfn_once.send_task_success(taskToken=task_token, output=json.dumps(output))
-
-
-def decline_request(task_token: str) -> None:
-    """Tell the waiting execution that its user never asked for the reset.
-
-    Raises:
-        ClaimGoneError: when the execution no longer waits: answered, timed out or stopped.
-    """
-    with translated("decline the request", _OVER):
-        _sfn_once.send_task_failure(
-            taskToken=task_token, error="DeclinedError", cause="The user did not ask for this reset."
-        )
-
-
 def supersede(task_token: str) -> None:
     """End a waiting execution because a newer reset of the same user took over; one that is over stays so."""
-    with suppress(ClaimGoneError), translated("end the superseded reset", _OVER):
+    with suppress(ClaimGoneError), translated("end the superseded reset", TASK_OVER):
         _sfn.send_task_failure(
             taskToken=task_token,
             error="SupersededError",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import events, sfn, ssm, tickets
+from latchkey import events, ssm, task_tokens, tickets
 from latchkey.claims import TicketKind
 from latchkey.entry import endpoint, logger
 from latchkey.errors import BadRequestError
@@ -52,8 +52,8 @@ def answer_request(
     handle, ticket = tickets.present(TicketKind.REQUEST, handle_text, link_secret, now)
     logger.append_keys(execution=ticket.execution)
     if wanted:
-        sfn.confirm_request(ticket.task_token, now, source_ip)
+        task_tokens.confirm_request(ticket.task_token, now, source_ip)
     else:
-        sfn.decline_request(ticket.task_token)
+        task_tokens.decline_request(ticket.task_token)
     events.tell("Confirmed" if wanted else "Declined", ticket.execution, ticket.user)
     ssm.delete_ticket(TicketKind.REQUEST, handle)

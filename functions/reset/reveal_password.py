@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import sfn, ssm
+from latchkey import ssm, task_tokens
 from latchkey.claims import Claim, Handle
 from latchkey.entry import endpoint, logger
 from latchkey.errors import ClaimGoneError, ClaimNotReadyError
@@ -45,7 +45,7 @@ def take(handle_text: str, link_secret: str, now: datetime, source_ip: str) -> C
 
 def _complete(task_token: str, now: datetime, source_ip: str) -> None:
     try:
-        sfn.complete_claim(task_token, now, source_ip)
+        task_tokens.complete_claim(task_token, now, source_ip)
     except ClaimGoneError:
         raise
     except Exception as error:

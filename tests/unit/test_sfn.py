@@ -1,19 +1,17 @@
-"""The Step Functions adapter: starting a reset, and the one completion of a task token."""
+"""The Step Functions adapter: starting a reset, and ending one that a newer took over."""
 
 import json
-from datetime import datetime
 
 import pytest
 
 from latchkey import sfn
 from latchkey.errors import (
     AccessDeniedError,
-    ClaimGoneError,
     LatchkeyError,
     ServiceUnavailableError,
     ThrottledError,
 )
-from tests.unit.stack import ALICE, EXECUTION, NOW, SFN, Stack
+from tests.unit.stack import ALICE, EXECUTION, SFN, Stack
 
 OVER = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
 REQUEST = "11111111-2222-4333-8444-555555555555"
@@ -50,30 +48,6 @@ def test_what_a_refusal_to_start_means(
         sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
 
 
-def test_completing_a_claim_tells_when_and_from_where(stack: Stack) -> None:
-    sfn.complete_claim("task-token", NOW, "192.0.2.10")
-    (call,) = stack.sent("SendTaskSuccess")
-    output = json.loads(call["output"])
-    assert (call["taskToken"], output["claimed_from"]) == ("task-token", "192.0.2.10")
-    assert datetime.fromisoformat(output["claimed_at"]) == NOW
-
-
-@pytest.mark.parametrize("code", OVER)
-def test_a_token_that_is_over_means_the_claim_is_gone(stack: Stack, code: str) -> None:
-    stack.refuse("SendTaskSuccess", code)
-    with pytest.raises(ClaimGoneError):
-        sfn.complete_claim("task-token", NOW, "192.0.2.10")
-
-
-@pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
-def test_what_a_refusal_to_complete_means(
-    stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
-) -> None:
-    stack.refuse("SendTaskSuccess", code, status)
-    with pytest.raises(meaning, match="Could not complete the claim"):
-        sfn.complete_claim("task-token", NOW, "192.0.2.10")
-
-
 def test_a_superseded_execution_is_told_the_error_its_state_catches(stack: Stack) -> None:
     sfn.supersede("task-token")
     (call,) = stack.sent("SendTaskFailure")
@@ -94,27 +68,3 @@ def test_what_a_refusal_to_supersede_means(
     stack.refuse("SendTaskFailure", code, status)
     with pytest.raises(meaning, match="Could not end the superseded reset"):
         sfn.supersede("task-token")
-
-
-def test_confirming_a_request_tells_when_and_from_where(stack: Stack) -> None:
-    sfn.confirm_request("task-token", NOW, "192.0.2.10")
-    (call,) = stack.sent("SendTaskSuccess")
-    output = json.loads(call["output"])
-    assert (call["taskToken"], output["confirmed_from"]) == ("task-token", "192.0.2.10")
-    assert datetime.fromisoformat(output["confirmed_at"]) == NOW
-
-
-def test_a_declined_execution_is_told_the_error_its_state_catches(stack: Stack) -> None:
-    sfn.decline_request("task-token")
-    (call,) = stack.sent("SendTaskFailure")
-    assert (call["taskToken"], call["error"]) == ("task-token", "DeclinedError")
-
-
-@pytest.mark.parametrize("code", OVER)
-def test_an_answer_to_an_execution_that_is_over_is_gone(stack: Stack, code: str) -> None:
-    stack.refuse("SendTaskSuccess", code)
-    stack.refuse("SendTaskFailure", code)
-    with pytest.raises(ClaimGoneError):
-        sfn.confirm_request("task-token", NOW, "192.0.2.10")
-    with pytest.raises(ClaimGoneError):
-        sfn.decline_request("task-token")
