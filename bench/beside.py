@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 
 from local import sam
 from local.cloud import LocalCloud
-from local.emulator import PROCESS_FILE, REGION
+from local.emulator import REGION
 from local.product import Link, Product, wait_for
 from local.seed import SENDER
 
@@ -199,11 +199,6 @@ class Beside:
             return None
 
         return wait_for("a claim", look, _DEADLINE_SECONDS)
-
-    @property
-    def emulator_pid(self) -> int:
-        """The emulator's process, whose children are the functions."""
-        return int(json.loads((self.cloud.state_dir / PROCESS_FILE).read_text())["pid"])
 
     def wait_until_open(self, number: int) -> None:
         """Wait until no more resets of the product run than the `number` that wait for their claim."""

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.processes import Used, used_by_functions
 from local.cloud import LocalCloud
 from local.credentials import Rotation
 from local.crowd import crowd, list_people
@@ -32,6 +33,12 @@ _DUE = 0.3
 #: More than this machine sends, so that it shows what it can.
 _SEND_RATE = "1000"
 _RUN_SECONDS = 3600
+_FUNCTIONS = (
+    "ListDirectoryUsersFunction",
+    "PlanRemindersFunction",
+    "SendRemindersFunction",
+    "ReportFunction",
+)
 _ONE_BY_ONE = 50
 
 
@@ -55,7 +62,7 @@ def measure(people: int = PEOPLE) -> dict[str, Any]:
                 "people": people,
                 "set_up_seconds": set_up,
                 **_listing(cloud.directory),
-                **_run(Reminders(product)),
+                **_run(Reminders(product), cloud.pid),
                 "one_connection_each_per_second": _one_by_one(product),
             }
 
@@ -70,9 +77,11 @@ def _listing(samba: Samba) -> dict[str, float]:
     }
 
 
-def _run(reminders: Reminders) -> dict[str, Any]:
+def _run(reminders: Reminders, emulator_pid: int) -> dict[str, Any]:
+    before = used_by_functions(emulator_pid)
     arn = reminders.start()
     run = reminders.product.wait_for_end(arn, seconds=_RUN_SECONDS)
+    after = used_by_functions(emulator_pid)
     seconds = dict(run.durations)
     counts = json.loads(run.description["output"])["counts"]
     mailed = counts.get("mailed", 0)
@@ -80,6 +89,13 @@ def _run(reminders: Reminders) -> dict[str, Any]:
         "ended_in": run.states[-1],
         "counts": counts,
         "state_seconds": seconds,
+        "functions": {
+            name: {
+                "cpu_seconds": after[name].cpu_seconds - before.get(name, Used()).cpu_seconds,
+                "peak_mib": after[name].peak_mib,
+            }
+            for name in _FUNCTIONS
+        },
         "mails_per_second": mailed / seconds["MailEverybodyDue"],
     }
 

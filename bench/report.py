@@ -81,6 +81,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "open": _open(results["resets"]),
         "throttled": _throttled(results["throttled"]),
         "reminders": _reminders(results["reminders"]),
+        "reminder-functions": _reminder_functions(results),
         "quotas": _quotas(
             json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"], results["money"]["claimed"]
         ),
@@ -255,6 +256,25 @@ def _reminders(found: dict[str, Any] | None) -> str:
             ["mailed", f"{found['counts'].get('mailed', 0):,}"],
             ["mails a second", f"{found['mails_per_second']:.0f}"],
             ["the same with a connection for each mail", f"{found['one_connection_each_per_second']:.0f}"],
+        ],
+    )
+
+
+def _reminder_functions(results: dict[str, Any]) -> str:
+    found = results["reminders"]
+    if found is None:
+        return "Not measured."
+    memory = {each["function"]: each["memory_mb"] for each in results["starts"]}
+    return table(
+        ["function", "processor s per 10,000 people", "peak MiB", "memory MB"],
+        [
+            [
+                name.removesuffix("Function"),
+                f"{used['cpu_seconds'] / found['people'] * 10_000:.1f}",
+                f"{used['peak_mib']:.0f}",
+                f"{memory[name]}",
+            ]
+            for name, used in found["functions"].items()
         ],
     )
 

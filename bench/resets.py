@@ -128,8 +128,8 @@ def measure_handlers(
     """Ask and claim one at a time, while some are open; return the times, and what each function needed."""
     one_at_a_time(beside, WARM_ONE)
     beside.wait_until_open(still_open)
-    before = used_by_functions(beside.emulator_pid)
+    before = used_by_functions(beside.cloud.pid)
     requests, claims = one_at_a_time(beside, number)
     beside.wait_until_open(still_open)
-    after = used_by_functions(beside.emulator_pid)
+    after = used_by_functions(beside.cloud.pid)
     return requests, claims, cpu_per_call(before, after, number), after

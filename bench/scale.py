@@ -22,9 +22,9 @@ SOME: Final = 100
 MANY: Final = 1_000
 
 # Warm-up, and measured in waves; the links of both stay open and are claimed in the end.
-_WARM_8: Final = (2, 4, 8)
+_WARM_8: Final = (2, 4, 8, 8)
 _EIGHT: Final = 128
-_WARM_32: Final = (16, 24, 32)
+_WARM_32: Final = (16, 24, 32, 32, 32)
 _THIRTY_TWO: Final = 256
 _AT_MANY: Final = 24
 
@@ -45,10 +45,11 @@ def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
         "open": {str(FEW): {"request": median(requests.ours), "claim": median(claims.ours)}},
     }
 
-    resets.warm_up(beside, opened, _WARM_8)
-    found["requests"]["8"] = resets.ask_in_waves(beside, opened, 8, _EIGHT).summary()
     open_up_to(beside, opened, SOME)
     found["open"][str(SOME)] = alone(beside)
+    tell("8 at a time ...")
+    resets.warm_up(beside, opened, _WARM_8)
+    found["requests"]["8"] = resets.ask_in_waves(beside, opened, 8, _EIGHT).summary()
 
     tell("32 at a time ...")
     resets.warm_up(beside, opened, _WARM_32)
@@ -59,7 +60,7 @@ def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
     found["resets_per_second"] = (MANY - before) / (time.monotonic() - started)
     found["open"][str(MANY)] = alone(beside)
 
-    tell("Claiming ...")
+    tell("Claiming, 8 at a time ...")
     resets.warm_up_claims(beside, opened, _WARM_8)
     found["claims"]["8"] = resets.claim_in_waves(beside, opened, 8, _EIGHT).summary()
     tell("32 at a time ...")

@@ -117,18 +117,17 @@ class LocalCloud:
     @property
     def endpoint_url(self) -> str:
         """Where AWS clients go. Raises CloudError when the emulator does not run."""
-        process = self._process()
-        if process is None:
-            raise CloudError(f"No local cloud runs for {self.state_dir}")
-        return f"http://{HOST}:{process['port']}"
+        return f"http://{HOST}:{self._living()['port']}"
+
+    @property
+    def pid(self) -> int:
+        """The process whose children run the functions. Raises CloudError when the emulator does not run."""
+        return self._living()["pid"]
 
     @property
     def smtp(self) -> dict[str, Any]:
         """Where SMTP clients go. Raises CloudError when the emulator does not run."""
-        process = self._process()
-        if process is None:
-            raise CloudError(f"No local cloud runs for {self.state_dir}")
-        return {"host": HOST, "port": process["smtp_port"]}
+        return {"host": HOST, "port": self._living()["smtp_port"]}
 
     @property
     def smtp_ca_file(self) -> Path:
@@ -144,6 +143,12 @@ class LocalCloud:
     def stack(self) -> Stack:
         """What is deployed. Raises FileNotFoundError when nothing is."""
         return Stack.read(self.state_dir)
+
+    def _living(self) -> dict[str, int]:
+        process = self._process()
+        if process is None:
+            raise CloudError(f"No local cloud runs for {self.state_dir}")
+        return process
 
     def _process(self) -> dict[str, int] | None:
         """Read the emulator's pid and port, if it lives.

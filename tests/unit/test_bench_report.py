@@ -8,7 +8,7 @@ from bench.report import DOCUMENT, ROOT, MissingMarksError, draw, table
 
 TABLES = (
     "where", "summary", "starts", "imports", "resets", "handlers", "money", "ttl", "memory", "open",
-    "throttled", "reminders", "quotas",
+    "throttled", "reminders", "reminder-functions", "quotas",
 )  # fmt: skip
 
 
