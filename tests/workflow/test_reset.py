@@ -408,7 +408,7 @@ def test_nothing_changes_until_the_user_says_yes(product: Product) -> None:
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
     assert product.answer(question, "yes").status_code == 200
     password = product.claim(product.wait_for_link(user)).json()["password"]
-    assert finish(product, arn).states == [*ASKED, *CLAIMED[2:]]
+    assert finish(product, arn).states == [*ASKED, *CLAIMED]
     assert product.sign_in(user, password)["signed_in"]
     assert product.parameters(user, "requests") == []
 
@@ -419,6 +419,19 @@ def test_declined_request_changes_nothing(product: Product) -> None:
     assert product.answer(product.wait_for_question(user), "no").status_code == 200
     run = finish(product, arn)
     assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "Declined"])
+    untouched(product, user)
+
+
+def test_whoever_is_protected_by_the_time_of_the_answer_is_not_reset(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    arn = product.start_reset(user, confirm=True)
+    question = product.wait_for_question(user)
+    iam = product.client("iam")
+    iam.create_group(GroupName="Admins")
+    iam.add_user_to_group(GroupName="Admins", UserName=user)
+    assert product.answer(question, "yes").status_code == 200
+    run = finish(product, arn)
+    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ValidateUser", "Rejected"])
     untouched(product, user)
 
 
