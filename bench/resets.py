@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WARM_ONE: Final = 5
 ONE: Final = 40
 #: So many waves, ours and the peer's in turn, so that both meet the same machine.
-WAVES: Final = 8
+WAVES: Final = 12
 
 
 @dataclass

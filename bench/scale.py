@@ -23,9 +23,9 @@ MANY: Final = 1_000
 
 # Warm-up, and measured in waves; the links of both stay open and are claimed in the end.
 _WARM_8: Final = (2, 4, 8, 8)
-_EIGHT: Final = 128
+_EIGHT: Final = 192
 _WARM_32: Final = (16, 24, 32, 32, 32)
-_THIRTY_TWO: Final = 256
+_THIRTY_TWO: Final = 384
 _AT_MANY: Final = 24
 
 #: What SSM takes of an account by default (bench/quotas.json).
