@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
-from local.patches.base import Untyped, module, replace
+from local.patches.base import PatchError, Untyped, module, replace
 
 
 class ExecutionStopped(BaseException):
@@ -26,6 +29,7 @@ class Execution:
 
 
 _current: ContextVar[Execution | None] = ContextVar("latchkey_execution", default=None)
+_begins: ContextVar[bool] = ContextVar("latchkey_begins", default=False)
 _awaited: ContextVar[str] = ContextVar("latchkey_awaited_token", default="")
 
 
@@ -47,6 +51,7 @@ def apply() -> Tokens:
         "_task_tokens",
         "error_response_json",
     )
+    _begin_at_once(sfn)
     _know_the_execution(sfn)
     _evaluate_timeouts(sfn)
     tokens = Tokens(sfn)
@@ -59,6 +64,20 @@ def apply() -> Tokens:
     return tokens
 
 
+def _begin_at_once(sfn: Untyped) -> None:
+    """AWS: an execution begins at once. MiniStack sleeps for 150 ms before the first state."""
+    if inspect.getsource(sfn._run_execution).count("time.sleep(") != 1:
+        raise PatchError("MiniStack's executions sleep no more, or more than once; review local/patches")
+
+    def sleep(seconds: float) -> None:
+        if _begins.get():
+            _begins.set(False)
+        else:
+            time.sleep(seconds)
+
+    sfn.time = SimpleNamespace(**{**vars(time), "sleep": sleep})
+
+
 def _know_the_execution(sfn: Untyped) -> None:
     """Remember in each execution's thread which one it runs, for the other patches."""
 
@@ -67,6 +86,7 @@ def _know_the_execution(sfn: Untyped) -> None:
             machine_arn = (sfn._executions.get(arn) or {}).get("stateMachineArn")
             machine = sfn._state_machines.get(machine_arn) or {}
             _current.set(Execution(arn, machine.get("roleArn", "")))
+            _begins.set(True)
             try:
                 original(arn)
             except ExecutionStopped:
