@@ -45,8 +45,7 @@ def task[Event: Mapping[str, Any], Result](
         except LatchkeyError as error:
             logger.warning("Gave up: %s: %s", type(error).__name__, error)
             raise
-        except Exception:
-            # Whatever it is, the log line has to name the execution; Step Functions gets the very error.
+        except Exception:  # only to log it: the line names the execution, and the very error goes on
             logger.exception("Failed in a way nobody foresaw.")
             raise
         logger.info("Done.")
@@ -66,8 +65,7 @@ def endpoint(handler: Callable[[dict[str, Any], Any], Answer]) -> Callable[[dict
         except LatchkeyError as error:
             logger.warning("Refused: %s: %s", type(error).__name__, error)
             result = refusal(error)
-        except Exception:
-            # The edge of the product: whatever it is, a caller gets an answer in JSON, never a stack trace.
+        except Exception:  # the edge of the product: a caller gets an answer in JSON, never a stack trace
             logger.exception("Failed in a way nobody foresaw.")
             result = refusal(LatchkeyError())
         logger.info("Answered.", status=result["statusCode"])
