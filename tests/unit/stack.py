@@ -18,6 +18,7 @@ from moto.iam.models import User, iam_backends
 
 from latchkey import kms, ssm
 from latchkey.claims import Claim, Handle, Ticket, TicketKind, hash_link_secret
+from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
 from latchkey.kms import Secrets
 
 ALICE = "alice@example.com"
@@ -38,6 +39,15 @@ KMS = boto3.client("kms")
 SES = boto3.client("sesv2")
 SFN = boto3.client("stepfunctions")
 SSM = boto3.client("ssm")
+
+#: What Step Functions answers about a token whose task waits no longer.
+TASK_OVER = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
+#: How Step Functions refuses any call, and what that means.
+SFN_REFUSALS = (
+    ("ThrottlingException", 400, ThrottledError),
+    ("AccessDeniedException", 400, AccessDeniedError),
+    ("InternalFailure", 500, ServiceUnavailableError),
+)
 
 _EVENTS = Path(__file__).parents[2] / "events"
 

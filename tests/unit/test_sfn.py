@@ -5,21 +5,10 @@ import json
 import pytest
 
 from latchkey import sfn
-from latchkey.errors import (
-    AccessDeniedError,
-    LatchkeyError,
-    ServiceUnavailableError,
-    ThrottledError,
-)
-from tests.unit.stack import ALICE, EXECUTION, SFN, Stack
+from latchkey.errors import LatchkeyError
+from tests.unit.stack import ALICE, EXECUTION, SFN, SFN_REFUSALS, TASK_OVER, Stack
 
-OVER = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"]
 REQUEST = "11111111-2222-4333-8444-555555555555"
-REFUSALS = [
-    ("ThrottlingException", 400, ThrottledError),
-    ("AccessDeniedException", 400, AccessDeniedError),
-    ("InternalFailure", 500, ServiceUnavailableError),
-]
 
 
 def test_a_reset_is_started_under_its_name_with_user_and_request(stack: Stack) -> None:
@@ -39,7 +28,7 @@ def test_a_second_reset_of_that_name_is_no_new_one(stack: Stack) -> None:
     assert not sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
 
 
-@pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
+@pytest.mark.parametrize(("code", "status", "meaning"), SFN_REFUSALS)
 def test_what_a_refusal_to_start_means(
     stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
@@ -54,14 +43,14 @@ def test_a_superseded_execution_is_told_the_error_its_state_catches(stack: Stack
     assert (call["taskToken"], call["error"]) == ("task-token", "SupersededError")
 
 
-@pytest.mark.parametrize("code", OVER)
+@pytest.mark.parametrize("code", TASK_OVER)
 def test_an_execution_that_is_over_needs_no_superseding(stack: Stack, code: str) -> None:
     stack.refuse("SendTaskFailure", code)
     sfn.supersede("task-token")
     assert stack.operations() == ["SendTaskFailure"]
 
 
-@pytest.mark.parametrize(("code", "status", "meaning"), REFUSALS)
+@pytest.mark.parametrize(("code", "status", "meaning"), SFN_REFUSALS)
 def test_what_a_refusal_to_supersede_means(
     stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
