@@ -277,10 +277,7 @@ class LocalCloud:
         """Start a domain controller, and return the parameters that name it; none where that cannot be."""
         if self.resets_only or samba.missing():
             return {}
-        process = self._process()
-        self.directory = samba.Samba(
-            self.state_dir / "samba", owner=process["pid"] if process else os.getpid()
-        )
+        self.directory = samba.Samba(self.state_dir / "samba", owner=self.pid)
         self.directory.start([*people(time.time()), *self.more_people])
         account = {"username": samba.SERVICE_ACCOUNT, "password": self.directory.password}
         self.client("secretsmanager").create_secret(Name=_DIRECTORY_SECRET, SecretString=json.dumps(account))

@@ -149,16 +149,16 @@ def _deploying(endpoint_url: str) -> dict[str, str]:
 def deploy(
     root: Path, endpoint_url: str, stack_name: str, parameters: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
-    """Deploy what `package` packed, or pack and deploy what lies in `root`; the bucket has to exist.
+    """Deploy what `package` packed, or else pack what lies in `root` as well; the bucket has to exist.
 
     Raises SamError.
     """
-    packed = _packed(root, stack_name)
-    template = packed if packed.exists() else root / "template.yaml"
-    arguments = ["deploy", "--template-file", str(template), "--config-file", str(root / "samconfig.toml")]
-    arguments += ["--config-env", "local", "--stack-name", stack_name, "--region", "us-east-1"]
+    arguments = ["deploy", "--config-env", "local", "--stack-name", stack_name, "--region", "us-east-1"]
     arguments += ["--s3-bucket", packages_bucket(stack_name), "--no-confirm-changeset", "--no-progressbar"]
     arguments += ["--tags", *(f"{key}={value}" for key, value in tags.items())]
     arguments += ["--parameter-overrides", *(f"{key}={_quoted(value)}" for key, value in parameters.items())]
     with _locked(root, fcntl.LOCK_SH):
+        packed = _packed(root, stack_name)
+        if packed.exists():
+            arguments += ["--template-file", str(packed), "--config-file", str(root / "samconfig.toml")]
         _run(arguments, root, _deploying(endpoint_url))
