@@ -55,9 +55,7 @@ def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
     resets.warm_up(beside, opened, _WARM_32)
     found["requests"]["32"] = resets.ask_in_waves(beside, opened, 32, _THIRTY_TWO).summary()
     tell(f"{len(opened.ours)} are open ...")
-    started, before = time.monotonic(), len(opened.ours)
     open_up_to(beside, opened, MANY)
-    found["resets_per_second"] = (MANY - before) / (time.monotonic() - started)
     found["open"][str(MANY)] = alone(beside)
 
     tell("Claiming, 8 at a time ...")
