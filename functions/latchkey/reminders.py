@@ -218,6 +218,10 @@ class Row:
         return [f"'{text}" if text.startswith(_FORMULAS) else text for text in texts]
 
 
+#: Mails of a test run: one person is to read them. And why everybody else who is due gets none.
+TEST_MAILS = 20
+TEST_IS_FULL = f"a test run mails the first {TEST_MAILS}"
+
 #: The heads of `Row.cells`.
 COLUMNS = ("source", "user", "name", "mail", "manager", "expires at", "days ahead", "outcome", "reason")
 

@@ -9,7 +9,19 @@ from typing import TypedDict
 
 from latchkey import s3, ses
 from latchkey.entry import task
-from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row, judge, notify_days, time_zone
+from latchkey.reminders import (
+    TEST_IS_FULL,
+    TEST_MAILS,
+    Account,
+    Expiry,
+    Moment,
+    Outcome,
+    Reminder,
+    Row,
+    judge,
+    notify_days,
+    time_zone,
+)
 
 #: Senders at once, as in the definition's MaxConcurrency.
 SENDERS = 5
@@ -20,10 +32,6 @@ _SHARE = 0.8
 #: How long a batch takes at its pace, and the most of it: a sender has 5 minutes, retries included.
 _BATCH_SECONDS = 100
 _LARGEST_BATCH = 500
-
-#: Mails of a test run: one person is to read them.
-_TEST_MAILS = 20
-_TEST_IS_FULL = f"a test run mails the first {_TEST_MAILS}"
 
 
 class Source(TypedDict, total=False):
@@ -68,7 +76,7 @@ def handler(event: Event, _context: object) -> Result:
         return {"due": 0, "batches": "", "per_second": 0, "answers": answers}
     rate = float(os.environ["SEND_RATE"]) or _SHARE * ses.send_rate()
     plan = Plan(
-        s3.folder(event["execution"]), batch_size(rate), _TEST_MAILS if event["mode"] == "test" else None
+        s3.folder(event["execution"]), batch_size(rate), TEST_MAILS if event["mode"] == "test" else None
     )
     plan.store(accounts(lists), moment, days)
     return {
@@ -143,7 +151,7 @@ class Plan:
                 if self.most is None or self.due < self.most:
                     self._add(Reminder(account, ahead))
                     continue
-                outcome, reason = Outcome.NOT_SENT, _TEST_IS_FULL
+                outcome, reason = Outcome.NOT_SENT, TEST_IS_FULL
             if outcome is Outcome.FAILED:
                 reason = "the source does not tell when the password expires"
             if outcome is Outcome.NOT_DUE:

@@ -25,7 +25,7 @@ from latchkey.errors import (
     ServiceUnavailableError,
 )
 from latchkey.ldap import Settings
-from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row
+from latchkey.reminders import TEST_IS_FULL, Account, Expiry, Moment, Outcome, Reminder, Row
 from latchkey.sent import SentReminders
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
 from tests.unit.stack import IAM, SFN, Stack, load_event
@@ -297,6 +297,20 @@ class TestReport:
         result, rows = reported(mode="dry-run")
         assert rows["a"]["outcome"] == "due"
         assert result["problems"] == []
+
+    @pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.FAILED])
+    def test_a_test_run_that_sent_nothing_is_a_problem(self, outcome: Outcome) -> None:
+        write_run()
+        down = [Row(Reminder(account(user), 7), outcome, "SmtpUnavailableError: down") for user in "ab"]
+        s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in down))
+        assert reported(mode="test")[0]["problems"] == [f"2 {outcome}: SmtpUnavailableError: down"]
+
+    def test_that_a_test_run_is_short_is_none(self) -> None:
+        write_run()
+        s3.write_lines(s3.result_key(BATCH), [Row(Reminder(account("a"), 7), Outcome.MAILED).as_json()])
+        beyond = Row(Reminder(account("c"), 7), Outcome.NOT_SENT, TEST_IS_FULL)
+        s3.write_lines(f"runs/{RUN}/others.jsonl", [beyond.as_json()])
+        assert reported(mode="test")[0]["problems"] == []
 
     @pytest.mark.parametrize(
         ("cause", "said"),

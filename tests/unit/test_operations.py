@@ -1,0 +1,69 @@
+"""The recipes of docs/operations.md that do harm when they are wrong, pasted into an interactive shell."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from latchkey.claims import user_key
+from tools.commands import Block, command_blocks
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = ROOT / "docs" / "operations.md"
+
+#: Stands in for the AWS CLI: says on standard error how it was called, one argument a line.
+AWS = """#!/bin/sh
+printf '%s\\n' "$@" >&2
+case $2 in get-parameters-by-path) echo "$4/a $4/b";; esac
+"""
+
+
+def block_below(heading: str) -> Block:
+    """Return the one block of commands below a heading."""
+    (block,) = [block for block in command_blocks(OPERATIONS) if block.heading == heading]
+    return block
+
+
+def paste(commands: str, tmp_path: Path) -> str:
+    """Paste commands into an interactive bash, and return what it and the AWS CLI said."""
+    aws = tmp_path / "aws"
+    aws.write_text(AWS)
+    aws.chmod(0o755)
+    shell = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-i"],  # noqa: S607  # the operator's own
+        input=commands,
+        capture_output=True,
+        text=True,
+        check=True,
+        # In a session of its own: without a terminal to take from whoever runs the tests.
+        start_new_session=True,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "HISTFILE": "", "STACK": "latchkey-test"},
+    )
+    return shell.stdout + shell.stderr
+
+
+def revoked_by_hand(user: str, tmp_path: Path) -> str:
+    recipe = block_below("Revoke by hand").text
+    return paste(recipe.replace("USER_NAME=alice@example.com", f"USER_NAME={user}"), tmp_path)
+
+
+def test_revoking_by_hand_sets_a_password_nobody_knows(tmp_path: Path) -> None:
+    said = revoked_by_hand("alice@example.com", tmp_path) + revoked_by_hand("alice@example.com", tmp_path)
+    passwords = re.findall(r"--password\n(.*)\n", said)
+    assert len(set(passwords)) == 2
+    assert all(re.fullmatch(r"Aa0![A-Za-z0-9]{40,}", password) for password in passwords), passwords
+
+
+@pytest.mark.parametrize("user", ["alice@example.com", "Carol@Example.com"])
+def test_revoking_by_hand_deletes_what_waits_for_the_user(user: str, tmp_path: Path) -> None:
+    said = revoked_by_hand(user, tmp_path)
+    path = f"/latchkey-test/claims/{user_key(user)}"
+    assert f"delete-parameters\n--names\n{path}/a\n{path}/b\n" in said
+
+
+def test_no_recipe_gives_a_live_stack_an_input_made_for_the_tests() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for block in command_blocks(document):
+            assert "events/" not in block.text.replace("/aws/events/", ""), f"{document.name}:{block.line}"
