@@ -33,6 +33,9 @@ _TASK_TOKEN: Final = "$states.context.Task.Token"  # noqa: S105  the expression'
 _ERROR_OUTPUT: Final = "$states.errorOutput"
 _INPUT_TYPE: Final = re.compile(r'Field "InputType" not allowed in .*\.ItemReader\.ReaderConfig')
 _SUBSTITUTION: Final = re.compile(r"\$\{([\w:.]+)\}")
+# A variable of JSONata, no call of a function; and one that an expression makes for itself.
+_VARIABLE: Final = re.compile(r"\$([A-Za-z_]\w*)\b(?!\s*\()")
+_ASSIGNED_WITHIN: Final = re.compile(r"\$(\w+)\s*:=")
 _PASCAL_CASE: Final = re.compile(r"([A-Z][a-z0-9]+)+")
 
 # Fields where both linters demand a number although JSONata may compute it.
@@ -218,6 +221,31 @@ def check_ends(definition: Json) -> Iterator[Finding]:
                 yield Finding("fail-without-cause", f"has no {key}", name)
 
 
+def check_distributed_maps(definition: Json) -> Iterator[Finding]:
+    """Find variables of earlier states in a distributed Map: neither it nor its children can see them.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#variable-scope
+    """
+    for name, state in all_states(definition):
+        processor = mapping(state.get("ItemProcessor"))
+        if mapping(processor.get("ProcessorConfig")).get("Mode") != "DISTRIBUTED":
+            continue
+        # What comes after the Map, or is assigned when it failed, is the outer scope's again.
+        inside = json.dumps({key: value for key, value in state.items() if key != "Catch"})
+        own = {"states", *_ASSIGNED_WITHIN.findall(inside), *_assigned(processor)}
+        for variable in sorted(set(_VARIABLE.findall(inside)) - own):
+            yield Finding(
+                "outer-variable", f"${variable} is a variable of earlier states, which no child sees", name
+            )
+
+
+def _assigned(scope: Json) -> Iterator[str]:
+    """Yield the variables that the states of a scope assign, also where they catch an error."""
+    for _, state in all_states(scope):
+        for assigning in (state, *objects(state.get("Catch"))):
+            yield from mapping(assigning.get("Assign"))
+
+
 def check_names(definition: Json) -> Iterator[Finding]:
     """Find state names that no file and resource can be named after: used twice, or not PascalCase."""
     names = Counter(name for name, _ in all_states(definition))
@@ -396,6 +424,7 @@ RULES: Final[tuple[Callable[[Json], Iterator[Finding]], ...]] = (
     check_wildcards,
     check_caught_errors,
     check_ends,
+    check_distributed_maps,
     check_names,
     check_head,
     check_with_statelint,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def apply(may_read: Callable[[str], bool]) -> None:
     """AWS: a distributed Map speaks JSONata, reads under the machine's role, and stops at its first failure.
 
+    Neither it nor a child sees the variables of earlier states:
+    https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#variable-scope
     MiniStack evaluates no JSONata in its ItemReader, ItemSelector, Output and Assign, reads any object, and
     starts every child however many have failed. Raises PatchError.
     """
@@ -47,8 +49,9 @@ class Maps:
             _, iterator, execution, context = rest
             if self.sfn._state_query_language(state, context) != "JSONata":
                 return original(state, state_input, *rest)
+            seen = {**context, "variables": {}}
             reader = {**state["ItemReader"]}
-            reader["Arguments"] = self.sfn._apply_jsonata_template(reader["Arguments"], state_input, context)
+            reader["Arguments"] = self.sfn._apply_jsonata_template(reader["Arguments"], state_input, seen)
             place = f"arn:aws:s3:::{reader['Arguments']['Bucket']}/{reader['Arguments']['Key']}"
             if not self.may_read(place):
                 raise self.sfn._ExecutionError("States.ItemReaderFailed", f"Access Denied: {place}")
@@ -61,9 +64,7 @@ class Maps:
                 results, following = original(plain, state_input, *rest)
             finally:
                 del self._running[key]
-            output = self.sfn._apply_jsonata_output(
-                state, state_input, context, result=results, default=results
-            )
+            output = self.sfn._apply_jsonata_output(state, state_input, seen, result=results, default=results)
             self.sfn._apply_state_assign(state, state_input, context, result=results)
             return output, following
 
@@ -80,10 +81,9 @@ class Maps:
                 return original(states, start, item, execution, context)
             if run.failed:
                 raise self.sfn._ExecutionError("States.Aborted", "Another child failed.")
+            context["variables"] = {}
             if run.selector:
                 item = self.sfn._apply_jsonata_template(run.selector, run.state_input, context)
-            # A child sees no variables of its parent.
-            context["variables"] = {}
             try:
                 return original(states, start, item, execution, context)
             except self.sfn._ExecutionError:

@@ -177,6 +177,32 @@ def test_states_nested_in_a_map_keep_the_rules(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("ItemSelector", {"handle": "{% $handle %}"}, True),
+        ("ItemReader", {"Arguments": {"Key": "{% $string( $handle ) %}"}}, True),
+        ("ItemSelector", {"handle": "{% $states.input.handle %}"}, False),
+        ("ItemSelector", {"handle": "{% ($own := $states.input.handle; $string($own)) %}"}, False),
+        (
+            "Catch",
+            [{"ErrorEquals": ["States.ALL"], "Assign": {"error": "{% $handle %}"}, "Next": "X"}],
+            False,
+        ),
+    ],
+)
+def test_a_variable_that_no_distributed_map_sees_is_found(field: str, value: object, *, found: bool) -> None:
+    child = {"Type": "Pass", "Assign": {"mine": 1}, "Output": "{% $mine %}", "End": True}
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED"},
+        "StartAt": "Child",
+        "States": {"Child": child},
+    }
+    each = {"Type": "Map", "ItemProcessor": processor, "Next": "Expired", field: value}
+    findings = list(check_statemachines.check_distributed_maps({"States": {"Each": each}}))
+    assert [finding.rule for finding in findings] == ["outer-variable"] * found
+
+
+@pytest.mark.parametrize(
     ("rule", "old", "new"),
     [
         ("missing-substitution", "        ClaimTtlMinutes: !Ref ClaimTtlMinutes\n", ""),
