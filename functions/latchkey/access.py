@@ -1,9 +1,27 @@
-"""Who may ask for a reset, where people sign in with a Cognito user pool."""
+"""Who may ask for a reset: the second lock behind API Gateway's own."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from latchkey.errors import NotAllowedError
+from latchkey.errors import NotAllowedError, NotAuthenticatedError
+
+
+def refuse_unsigned(request_context: Mapping[str, Any]) -> None:
+    """Pass requests whose signature API Gateway verified.
+
+    Args:
+        request_context: API Gateway's. It alone writes `identity.userArn`, only for a signature it verified
+            ("Context variables for data transformations" in its guide).
+
+    Raises:
+        NotAuthenticatedError: for every other request.
+    """
+    identity = request_context.get("identity")
+    caller = identity.get("userArn") if isinstance(identity, Mapping) else None
+    if not (isinstance(caller, str) and caller):
+        raise NotAuthenticatedError(
+            "API Gateway let through an unsigned request: its stage serves an older definition."
+        )
 
 
 def refuse_strangers(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> None:
@@ -15,12 +33,15 @@ def refuse_strangers(request_context: Mapping[str, Any], user: str, helpdesk_gro
         helpdesk_group: group of the user pool whose members may ask for anybody; empty for none.
 
     Raises:
-        NotAllowedError: for everybody else, and when there are no claims.
+        NotAllowedError: for everybody else.
+        NotAuthenticatedError: when there are no claims.
     """
     authorizer = request_context.get("authorizer")
     claims = authorizer.get("claims") if isinstance(authorizer, Mapping) else None
     if not isinstance(claims, Mapping):
-        raise NotAllowedError("The request carries no claims: the API has no user pool authorizer.")
+        raise NotAuthenticatedError(
+            "API Gateway let through a request without a token: its stage serves an older definition."
+        )
     if not (is_own(claims, user) or is_helpdesk(claims, helpdesk_group)):
         raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
 

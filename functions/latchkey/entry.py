@@ -14,6 +14,7 @@ from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,
     LatchkeyError,
     NotAllowedError,
+    NotAuthenticatedError,
     ResetInProgressError,
     ServiceUnavailableError,
     ThrottledError,
@@ -82,6 +83,9 @@ def refusal(error: LatchkeyError) -> Answer:
         case NotAllowedError():
             message = "You may ask for a reset of your own account only, with a verified mail address."
             return answer(403, {"error": "Not allowed", "message": message})
+        case NotAuthenticatedError():
+            message = "Sign this request, or sign in first."
+            return answer(403, {"error": "Not authenticated", "message": message})
         case ClaimGoneError():
             message = "This link is expired or has been already used once"
             return answer(410, {"error": "Invalid!", "message": message})

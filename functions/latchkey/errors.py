@@ -125,6 +125,10 @@ class NotAllowedError(LatchkeyError):
     """When somebody who signed in asks for a reset of somebody else, and is no helpdesk."""
 
 
+class NotAuthenticatedError(LatchkeyError):
+    """When API Gateway passes on a request without the identity that `RequestAccess` asks it to verify."""
+
+
 class BadRequestError(LatchkeyError):
     """When a caller's input cannot be accepted; `field` names the part that is wrong."""
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from latchkey import events, sfn
-from latchkey.access import refuse_strangers
+from latchkey.access import refuse_strangers, refuse_unsigned
 from latchkey.claims import execution_name
 from latchkey.entry import endpoint, logger
 from latchkey.http import Answer, answer, read_fields, text_field
@@ -17,8 +17,11 @@ SUBMITTED = "Your request has been submitted. Please check your email for furthe
 @endpoint
 def handler(event: dict[str, Any], _context: object) -> Answer:
     user = text_field(read_fields(event), "user", MAXIMUM_NAME_CHARACTERS)
-    if os.environ["REQUEST_ACCESS"] == "Cognito":
-        refuse_strangers(event["requestContext"], user, os.environ["HELPDESK_GROUP"])
+    match os.environ["REQUEST_ACCESS"]:
+        case "Iam":
+            refuse_unsigned(event["requestContext"])
+        case "Cognito":
+            refuse_strangers(event["requestContext"], user, os.environ["HELPDESK_GROUP"])
     request_reset(user, event["requestContext"]["requestId"], datetime.now(UTC))
     return answer(202, {"message": SUBMITTED})
 

@@ -140,6 +140,62 @@ def test_whoever_signed_is_not_asked_again(iam_product: Product) -> None:
     assert iam_product.mails(user, "Did you ask") == []
 
 
+# The two locks before requests, each alone
+
+
+@contextmanager
+def api_open(product: Product) -> Generator[None]:
+    """Have the API let everybody through, as a stage does that serves an older definition."""
+    gateway, api = product.client("apigateway"), product.stack.api_url.split("/")[-2]
+    stage = product.stack.api_url.split("/")[-1]
+    routes = gateway.get_resources(restApiId=api, limit=500)["items"]
+    (place,) = (
+        {"restApiId": api, "resourceId": each["id"]} for each in routes if each["path"] == "/generate"
+    )
+    kind = gateway.get_method(**place, httpMethod="POST")["authorizationType"]
+    addresses = gateway.get_rest_api(restApiId=api).get("policy", "")
+
+    def serve(kind: str, addresses: str) -> None:
+        change = {"op": "replace", "path": "/authorizationType", "value": kind}
+        gateway.update_method(**place, httpMethod="POST", patchOperations=[change])
+        change = {"op": "replace", "path": "/policy", "value": addresses}
+        gateway.update_rest_api(restApiId=api, patchOperations=[change])
+        gateway.create_deployment(restApiId=api, stageName=stage)
+
+    serve("NONE", "")
+    try:
+        yield
+    finally:
+        serve(kind, addresses)
+
+
+@contextmanager
+def function_open(product: Product) -> Generator[None]:
+    """Have the function take everybody's requests, as it does where RequestAccess is Public."""
+    functions, name = product.client("lambda"), product.cloud.function_name("RequestResetFunction")
+    environment = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    opened = {**environment, "REQUEST_ACCESS": "Public"}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": opened})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
+
+
+def test_the_function_takes_signed_requests_only_whatever_the_api_lets_through(iam_product: Product) -> None:
+    with api_open(iam_product):
+        answer = iam_product.request(BOB)
+    assert (answer.status_code, answer.json()["error"]) == (403, "Not authenticated")
+    assert not iam_product.execution_arns(BOB)
+
+
+def test_the_api_takes_signed_requests_only_whatever_the_function_takes(iam_product: Product) -> None:
+    with function_open(iam_product):
+        answer = iam_product.request(BOB)
+    assert (answer.status_code, "error" in answer.json()) == (403, False)
+    assert not iam_product.execution_arns(BOB)
+
+
 # Signed-in people
 
 PASSWORD = "Pa55-word-of-the-pool"
@@ -208,6 +264,13 @@ def test_request_without_a_token_gets_401(pool: tuple[Product, People]) -> None:
     answer = pool[0].request(ALICE)
     assert answer.status_code == 401
     assert refused_like_any_answer(answer)
+
+
+def test_the_function_takes_tokens_only_whatever_the_api_lets_through(pool: tuple[Product, People]) -> None:
+    product, _ = pool
+    with api_open(product):
+        answer = product.request(ALICE)
+    assert (answer.status_code, answer.json()["error"]) == (403, "Not authenticated")
 
 
 def test_people_may_ask_for_themselves(pool: tuple[Product, People]) -> None:

@@ -1,4 +1,4 @@
-"""Who may ask for a reset, where people sign in with a Cognito user pool."""
+"""Who may ask for a reset, whatever API Gateway let through."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.access import is_helpdesk, refuse_strangers
-from latchkey.errors import NotAllowedError
+from latchkey.access import is_helpdesk, refuse_strangers, refuse_unsigned
+from latchkey.errors import NotAllowedError, NotAuthenticatedError
 from tests.unit.stack import ALICE
 
 HELPDESK = "helpdesk"
@@ -121,5 +121,31 @@ def test_helpdesk_is_who_is_in_the_group(groups: list[str], group: str) -> None:
     ],
 )
 def test_without_claims_nobody_may(context: dict[str, Any]) -> None:
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(NotAuthenticatedError):
         refuse_strangers(context, ALICE, HELPDESK)
+
+
+@pytest.mark.parametrize(
+    "caller", ["arn:aws:iam::123456789012:user/portal", "arn:aws:sts::123456789012:assumed-role/portal/1"]
+)
+def test_signed_requests_may_ask_for_anybody(caller: str) -> None:
+    refuse_unsigned({"identity": {"userArn": caller}})
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"identity": None},
+        {"identity": "arn:aws:iam::123456789012:user/portal"},
+        {"identity": {}},
+        # What API Gateway says of a request that nobody signed, where the method asks for no signature.
+        {"identity": {"sourceIp": "192.0.2.10", "userArn": None, "caller": None, "accessKey": None}},
+        {"identity": {"userArn": ""}},
+        {"identity": {"userArn": ["arn:aws:iam::123456789012:user/portal"]}},
+        {"authorizer": {"claims": OWN}},
+    ],
+)
+def test_unsigned_requests_may_not(context: dict[str, Any]) -> None:
+    with pytest.raises(NotAuthenticatedError):
+        refuse_unsigned(context)

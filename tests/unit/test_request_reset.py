@@ -14,6 +14,7 @@ from tests.unit.stack import ALICE, CONTEXT, NOW, Stack, load_event
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
+SIGNED: dict[str, object] = {"identity": {"userArn": "arn:aws:iam::123456789012:user/portal"}}
 MALFORMED: list[object] = [
     None,
     "",
@@ -29,8 +30,10 @@ MALFORMED: list[object] = [
 ]
 
 
-def post(user: object) -> Answer:
-    return handler(load_event("request_reset_valid") | {"body": json.dumps({"user": user})}, CONTEXT)
+def post(user: object, context: dict[str, object] | None = None) -> Answer:
+    event = load_event("request_reset_valid")
+    context = event["requestContext"] | (context or {})
+    return handler(event | {"requestContext": context, "body": json.dumps({"user": user})}, CONTEXT)
 
 
 @pytest.mark.parametrize("user", [ALICE, "nobody@example.com", "robot", "ünknown", "a b", "../x"])
@@ -57,7 +60,7 @@ def test_the_execution_gets_the_user_the_requests_id_and_whether_to_ask_first(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, access: str, *, confirm: bool
 ) -> None:
     monkeypatch.setenv("REQUEST_ACCESS", access)
-    post(f" {ALICE} ")
+    post(f" {ALICE} ", SIGNED)
     (call,) = stack.sent("StartExecution")
     request = load_event("request_reset_valid")["requestContext"]["requestId"]
     assert json.loads(call["input"]) == {"user": ALICE, "request": request, "confirm": confirm}
@@ -143,10 +146,16 @@ def test_a_fault_of_ours_is_not_explained_to_the_caller(stack: Stack, code: str)
     assert "AWS" not in answered["body"]
 
 
-def post_signed_in(claims: dict[str, str] | None) -> Answer:
-    event = load_event("request_reset_valid")
-    context = event["requestContext"] | ({"authorizer": {"claims": claims}} if claims else {})
-    return handler(event | {"requestContext": context, "body": json.dumps({"user": ALICE})}, CONTEXT)
+@pytest.mark.parametrize("access", ["Iam", "Cognito"])
+def test_what_api_gateway_let_through_without_an_identity_is_refused(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, lines: Lines, access: str
+) -> None:
+    monkeypatch.setenv("REQUEST_ACCESS", access)
+    answered = post(ALICE)
+    assert answered["statusCode"] == 403
+    assert json.loads(answered["body"])["error"] == "Not authenticated"
+    assert stack.operations() == []
+    assert any("NotAuthenticatedError: API Gateway let" in line["message"] for line in lines())
 
 
 @pytest.mark.parametrize(
@@ -163,5 +172,5 @@ def test_signed_in_people_ask_for_themselves_and_the_helpdesk_for_anybody(
 ) -> None:
     monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
     monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
-    assert post_signed_in(claims)["statusCode"] == status
+    assert post(ALICE, {"authorizer": {"claims": claims}} if claims else None)["statusCode"] == status
     assert stack.operations() == (["StartExecution", "PutEvents"] if status == 202 else [])
