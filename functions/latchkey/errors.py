@@ -70,11 +70,15 @@ class AccessDeniedError(LatchkeyError):
 
 
 class SealBrokenError(LatchkeyError):
-    """When sealed secrets do not open: another execution's, altered, or the key is disabled."""
+    """When secrets cannot be sealed or unsealed: another execution's, altered, or the key cannot be used."""
 
 
 class MailRefusedError(LatchkeyError):
     """When SES will not send: the sender is not verified, sending is paused, or the content is refused."""
+
+
+class AddressSuppressedError(LatchkeyError):
+    """When SES would take a mail to an address and not deliver it: it bounced or complained before."""
 
 
 class ReportNotReadyError(LatchkeyError):

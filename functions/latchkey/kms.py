@@ -4,6 +4,7 @@ import json
 import os
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from typing import Final
 
 import boto3
 
@@ -27,10 +28,19 @@ def _context(execution: str) -> dict[str, str]:
     return {"latchkey:execution": execution}
 
 
+#: How KMS answers for a key that is disabled, pending deletion, or not ready otherwise.
+#: Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+_UNUSABLE: Final = dict.fromkeys(("DisabledException", "KMSInvalidStateException"), SealBrokenError)
+
+
 def seal(secrets: Secrets, execution: str) -> str:
-    """Return the secrets encrypted for this one execution, as base64 text."""
+    """Return the secrets encrypted for this one execution, as base64 text.
+
+    Raises:
+        SealBrokenError: when the key is disabled or pending deletion.
+    """
     plain = json.dumps([secrets.password, secrets.link_secret])
-    with translated("seal the secrets"):
+    with translated("seal the secrets", _UNUSABLE):
         sealed = _kms.encrypt(
             KeyId=os.environ["CLAIM_KEY_ARN"],
             Plaintext=plain.encode(),
@@ -44,14 +54,9 @@ def unseal(sealed: str, execution: str) -> Secrets:
 
     Raises:
         SealBrokenError: when the value was sealed for another execution, was altered, or the key
-            is disabled.
+            is disabled or pending deletion.
     """
-    meanings = {
-        "InvalidCiphertextException": SealBrokenError,
-        "DisabledException": SealBrokenError,
-        "KMSInvalidStateException": SealBrokenError,
-    }
-    with translated("unseal the secrets", meanings):
+    with translated("unseal the secrets", {**_UNUSABLE, "InvalidCiphertextException": SealBrokenError}):
         opened = _kms.decrypt(
             KeyId=os.environ["CLAIM_KEY_ARN"],
             CiphertextBlob=b64decode(sealed),

@@ -1,4 +1,4 @@
-"""NotifyFailed: tells the user that the reset did not work, and how to ask again."""
+"""NotifyFailed: tells that a reset did not work: the bus always, the user where the address is known."""
 
 from typing import TypedDict
 
@@ -7,6 +7,8 @@ from latchkey.entry import task
 
 
 class Event(TypedDict):
+    """`user` and `mail` are empty where the user was never found: what a stranger typed gets no mail."""
+
     execution: str
     user: str
     mail: str
@@ -14,6 +16,8 @@ class Event(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> None:
-    events.tell("Failed", event["execution"], event["user"])
+    events.tell("Failed", event["execution"], event["user"] or None)
+    if not event["mail"]:
+        return
     words = {"user": event["user"], "request_url": f"{ssm.base_url()}/generate"}
     ses.send(mails.render("failed", words), event["mail"])

@@ -21,6 +21,7 @@ from local.patches import (
     permissions,
     schedules,
     sdk_calls,
+    sending,
     users,
 )
 
@@ -43,6 +44,7 @@ def apply(gateway: Gateway) -> None:
     conditions.apply()
     users.apply(gateway.sign_ins)
     mails.apply()
+    sending.apply()
     parameters.apply()
     keys.apply()
     schedules.apply()

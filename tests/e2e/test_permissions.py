@@ -102,6 +102,15 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "ask for the credential report": call("iam", "generate_credential_report"),
         "read the credential report": call("iam", "get_credential_report"),
         "read the send quota": call("sesv2", "get_account"),
+        "see whether an identity is verified": call(
+            "sesv2", "get_email_identity", EmailIdentity="latchkey@example.com"
+        ),
+        "see whether an address is suppressed": call(
+            "sesv2", "get_suppressed_destination", EmailAddress=user
+        ),
+        "take an address off the suppression list": call(
+            "sesv2", "delete_suppressed_destination", EmailAddress=user
+        ),
         "read the directory's secret": call(
             "secretsmanager", "get_secret_value", SecretId=f"{stack}/directory"
         ),
@@ -194,7 +203,15 @@ ALLOWED: dict[str, set[str]] = {
     "ConfirmRequest": {"ask a question", "read the base URL", "send a mail", "tell a step"},
     "ForgetRequest": {"forget questions", "tell a step"},
     "RevealPassword": {"read claims", "delete claims", "decrypt"},
-    "ValidateUser": {"read a user", "list a user's groups", "read a login profile", "tell a step"},
+    "ValidateUser": {
+        "read a user",
+        "list a user's groups",
+        "read a login profile",
+        "tell a step",
+        "read the send quota",
+        "see whether an identity is verified",
+        "see whether an address is suppressed",
+    },
     "GeneratePassword": {"read the password policy", "encrypt"},
     "ResetIamPassword": {
         "set a password",

@@ -49,6 +49,17 @@ SFN_REFUSALS = (
     ("InternalFailure", 500, ServiceUnavailableError),
 )
 
+#: An account out of the sandbox in which nothing is wrong.
+SES_ACCOUNT: Mapping[str, Any] = MappingProxyType(
+    {
+        "SendingEnabled": True,
+        "EnforcementStatus": "HEALTHY",
+        "ProductionAccessEnabled": True,
+        "SendQuota": {"Max24HourSend": 50_000.0, "MaxSendRate": 14.0, "SentLast24Hours": 3.0},
+        "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
+    }
+)
+
 _EVENTS = Path(__file__).parents[2] / "events"
 
 
@@ -86,29 +97,33 @@ class Stack:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._faults: dict[str, deque[Exception]] = {}
-        self._answers: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, Mapping[str, Any] | Exception] = {}
+        # What the simulation has not, or does not say.
+        self.answer("GetEmailIdentity", {"VerifiedForSendingStatus": True})
+        self.answer("GetAccount", SES_ACCOUNT)
+        self.answer("GetSuppressedDestination", client_error("NotFoundException", 404))
         self._pass_on = vars(BaseClient)["_make_api_call"]
 
     def call(self, client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
         """Record a call, then answer it with the next fault planned for it, else by the simulation."""
         self.calls.append((operation, parameters))
         faults = self._faults.get(operation)
-        if not faults and operation in self._answers:
-            return self._answers[operation]
-        if not faults:
+        answer = faults.popleft() if faults else self._answers.get(operation)
+        if answer is None:
             return self._pass_on(client, operation, parameters)
-        fault = faults.popleft()
-        if isinstance(fault, ClientError):
+        if isinstance(answer, ClientError):
             # Clients raise their own subclass for the codes their service declares.
-            declared: Any = client.exceptions.from_code(fault.response["Error"]["Code"])
-            raise declared(fault.response, operation)
-        raise fault
+            declared: Any = client.exceptions.from_code(answer.response["Error"]["Code"])
+            raise declared(answer.response, operation)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def fail(self, operation: str, *faults: Exception) -> None:
         """Let the next calls of an operation fail, one with each fault."""
         self._faults[operation] = deque(faults)
 
-    def answer(self, operation: str, answer: dict[str, Any]) -> None:
+    def answer(self, operation: str, answer: Mapping[str, Any] | Exception) -> None:
         """Let every call of an operation that the simulation has not, or has otherwise, be answered so."""
         self._answers[operation] = answer
 

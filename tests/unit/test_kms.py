@@ -62,6 +62,8 @@ def test_only_the_stacks_own_key_is_used(sealing_stack: Stack, monkeypatch: pyte
 
 
 REFUSALS = [
+    ("DisabledException", 409, SealBrokenError),
+    ("KMSInvalidStateException", 409, SealBrokenError),
     ("AccessDeniedException", 400, AccessDeniedError),
     ("ThrottlingException", 400, ThrottledError),
     ("LimitExceededException", 400, ThrottledError),
@@ -84,8 +86,6 @@ def test_what_kms_means_when_it_will_not_seal(
     ("code", "status", "meaning"),
     [
         ("InvalidCiphertextException", 400, SealBrokenError),
-        ("DisabledException", 409, SealBrokenError),
-        ("KMSInvalidStateException", 409, SealBrokenError),
         *REFUSALS,
     ],
 )

@@ -41,6 +41,12 @@ def text(stack: Stack) -> str:
     return data
 
 
+def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no_one(stack: Stack) -> None:
+    notify_failed.handler({"execution": EXECUTION, "user": "", "mail": ""}, CONTEXT)
+    assert stack.told() == [("Failed", {"stack": "latchkey-test", "execution": EXECUTION})]
+    assert stack.sent("SendEmail") == []
+
+
 @EACH_NOTICE
 def test_a_notice_goes_to_the_users_address(stack: Stack, notice: ModuleType) -> None:
     notify(notice)

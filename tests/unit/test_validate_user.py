@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 
-from latchkey.errors import LatchkeyError, ThrottledError, UserNotEligibleError, UserNotFoundError
+from latchkey.errors import (
+    AddressSuppressedError,
+    LatchkeyError,
+    MailRefusedError,
+    ThrottledError,
+    UserNotEligibleError,
+    UserNotFoundError,
+)
 from reset.validate_user import Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, SES_ACCOUNT, Stack, client_error
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
@@ -65,7 +72,13 @@ def tagged_without_address(stack: Stack) -> None:
     stack.add_user(tags={"email": "none"})
 
 
+def suppressed(stack: Stack) -> None:
+    stack.add_user()
+    stack.answer("GetSuppressedDestination", {"SuppressedDestination": {"Reason": "BOUNCE"}})
+
+
 REJECTED = [
+    (suppressed, AddressSuppressedError),
     (nobody, UserNotFoundError),
     (without_console_access, UserNotEligibleError),
     (protected, UserNotEligibleError),
@@ -117,4 +130,20 @@ def test_nothing_is_changed_by_looking(stack: Stack) -> None:
     stack.add_user()
     stack.calls.clear()
     validate()
-    assert set(stack.operations()) == {"GetUser", "GetLoginProfile", "ListGroupsForUser"}
+    assert all(operation.startswith(("Get", "List")) for operation in stack.operations())
+
+
+def test_where_ses_sends_nothing_the_reset_ends_here_and_is_no_rejection(stack: Stack, lines: Lines) -> None:
+    stack.add_user()
+    stack.answer("GetAccount", {**SES_ACCOUNT, "SendingEnabled": False})
+    with pytest.raises(MailRefusedError, match="paused"):
+        validate()
+    assert not [line for line in lines() if "_aws" in line]
+
+
+@pytest.mark.parametrize("operation", ["GetAccount", "GetEmailIdentity", "GetSuppressedDestination"])
+@pytest.mark.parametrize("code", ["AccessDeniedException", "TooManyRequestsException", "InternalFailure"])
+def test_a_question_ses_does_not_answer_locks_no_user_out(stack: Stack, operation: str, code: str) -> None:
+    stack.add_user()
+    stack.answer(operation, client_error(code, 400))
+    assert validate() == {"user": ALICE, "mail": ALICE}

@@ -1,6 +1,8 @@
 """Every path of the reset state machine: each Next, each Catch, each time-out, and what it leaves behind."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,14 +68,14 @@ FAILURES = [
     Failure(
         "validating is denied",
         [fault("iam", "GetUser", "AccessDenied", status=403)],
-        ["ValidateUser", "Failed"],
+        ["ValidateUser", "NotifyFailed", "Failed"],
         ["ValidateUser failed with AccessDeniedError", "look up the user"],
         old_password_works=True,
     ),
     Failure(
         "validating hangs",
         [hangs("ValidateUser")],
-        ["ValidateUser", "Failed"],
+        ["ValidateUser", "NotifyFailed", "Failed"],
         ["ValidateUser failed with States.Timeout"],
         old_password_works=True,
     ),
@@ -497,6 +499,73 @@ def test_protected_user_is_rejected_in_silence(product: Product) -> None:
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
 
 
+def why(run: Run) -> dict[str, str]:
+    """Return what the output of a rejected reset says."""
+    said: dict[str, str] = json.loads(run.description["output"])
+    return said
+
+
+def test_rejection_says_why_in_its_output(product: Product) -> None:
+    said = why(finish(product, product.start_reset("robot@example.com")))
+    assert said["rejected"] == "UserNotEligibleError"
+    assert "login profile" in said["because"]
+
+
+# Where mail cannot go out
+
+
+@contextmanager
+def sending_paused(product: Product) -> Iterator[None]:
+    ses = product.client("sesv2")
+    ses.put_account_sending_attributes(SendingEnabled=False)
+    try:
+        yield
+    finally:
+        ses.put_account_sending_attributes(SendingEnabled=True)
+
+
+@pytest.mark.parametrize("confirm", [False, True], ids=["asked by an operator", "asked by anyone"])
+def test_reset_while_ses_refuses_leaves_the_old_password_working(product: Product, confirm: bool) -> None:  # noqa: FBT001
+    user = product.create_user(OLD_PASSWORD)
+    with sending_paused(product):
+        run = finish(product, product.start_reset(user, confirm=confirm))
+    assert (run.status, run.states) == ("FAILED", ["ValidateUser", "NotifyFailed", "Failed"])
+    assert "ValidateUser failed with MailRefusedError: Sending is paused" in run.cause
+    untouched(product, user)
+
+
+def test_reset_while_the_sender_is_not_verified_leaves_the_old_password_working(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults(fault("ses", "GetEmailIdentity", "NotFoundException", status=404)) as hits:
+        run = finish(product, product.start_reset(user))
+        assert hits() == [2]  # the address, and its domain
+    assert "ValidateUser failed with MailRefusedError: SES has verified neither" in run.cause
+    untouched(product, user)
+
+
+@pytest.mark.parametrize("error", ["AccessDeniedException", "TooManyRequestsException"])
+def test_reset_goes_on_where_ses_does_not_answer_the_question_first(product: Product, error: str) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    silent = [fault("ses", action, error) for action in ("GetAccount", "GetEmailIdentity")]
+    with product.faults(*silent) as hits:
+        arn = product.start_reset(user)
+        product.claim(product.wait_for_link(user)).raise_for_status()
+        assert all(hits())
+    assert finish(product, arn).states == CLAIMED
+
+
+def test_user_who_was_found_is_told_where_looking_again_fails(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    arn = product.start_reset(user, confirm=True)
+    question = product.wait_for_question(user)
+    with product.faults(fault("iam", "GetUser", "AccessDenied", status=403)):
+        product.answer(question, "yes").raise_for_status()
+        run = finish(product, arn)
+    assert run.states == [*ASKED, "ValidateUser", "NotifyFailed", "Failed"]
+    assert product.wait_for_mail(user, "could not be reset")
+    untouched(product, user)
+
+
 def test_function_that_really_hangs_is_cut_off_and_tried_again(product: Product) -> None:
     with product.faults(
         fault("lambda", "Invoke", "", match="ValidateUserFunction", delay_seconds=30, times=1)
@@ -533,7 +602,7 @@ def test_documented_input_resets_and_asks_where_it_says_so(product: Product) -> 
 
 def test_input_without_a_user_fails(product: Product) -> None:
     run = finish(product, start_with(product, "reset_machine_invalid"))
-    assert (run.status, run.states) == ("FAILED", ["ValidateUser", "Failed"])
+    assert (run.status, run.states) == ("FAILED", ["ValidateUser", "NotifyFailed", "Failed"])
     assert "ValidateUser failed with" in run.cause
 
 

@@ -1,0 +1,1 @@
+"""Rules: plain functions over frozen dataclasses, without any call to the outside."""
