@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := functions
 
-.PHONY: help demo up down test unit workflow e2e bench bench-docs lint format pictures deploy delete clean
+.PHONY: help setup demo up down test unit workflow e2e bench bench-docs lint format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ help: ## show this list
 	@$(BIN)/uv sync --frozen --quiet --compile-bytecode
 	@touch $@
 
+setup: .venv/ready ## install what the system lacks for all the others: Samba, Chromium
+	@$(BIN)/python -m local.system
+
 demo: .venv/ready ## a whole reset and two rotations on a local cloud, told step by step
 	@$(BIN)/python -m local demo
 
@@ -29,7 +32,7 @@ up: .venv/ready ## the same local cloud, left running (ACCESS=, TTL_SECONDS=)
 down: .venv/ready ## stop it
 	@$(BIN)/python -m local down
 
-test: .venv/ready ## every test
+test: setup ## every test
 	$(BIN)/pytest
 
 unit: .venv/ready ## the quick tests
@@ -38,7 +41,7 @@ unit: .venv/ready ## the quick tests
 workflow: .venv/ready ## every path of the state machines
 	$(BIN)/pytest tests/workflow
 
-e2e: .venv/ready ## the product from outside
+e2e: setup ## the product from outside
 	$(BIN)/pytest tests/e2e
 
 bench: .venv/ready ## what starts, resets and claims cost in time and money (minutes; Linux)

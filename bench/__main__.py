@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import money, reminders, report, scale, starts
 from bench.beside import deployed
-from local import samba
+from local import system
 from local.cloud import ROOT
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def measure(people: int, show: Callable[[dict[str, Any]], None]) -> None:
     tell("Starting every function, over and over ...")
     results["starts"] = starts.measure(ROOT)
     tell(f"Reminding {people:,} people ...")
-    results["reminders"] = None if samba.missing() else reminders.measure(people)
+    results["reminders"] = None if system.missing(system.SAMBA) else reminders.measure(people)
     tell("Deploying the product and the peer ...")
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder, deployed(Path(folder)) as beside:
         tell("Counting what one reset uses ...")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.processes import Used, used_by_functions
+from local import system
 from local.cloud import LocalCloud
 from local.credentials import Rotation
 from local.crowd import crowd, list_people
@@ -56,7 +57,7 @@ def measure(people: int = PEOPLE) -> dict[str, Any]:
         cloud.deploy({"RemindIamUsers": "false", "SendRate": _SEND_RATE})
         set_up = time.monotonic() - began
         if cloud.directory is None:
-            raise RuntimeError("The bench of the reminders needs Samba: apt-get install samba samba-ad-dc")
+            raise RuntimeError(system.missing(system.SAMBA))
         with closing(Product(cloud)) as product:
             return {
                 "people": people,

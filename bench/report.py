@@ -242,7 +242,7 @@ def _throttled(found: dict[str, Any]) -> str:
 
 def _reminders(found: dict[str, Any] | None) -> str:
     if found is None:
-        return "Not measured: this machine has no Samba (`apt-get install samba samba-ad-dc`)."
+        return "Not measured: the machine had no Samba (`make setup`)."
     states = found["state_seconds"]
     planning = states["PlanReminders"] / found["listed"] * 10_000
     return table(

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from local import samba
+from local import system
 from local.cloud import ROOT, CloudError, LocalCloud, Stack
 from local.sam import SamError
 from local.seed import USER_WITHOUT_CONSOLE, USERS
@@ -35,10 +35,18 @@ def describe(stack: Stack) -> str:
 """
 
 
+def try_to_provide_directory() -> None:
+    """Install what a directory needs, or say why there will be none."""
+    try:
+        system.provide(system.SAMBA)
+    except system.LackingError as error:
+        say(f"Going on without a directory. {error}")
+
+
 def directory_line(cloud: LocalCloud) -> str:
     """Say where the directory is, or why there is none."""
     if cloud.directory is None:
-        return f"  Directory         none. {samba.missing()}\n"
+        return f"  Directory         none. {system.missing(system.SAMBA)}\n"
     return f"  Directory         ldaps://{cloud.directory.host} (Samba; CA in .local/samba/ca.pem)\n"
 
 
@@ -81,7 +89,9 @@ def main() -> None:
     try:
         if command == "down":
             down()
-        elif command == "demo":
+            return
+        try_to_provide_directory()
+        if command == "demo":
             # Needs the functions on the path, and the others do not.
             from local import demo  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 import httpx
 
-from local import sam, samba
+from local import sam, samba, system
 from local.emulator import HOST, PROCESS_FILE, REGION
 from local.people import people
 from local.seed import ADMIN, SENDER, seed
@@ -275,7 +275,7 @@ class LocalCloud:
 
     def _start_directory(self) -> dict[str, str]:
         """Start a domain controller, and return the parameters that name it; none where that cannot be."""
-        if self.resets_only or samba.missing():
+        if self.resets_only or system.missing(system.SAMBA):
             return {}
         self.directory = samba.Samba(self.state_dir / "samba", owner=self.pid)
         self.directory.start([*people(time.time()), *self.more_people])

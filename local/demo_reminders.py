@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from local import samba
+from local import system
 from local.reminders import Reminders
 from local.transcript import check, quote, say, tell, title
 
@@ -26,7 +26,7 @@ def mailed(product: Product) -> None:
     iam.tag_user(UserName=_IAM_USER, Tags=[{"Key": "local:password-age-days", "Value": "82.5"}])
     title("Whose password expires in 15, 7 or 1 days")
     if product.cloud.directory is None:
-        say(f"Only IAM users are reminded here. {samba.missing()}.")
+        say(f"Only IAM users are reminded here. {system.missing(system.SAMBA)}.")
     else:
         say(f"A Samba domain controller answers on ldaps://{product.cloud.directory.host}.")
     run = reminders.run()

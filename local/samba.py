@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import trustme
 
+from local import system
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -43,6 +45,7 @@ _READY_SECONDS = 60
 _POLL_SECONDS = 0.1
 # Samba's own modules are made for the system's Python, not for ours.
 _SYSTEM_PYTHON = "/usr/bin/python3"
+_DOMAIN = Path(__file__).with_name("samba_domain.py")
 _SEED = Path(__file__).with_name("samba_seed.py")
 # https://man7.org/linux/man-pages/man7/netdevice.7.html
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 0x1
@@ -68,15 +71,6 @@ class Person:
     disabled: bool = False
     excluded: bool = False
     short_policy: bool = False
-
-
-def missing() -> str:
-    """Say what keeps a domain controller from being made here; empty where nothing does."""
-    if not (shutil.which("samba") and shutil.which("samba-tool") and Path(_SYSTEM_PYTHON).exists()):
-        return "Samba is not installed: apt-get install samba samba-ad-dc"
-    if os.geteuid() != 0:
-        return "Samba makes a domain only as root"
-    return ""
 
 
 @dataclass
@@ -105,7 +99,7 @@ class Samba:
         Raises:
             SambaError: when something is missing for it, or it does not answer in time.
         """
-        if why_not := missing():
+        if why_not := system.missing(system.SAMBA):
             raise SambaError(why_not)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -133,31 +127,29 @@ class Samba:
             )
         self._wait()
 
-    def _run(self, command: list[str], given: str = "") -> None:
-        done = subprocess.run(  # noqa: S603  # Samba's own tools, and no shell
-            command,
-            input=given,
+    @staticmethod
+    def _run(script: Path, wanted: dict[str, Any]) -> None:
+        done = subprocess.run(  # noqa: S603  # our own scripts, and no shell
+            [_SYSTEM_PYTHON, "-I", str(script)],
+            input=json.dumps(wanted),
             capture_output=True,
             text=True,
             check=False,
             env={"PATH": os.environ["PATH"]},
         )
         if done.returncode:
-            raise SambaError(f"{Path(command[0]).name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise SambaError(f"{script.name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
     def _provision(self) -> None:
-        options = {
-            "targetdir": str(self.folder),
+        wanted = {
+            "folder": str(self.folder),
             "realm": REALM.upper(),
             "domain": "CORP",
-            "adminpass": self.password,
-            "server-role": "dc",
-            "dns-backend": "NONE",
-            "host-name": "dc1",
-            "host-ip": _LOOPBACK,
+            "host_name": "dc1",
+            "host_address": _LOOPBACK,
+            "password": self.password,
         }
-        command = [str(shutil.which("samba-tool")), "domain", "provision"]
-        self._run(command + [f"--{name}={value}" for name, value in options.items()])
+        self._run(_DOMAIN, wanted)
         folders = {
             "private dir": "private",
             "lock directory": "",
@@ -204,7 +196,7 @@ class Samba:
             "short_policy_days": SHORT_POLICY_DAYS,
             "people": [asdict(person) for person in people],
         }
-        self._run([_SYSTEM_PYTHON, "-I", str(_SEED)], json.dumps(wanted))
+        self._run(_SEED, wanted)
 
     def add(self, people: Iterable[Person]) -> None:
         """Add people while it runs; it has one process, and reads its files anew."""
@@ -251,8 +243,19 @@ def _process(folder: Path) -> int | None:
 
 
 def _enter_own_network() -> None:
-    """Leave the network of this machine for an empty one with a loopback interface."""
-    os.unshare(os.CLONE_NEWNET)
+    """Leave the network of this machine for an empty one with a loopback interface.
+
+    Only root may, and Samba asks to be root: any other user becomes it in a user namespace of its own.
+    """
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        os.unshare(os.CLONE_NEWNET)
+    else:
+        os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+        # https://man7.org/linux/man-pages/man7/user_namespaces.7.html: in this order.
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sH14s", b"lo", 0, b"")
         _, flags, _ = struct.unpack("16sH14s", fcntl.ioctl(any_socket, _GET_FLAGS, request))
@@ -306,7 +309,7 @@ def main() -> None:
         conf = given.folder / "etc" / "smb.conf"
         samba = subprocess.Popen(  # noqa: S603  # no shell
             [
-                str(shutil.which("samba")),
+                str(system.find("samba")),
                 "--foreground",
                 "--no-process-group",
                 "--model=single",
