@@ -107,7 +107,7 @@ class Claim:
 
     def opens_with(self, link_secret: str, now: datetime) -> bool:
         """Tell whether `link_secret` reveals this claim at the time `now`."""
-        return _proves(link_secret, self.secret_sha256) and now < self.expires_at
+        return proves(link_secret, self.secret_sha256) and now < self.expires_at
 
 
 class TicketKind(StrEnum):
@@ -131,8 +131,9 @@ class Ticket:
 
     def opens_with(self, link_secret: str) -> bool:
         """Tell whether `link_secret` is the one this ticket was mailed with."""
-        return _proves(link_secret, self.secret_sha256)
+        return proves(link_secret, self.secret_sha256)
 
 
-def _proves(link_secret: str, secret_sha256: str) -> bool:
+def proves(link_secret: str, secret_sha256: str) -> bool:
+    """Tell whether a link's secret is the one of which this is the hash."""
     return hmac.compare_digest(hash_link_secret(link_secret), secret_sha256)

@@ -38,6 +38,7 @@ os.environ.update(
     PROTECTED_PATH_PREFIX="/admins/",
     REMINDER_TIME_ZONE="UTC",
     REQUEST_ACCESS="Public",
+    REGISTRY_TABLE="latchkey-test-registry",
     REQUEST_WINDOW_MINUTES="15",
     SEND_RATE="0",
     ROTATION_DAYS="30",
@@ -56,6 +57,7 @@ from botocore.client import BaseClient
 from hypothesis import settings
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 from moto.sesv2.models import sesv2_backends
 from moto.ssm.models import ssm_backends
 from moto.stepfunctions.models import stepfunctions_backends
@@ -76,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def prepare_stack() -> str:
-    """Make the sender, the base URL and the reset state machine, and return the latter's ARN.
+    """Make the sender, the base URL, the registry and the reset state machine; return the latter's ARN.
 
     Straight in the simulations: by way of the clients it takes longer than most tests.
     """
@@ -94,6 +96,33 @@ def prepare_stack() -> str:
         data_type="text",
         tier="Standard",
         policies=None,
+    )
+    dynamodb_backends[account][region].create_table(
+        os.environ["REGISTRY_TABLE"],
+        schema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        attr=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "queue", "AttributeType": "S"},
+            {"AttributeName": "due_at", "AttributeType": "N"},
+        ],
+        global_indexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": [
+                    {"AttributeName": "queue", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        billing_mode="PAY_PER_REQUEST",
+        throughput=None,
+        indexes=None,
+        streams=None,
+        sse_specification=None,
+        tags=[],
+        deletion_protection_enabled=False,
+        warm_throughput=None,
     )
     machine = stepfunctions_backends[account][region].create_state_machine(
         name="latchkey-test-reset",

@@ -1,0 +1,236 @@
+"""The registry: which reset has a user's account, and which window of requests is open.
+
+A user has one item, `user#{key}`. Nothing in it is secret: it holds a hash and a task token. The rules in
+`domain.resets` say who may move it; here each of those transitions is one conditional write.
+"""
+
+from contextlib import suppress
+from dataclasses import asdict, fields
+from datetime import timedelta
+from typing import Any
+
+from latchkey.adapters import table
+from latchkey.domain.resets import (
+    BEGIN,
+    CLAIM,
+    DISOWN,
+    FINISH,
+    GRACE,
+    KEPT,
+    LONGEST_CHANGE,
+    REVOKE,
+    STORE,
+    Attempt,
+    Guard,
+    Item,
+    Phase,
+    Refusal,
+    Reset,
+    Transition,
+    refusal,
+)
+from latchkey.errors import ClaimGoneError, ClaimNotReadyError, ResetInProgressError, SupersededError
+
+#: The one partition of the index by due time. An item is in the index while it has a `due_at`.
+_QUEUE = "cleanup"
+
+
+def item_id(key: str) -> str:
+    """Return the id of a user's item, from the key of the user's name."""
+    return f"user#{key}"
+
+
+# The window of requests
+
+
+def open_window(key: str, execution: str, now: int, length: timedelta) -> str:
+    """Open a window of requests for one name, unless one is open.
+
+    Returns:
+        The execution it is open for: this one, or that of an earlier request, which swallows this one.
+    """
+    _, refused = table.update(
+        item_id(key),
+        "SET #asked_by = :execution, #open_until = :until, #kept_until = :kept_until",
+        "attribute_not_exists(#open_until) OR #open_until <= :now OR #asked_by = :execution",
+        execution=execution,
+        now=now,
+        until=now + _seconds(length),
+        kept_until=now + _seconds(KEPT),
+    )
+    return str(refused["asked_by"]) if refused else execution
+
+
+def close_window(key: str, execution: str) -> None:
+    """Close the window that is open for an execution, so that the next request starts at once."""
+    table.update(item_id(key), "REMOVE #open_until", "#asked_by = :execution", execution=execution)
+
+
+def close_window_after_failure(key: str, execution: str, now: int, length: timedelta) -> None:
+    """Close the window as above, but only once in its length: each failure sends a mail."""
+    table.update(
+        item_id(key),
+        "SET #excused_until = :until REMOVE #open_until",
+        "#asked_by = :execution AND (attribute_not_exists(#excused_until) OR #excused_until <= :now)",
+        execution=execution,
+        now=now,
+        until=now + _seconds(length),
+    )
+
+
+# The transitions of a reset
+
+
+def begin(key: str, reset: Reset) -> Reset | None:
+    """Take the account for a reset; return the one it replaces, which has to be told, or None.
+
+    Raises:
+        ResetInProgressError: when another is changing the account.
+        SupersededError: when this reset was undone meanwhile.
+    """
+    return _replace(BEGIN, key, reset, actor=reset.execution, due_in=LONGEST_CHANGE).older
+
+
+def store(key: str, attempt: Attempt, expires_at: int) -> None:
+    """Note that the password is stored, and which link opens it. By now the older reset was told.
+
+    Raises:
+        SupersededError: when the reset has lost the account.
+    """
+    sets = (
+        "#current.#stored_at = :now, #current.#expires_at = :expires_at,"
+        " #current.#secret_sha256 = :secret_sha256, #due_at = :due_at"
+    )
+    due_at = expires_at + _seconds(GRACE)
+    _move(STORE, key, attempt, sets, "#older", expires_at=expires_at, due_at=due_at)
+
+
+def claim(key: str, attempt: Attempt) -> Reset:
+    """Take the claim that a link opens, for one request; the user's next request starts at once.
+
+    Raises:
+        ClaimGoneError: when the link opens nothing.
+        ClaimNotReadyError: when the workflow does not wait yet; nothing is consumed.
+    """
+    try:
+        taken = _move(CLAIM, key, attempt, "#current.#claimed_by = :actor", "#due_at, #open_until").current
+    except SupersededError:
+        taken = None
+    if taken is None:
+        raise ClaimGoneError("No claim waits under this handle and secret, or its time is over.")
+    return taken
+
+
+def revoke(key: str, attempt: Attempt) -> Item:
+    """Take the account to undo a reset, for as long as GRACE. Its link opens nothing from here on.
+
+    Raises:
+        ResetInProgressError: when another undoes it, or it is not due for a cleanup.
+        SupersededError: when the reset has lost the account, or never had it.
+    """
+    due_at = attempt.now + _seconds(GRACE)
+    return _move(REVOKE, key, attempt, "#current.#undone_by = :actor, #due_at = :due_at", due_at=due_at)
+
+
+def disown(key: str, reset: Reset) -> Item:
+    """Take the account to revoke whatever password it has; the item tells if an earlier try did so.
+
+    Raises:
+        ResetInProgressError: when a reset is changing the account.
+    """
+    return _replace(DISOWN, key, reset, actor=reset.undone_by, due_in=GRACE)
+
+
+def finish(key: str, attempt: Attempt) -> None:
+    """Give the account back after undoing, unless another took the undoing over."""
+    with suppress(SupersededError):
+        _move(FINISH, key, attempt, removes="#due_at, #older")
+
+
+def read(key: str) -> Item:
+    """Return a user's item as it is now."""
+    return _item(table.get(item_id(key)))
+
+
+def due(now: int, start: str, limit: int) -> tuple[list[str], str]:
+    """Return the keys of users whose resets are due for the cleanup, and where to go on; as `names_due`."""
+    names, following = table.names_due(_QUEUE, now, start, limit)
+    return [name.removeprefix(item_id("")) for name in names], following
+
+
+def _replace(transition: Transition, key: str, reset: Reset, *, actor: str, due_in: timedelta) -> Item:
+    attempt = Attempt(execution=reset.execution, actor=actor, now=reset.begun_at)
+    sets = "#older = if_not_exists(#current, :nothing), #current = :reset, #due_at = :due_at, #queue = :queue"
+    due_at = attempt.now + _seconds(due_in)
+    return _move(transition, key, attempt, sets, nothing={}, reset=asdict(reset), due_at=due_at, queue=_QUEUE)
+
+
+def _move(
+    transition: Transition, key: str, attempt: Attempt, sets: str = "", removes: str = "", **values: object
+) -> Item:
+    """Make a transition, or find that an earlier try made it; return the item as it is then."""
+    phase = "" if transition.replaces else "#current.#phase = :to"
+    changes = ", ".join(change for change in (phase, sets, "#kept_until = :kept_until") if change)
+    new, refused = table.update(
+        item_id(key),
+        f"SET {changes}" + (f" REMOVE {removes}" if removes else ""),
+        condition(transition),
+        **asdict(attempt),
+        **{phase.value: phase.value for phase in Phase},
+        to=transition.to.value,
+        kept_until=attempt.now + _seconds(KEPT),
+        **values,
+    )
+    if refused is None:
+        return _item(new)
+    match refusal(transition, _item(refused), attempt):
+        case Refusal.DONE:
+            return _item(refused)
+        case Refusal.BUSY:
+            raise ResetInProgressError("Another reset of the user is changing the account.")
+        case Refusal.EARLY:
+            raise ClaimNotReadyError("The workflow does not wait for this claim yet.")
+        case Refusal.OVERTAKEN:
+            raise SupersededError("Another reset of the user has the account, or none has.")
+
+
+_GUARDS = {
+    Guard.NONE: "",
+    Guard.LINK: " AND #current.#expires_at > :now",
+    Guard.FREE: (
+        " AND (#current.#undone_by = :actor OR #due_at <= :now"
+        " OR (:actor = :execution AND #current.#phase <> :revoking))"
+    ),
+    Guard.HELD: " AND #current.#undone_by = :actor",
+}
+
+
+def condition(transition: Transition) -> str:
+    """Say `domain.resets.allows` in DynamoDB's words."""
+    own = "secret_sha256" if transition.guard is Guard.LINK else "execution"
+    ways = []
+    if transition.own:
+        guard = _GUARDS[transition.guard]
+        ways.append(f"(#current.#{own} = :{own} AND {_phase_in(transition.own)}{guard})")
+    if transition.replaces:
+        ways.append("attribute_not_exists(#current)")
+        ways.append(f"(#current.#execution <> :execution AND {_phase_in(transition.replaces)})")
+    return " OR ".join(ways)
+
+
+def _phase_in(phases: frozenset[Phase]) -> str:
+    return f"#current.#phase IN ({', '.join(f':{phase}' for phase in sorted(phases))})"
+
+
+def _item(found: dict[str, Any]) -> Item:
+    current, older = (_reset(found.get(name, {})) for name in ("current", "older"))
+    return Item(current=current, older=older, due_at=found.get("due_at", 0))
+
+
+def _reset(found: dict[str, Any]) -> Reset | None:
+    known = {field.name: found[field.name] for field in fields(Reset) if field.name in found}
+    return Reset(**known) if known else None
+
+
+def _seconds(length: timedelta) -> int:
+    return int(length.total_seconds())

@@ -1,0 +1,190 @@
+"""Who may move a user's reset from which phase to which: the table of transitions, and how a refusal reads.
+
+A user has one item in the registry. It holds the reset that has the account and, for a moment, the one
+before. Every transition is one conditional write on that item, so of any number of callers one succeeds.
+Nothing else orders two resets of one user: no lock, no list, no clock of a service.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum, StrEnum
+
+#: How long the cleanup leaves a reset alone after its time, or after somebody began to undo it.
+#: No function runs longer than 75 seconds, so what began before is over by then.
+GRACE = timedelta(minutes=5)
+
+#: How long an execution may take from `ResetIamPassword` to `StorePassword`: each has eight tries a minute
+#: apart at most, of 20 seconds each, and two more, so both are over after 25 minutes.
+LONGEST_CHANGE = timedelta(minutes=30)
+
+#: How long an item stays after its last write. The longest link lives for a day; the rest of the week is for
+#: people who look into a complaint.
+KEPT = timedelta(days=7)
+
+
+class Phase(StrEnum):
+    """How far a reset has come."""
+
+    RESETTING = "resetting"
+    STORED = "stored"
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    REVOKING = "revoking"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """One reset, as the registry keeps it; times are seconds since 1970, and 0 or empty means not yet."""
+
+    execution: str
+    phase: Phase
+    user: str
+    #: The key of the request window that let it through; empty where an operator started it.
+    window: str = ""
+    begun_at: int = 0
+    stored_at: int = 0
+    expires_at: int = 0
+    secret_sha256: str = ""
+    task_token: str = field(default="", repr=False)
+    #: The request whose claim won.
+    claimed_by: str = ""
+    #: Who undoes it: its own execution, a cleanup's, or the request that revokes it.
+    undone_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A user's item. `older` is the reset that `current` replaced, until that one was told of it."""
+
+    current: Reset | None = None
+    older: Reset | None = None
+    #: When the cleanup may look at it, in seconds since 1970; 0 for never.
+    due_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Who wants to move whose reset, and when (in seconds since 1970)."""
+
+    #: Whose reset. Who brings a link does not know it: the secret's hash is what makes a reset theirs.
+    execution: str = ""
+    actor: str
+    now: int
+    secret_sha256: str = ""
+
+
+class Guard(Enum):
+    """What a transition of one's own reset asks beside the phase."""
+
+    NONE = ""
+    LINK = "the link's secret, and its time lies ahead"
+    FREE = "nobody else undoes it; the cleanup waits until it is due"
+    HELD = "it is this actor who undoes it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A step: from which phases of its own reset, and over which other resets, it moves the item on."""
+
+    step: str
+    to: Phase
+    own: frozenset[Phase] = frozenset()
+    guard: Guard = Guard.NONE
+    #: Phases in which it may replace another reset; then also where there is none.
+    replaces: frozenset[Phase] = frozenset()
+    #: Phases of its own reset in which it finds itself done.
+    done: frozenset[Phase] = frozenset()
+
+
+_SETTLED = frozenset({Phase.STORED, Phase.WAITING, Phase.CLAIMED, Phase.OVER})
+
+BEGIN = Transition(
+    step="ResetIamPassword", to=Phase.RESETTING, replaces=_SETTLED, done=frozenset({Phase.RESETTING})
+)
+STORE = Transition(
+    step="StorePassword",
+    to=Phase.STORED,
+    own=frozenset({Phase.RESETTING}),
+    done=frozenset({Phase.STORED}),
+)
+WAIT = Transition(step="WaitForClaim", to=Phase.WAITING, own=frozenset({Phase.STORED, Phase.WAITING}))
+CLAIM = Transition(step="RevealPassword", to=Phase.CLAIMED, own=frozenset({Phase.WAITING}), guard=Guard.LINK)
+REVOKE = Transition(
+    step="RevokePassword, RemoveOrphans",
+    to=Phase.REVOKING,
+    own=frozenset(Phase) - {Phase.OVER},
+    guard=Guard.FREE,
+    done=frozenset({Phase.OVER}),
+)
+DISOWN = Transition(
+    step="DisownClaim",
+    to=Phase.REVOKING,
+    replaces=_SETTLED,
+    done=frozenset({Phase.REVOKING, Phase.OVER}),
+)
+FINISH = Transition(
+    step="the end of undoing", to=Phase.OVER, own=frozenset({Phase.REVOKING}), guard=Guard.HELD
+)
+TRANSITIONS = (BEGIN, STORE, WAIT, CLAIM, REVOKE, DISOWN, FINISH)
+
+
+def allows(transition: Transition, item: Item, attempt: Attempt) -> bool:
+    """Tell whether the condition of a transition holds; `adapters/registry.py` says the same to DynamoDB."""
+    current = item.current
+    if current is None:
+        return bool(transition.replaces)
+    if not _is_own(transition, current, attempt):
+        return current.phase in transition.replaces
+    return current.phase in transition.own and _passes(transition.guard, item, current, attempt)
+
+
+def _is_own(transition: Transition, current: Reset, attempt: Attempt) -> bool:
+    if transition.guard is Guard.LINK:
+        return current.secret_sha256 == attempt.secret_sha256
+    return current.execution == attempt.execution
+
+
+def _passes(guard: Guard, item: Item, current: Reset, attempt: Attempt) -> bool:
+    held = current.undone_by == attempt.actor
+    match guard:
+        case Guard.NONE:
+            return True
+        case Guard.LINK:
+            return current.expires_at > attempt.now
+        case Guard.FREE:
+            first = attempt.actor == attempt.execution and current.phase != Phase.REVOKING
+            return held or first or 0 < item.due_at <= attempt.now
+        case Guard.HELD:
+            return held
+
+
+class Refusal(Enum):
+    """Why the condition of a transition did not hold."""
+
+    DONE = "an earlier try of this step succeeded"
+    BUSY = "another is changing the account; a moment later it works"
+    EARLY = "the workflow does not wait for the claim yet"
+    OVERTAKEN = "another reset has the account, or none has"
+
+
+def refusal(transition: Transition, item: Item, attempt: Attempt) -> Refusal:
+    """Say why `allows` refused."""
+    current = item.current
+    if current is None or not _is_own(transition, current, attempt):
+        return Refusal.BUSY if transition.replaces else Refusal.OVERTAKEN
+    if current.phase in transition.done or (
+        transition.guard is Guard.LINK
+        and current.phase == Phase.CLAIMED
+        and current.claimed_by == attempt.actor
+    ):
+        return Refusal.DONE
+    if transition.guard is Guard.FREE:
+        return Refusal.BUSY
+    if (
+        transition.guard is Guard.LINK
+        and current.phase == Phase.STORED
+        and _passes(Guard.LINK, item, current, attempt)
+    ):
+        return Refusal.EARLY
+    return Refusal.OVERTAKEN

@@ -1,0 +1,249 @@
+"""The registry's item says of every transition what the rules say, whatever state it is in."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from botocore.exceptions import ConnectionError as LostConnection
+
+from latchkey.adapters import registry, table
+from latchkey.domain import resets
+from latchkey.domain.resets import Attempt, Item, Phase, Refusal, Reset, Transition, allows, refusal
+from latchkey.errors import (
+    ClaimGoneError,
+    ClaimNotReadyError,
+    LatchkeyError,
+    ResetInProgressError,
+    SupersededError,
+    ThrottledError,
+)
+from tests.unit.stack import Stack
+
+KEY, NOW, WINDOW = "key", 1000, timedelta(minutes=15)
+OWN = Reset(execution="own", phase=Phase.RESETTING, user="alice", begun_at=NOW, secret_sha256="hash")
+ATTEMPT = Attempt(execution="own", actor="own", now=NOW, secret_sha256="hash")
+#: Between them the values at which a condition turns.
+TIMES = (NOW - 1, NOW, NOW + 1)
+
+
+def keep(item: Item) -> None:
+    """Put an item into the table as it is, whatever led to it."""
+    found = {name: asdict(value) for name in ("current", "older") if (value := getattr(item, name))}
+    due = {"due_at": item.due_at} if item.due_at else {}
+    table.put({"id": registry.item_id(KEY), **found, **due})
+
+
+def items(transition: Transition) -> list[Item]:
+    """Return an item in every state that a transition's condition can tell apart."""
+    guarded = transition.guard in {resets.Guard.FREE, resets.Guard.HELD}
+    undoers = ("", "own", "cleanup") if guarded else ("",)
+    found = [Item()]
+    for phase, execution in product(Phase, ("own", "other")):
+        secret = "hash" if execution == "own" else "another"
+        current = replace(OWN, phase=phase, execution=execution, secret_sha256=secret)
+        turning = execution == "own" and phase in transition.own
+        match transition.guard if turning else None:
+            case resets.Guard.LINK:
+                found += [Item(current=replace(current, expires_at=each)) for each in TIMES]
+            case resets.Guard.FREE | resets.Guard.HELD:
+                for undone_by, due_at in product(undoers, (0, NOW, NOW + 1)):
+                    found.append(Item(current=replace(current, undone_by=undone_by), due_at=due_at))
+            case _:
+                found.append(Item(current=current))
+    return found
+
+
+def attempt_of(transition: Transition, actor: str) -> Callable[[], object]:
+    attempt = replace(ATTEMPT, actor=actor)
+    match transition:
+        case resets.BEGIN:
+            return lambda: registry.begin(KEY, OWN)
+        case resets.STORE:
+            return lambda: registry.store(KEY, attempt, NOW + 60)
+        case resets.CLAIM:
+            return lambda: registry.claim(KEY, replace(attempt, execution=""))
+        case resets.REVOKE:
+            return lambda: registry.revoke(KEY, attempt)
+        case resets.DISOWN:
+            return lambda: registry.disown(KEY, replace(OWN, phase=Phase.REVOKING, undone_by=actor))
+    return lambda: registry.finish(KEY, attempt)
+
+
+ERRORS: dict[Refusal, tuple[type[LatchkeyError], ...]] = {
+    Refusal.BUSY: (ResetInProgressError,),
+    Refusal.EARLY: (ClaimNotReadyError,),
+    Refusal.OVERTAKEN: (SupersededError, ClaimGoneError),
+}
+
+
+@pytest.mark.parametrize("actor", ["own", "cleanup"])
+@pytest.mark.parametrize(
+    "transition",
+    [each for each in resets.TRANSITIONS if each is not resets.WAIT],
+    ids=lambda transition: transition.step,
+)
+def test_the_table_decides_as_the_rules_do(stack: Stack, transition: Transition, actor: str) -> None:
+    attempt = replace(ATTEMPT, actor=actor)
+    move = attempt_of(transition, actor)
+    for item in items(transition):
+        keep(item)
+        stack.calls.clear()
+        expected = None if allows(transition, item, attempt) else refusal(transition, item, attempt)
+        ignored = transition is resets.FINISH and expected is Refusal.OVERTAKEN
+        with nullcontext() if ignored or expected not in ERRORS else pytest.raises(ERRORS[expected]):
+            move()
+        after = registry.read(KEY)
+        assert after == item if expected else after.current and after.current.phase == transition.to, item
+        assert stack.operations() == ["UpdateItem", "GetItem"]
+
+
+def test_the_older_reset_is_copied_along_and_forgotten_once_the_newer_is_stored(stack: Stack) -> None:
+    older = replace(OWN, execution="older", phase=Phase.WAITING, task_token="token")
+    keep(Item(current=older, due_at=NOW))
+    assert registry.begin(KEY, OWN) == older
+    # A second try after a crash finds it again.
+    assert registry.begin(KEY, OWN) == older
+    registry.store(KEY, ATTEMPT, NOW + 60)
+    assert registry.read(KEY).older is None
+    assert stack.operations().count("UpdateItem") == 3
+
+
+def test_whoever_undoes_finds_the_older_reset_too(stack: Stack) -> None:
+    older = replace(OWN, execution="older", phase=Phase.WAITING, task_token="token")
+    keep(Item(current=older))
+    registry.begin(KEY, OWN)
+    assert registry.revoke(KEY, ATTEMPT).older == older
+    registry.finish(KEY, ATTEMPT)
+    assert registry.read(KEY).older is None
+    assert stack.operations()
+
+
+def test_a_claim_whose_answer_was_lost_recognises_itself(stack: Stack) -> None:
+    keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60, task_token="token")))
+    visitor = Attempt(actor="request-1", now=NOW, secret_sha256="hash")
+    assert registry.claim(KEY, visitor).task_token == "token"
+    assert registry.claim(KEY, visitor).task_token == "token"
+    with pytest.raises(ClaimGoneError):
+        registry.claim(KEY, replace(visitor, actor="request-2"))
+    assert stack.operations() == ["PutItem", *["UpdateItem"] * 3]
+
+
+@pytest.mark.parametrize("gone", [resets.STORE, resets.CLAIM, resets.REVOKE], ids=lambda gone: gone.step)
+def test_nobody_moves_what_is_not_there(stack: Stack, gone: Transition) -> None:
+    with pytest.raises((SupersededError, ClaimGoneError)):
+        attempt_of(gone, "own")()
+    assert stack.sent("UpdateItem")
+    assert registry.read(KEY) == Item()
+
+
+# The window of requests
+
+
+def test_the_first_request_opens_the_window_and_others_are_told_of_it(stack: Stack) -> None:
+    assert registry.open_window(KEY, "first", NOW, WINDOW) == "first"
+    assert registry.open_window(KEY, "second", NOW + 899, WINDOW) == "first"
+    assert registry.open_window(KEY, "first", NOW + 899, WINDOW) == "first"
+    assert stack.operations() == ["UpdateItem"] * 3
+
+
+def test_after_its_time_the_next_request_opens_it_again(stack: Stack) -> None:
+    registry.open_window(KEY, "first", NOW, WINDOW)
+    assert registry.open_window(KEY, "second", NOW + 900, WINDOW) == "second"
+    assert stack.operations() == ["UpdateItem"] * 2
+
+
+def test_a_window_is_closed_by_its_own_reset_alone(stack: Stack) -> None:
+    registry.open_window(KEY, "first", NOW, WINDOW)
+    registry.close_window(KEY, "other")
+    assert registry.open_window(KEY, "second", NOW, WINDOW) == "first"
+    registry.close_window(KEY, "first")
+    assert registry.open_window(KEY, "second", NOW, WINDOW) == "second"
+    assert stack.operations() == ["UpdateItem"] * 5
+
+
+def test_a_claim_closes_the_window(stack: Stack) -> None:
+    keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60)))
+    registry.open_window(KEY, "own", NOW, WINDOW)
+    registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"))
+    assert registry.open_window(KEY, "next", NOW, WINDOW) == "next"
+    assert stack.sent("UpdateItem")
+
+
+def test_failures_close_the_window_once_in_its_length(stack: Stack) -> None:
+    for number, (moment, opened) in enumerate([(NOW, True), (NOW + 1, True), (NOW + 2, False)]):
+        name = f"failed-{number}"
+        assert (registry.open_window(KEY, name, moment, WINDOW) == name) is opened
+        registry.close_window_after_failure(KEY, name, moment, WINDOW)
+    assert registry.open_window(KEY, "later", NOW + 901, WINDOW) == "later"
+    registry.close_window_after_failure(KEY, "later", NOW + 902, WINDOW)
+    assert registry.open_window(KEY, "at-once", NOW + 903, WINDOW) == "at-once"
+    assert stack.sent("UpdateItem")
+
+
+def test_a_window_does_not_touch_the_reset_beside_it(stack: Stack) -> None:
+    keep(Item(current=OWN, due_at=NOW))
+    registry.open_window(KEY, "next", NOW, WINDOW)
+    registry.close_window(KEY, "next")
+    assert registry.read(KEY) == Item(current=OWN, due_at=NOW)
+    assert stack.sent("UpdateItem")
+
+
+# What is due
+
+
+def test_the_index_names_what_is_due_and_nothing_else(stack: Stack) -> None:
+    for number, due_at in enumerate((NOW - 1, NOW, NOW + 1)):
+        registry.begin(f"key-{number}", replace(OWN, begun_at=due_at - 1800))
+    registry.open_window("asked-only", "execution", NOW, WINDOW)
+    assert registry.due(NOW, "", 10) == (["key-0", "key-1"], "")
+    assert stack.sent("Query")
+
+
+def test_what_is_due_comes_in_parts(stack: Stack) -> None:
+    for number in range(3):
+        registry.begin(f"key-{number}", replace(OWN, begun_at=0))
+    found, start = registry.due(10_000, "", 2)
+    more, end = registry.due(10_000, start, 2)
+    assert sorted(found + more) == ["key-0", "key-1", "key-2"]
+    assert end == ""
+    assert len(stack.sent("Query")) == 2
+
+
+def test_what_was_claimed_or_undone_is_never_due(stack: Stack) -> None:
+    keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60), due_at=NOW + 90))
+    registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"))
+    assert registry.read(KEY).due_at == 0
+    registry.revoke(KEY, ATTEMPT)
+    registry.finish(KEY, ATTEMPT)
+    assert registry.read(KEY).due_at == 0
+    assert stack.sent("UpdateItem")
+
+
+def test_the_index_is_asked_for_keys_alone_and_items_are_read_consistently(stack: Stack) -> None:
+    registry.read(KEY)
+    assert stack.sent("GetItem")[0]["ConsistentRead"] is True
+
+
+def test_throttling_is_told_as_such(stack: Stack) -> None:
+    stack.refuse("UpdateItem", "ThrottlingException")
+    with pytest.raises(ThrottledError):
+        registry.begin(KEY, OWN)
+
+
+def test_no_repr_shows_a_task_token() -> None:
+    assert "the-token" not in repr(Item(current=replace(OWN, task_token="the-token")))
+
+
+def test_what_the_table_cannot_hold_is_refused_before_it_is_sent(stack: Stack) -> None:
+    with pytest.raises(TypeError):
+        table.put({"id": "x", "list": [1]})
+    assert stack.calls == []
+
+
+def test_a_lost_connection_is_worth_retrying(stack: Stack) -> None:
+    stack.fail("GetItem", LostConnection(error=OSError("lost")))
+    with pytest.raises(LatchkeyError):
+        registry.read(KEY)
