@@ -28,6 +28,11 @@ def read_report(lines: Iterable[str], maximum_age_days: int) -> Iterator[Account
         )
 
 
+def users_of(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the names of all users in the report, with and without a password."""
+    return (row["user"] for row in csv.DictReader(lines))
+
+
 def _expiry(changed_at: str, maximum_age_days: int) -> datetime | Expiry:
     try:
         return datetime.fromisoformat(changed_at) + timedelta(days=maximum_age_days)

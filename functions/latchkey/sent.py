@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.idempotency import (
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyInconsistentStateError,
+    IdempotencyItemNotFoundError,
     IdempotencyPersistenceLayerError,
 )
 from botocore.exceptions import ClientError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+
+_KEY_PREFIX = "reminder"
 
 #: A reminder is due on one day only. A month leaves room for whoever looks into a complaint.
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -64,7 +67,7 @@ class SentReminders:
             data_keyword_argument="reminder",
             persistence_store=self._store,
             config=self._config,
-            key_prefix="reminder",
+            key_prefix=_KEY_PREFIX,
         )
         def send_once(*, reminder: dict[str, str]) -> dict[str, str]:  # noqa: ARG001  # what tells them apart
             send()
@@ -83,6 +86,21 @@ class SentReminders:
                 raise cause from error
             raise ServiceUnavailableError(f"Could not record a reminder: {cause or error}") from error
         return str(done["run"])
+
+    def sender_of(self, key: str) -> str | None:
+        """Return the run that sent a reminder; None where none has.
+
+        Raises:
+            LatchkeyError: when DynamoDB cannot be asked.
+        """
+        self._store.configure(self._config, key_prefix=_KEY_PREFIX)
+        try:
+            with translated("look up a reminder"):
+                record = self._store.get_record({"key": key})
+        except IdempotencyItemNotFoundError:
+            return None
+        done = record.response_json_as_dict() if record else None
+        return str(done["run"]) if done else None
 
 
 def _as_lambda_context(context: Any) -> "LambdaContext":  # noqa: ANN401  # Lambda gives it no type

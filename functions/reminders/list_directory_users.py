@@ -1,12 +1,14 @@
 """ListDirectoryUsers: lists everybody in the directory who may sign in, and when their password expires."""
 
 import os
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from latchkey import s3, secretsmanager
 from latchkey.entry import task
 from latchkey.errors import DirectoryLoginError
 from latchkey.ldap import Directory, Login, Settings
+
+_NOT_FOUND = "no user of that name below the search bases whose account is enabled"
 
 
 class Event(TypedDict):
@@ -15,9 +17,12 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
+    """`because` says why the one user asked about is not on the list."""
+
     source: str
     list: str
     users: int
+    because: NotRequired[str]
 
 
 @task
@@ -26,7 +31,8 @@ def handler(event: Event, _context: object) -> Result:
     accounts = directory.find(event["user"]) if event["user"] else directory.accounts()
     key = f"{s3.folder(event['execution'])}/directory.jsonl"
     users = s3.write_lines(key, (each.as_json() for each in accounts))
-    return {"source": "directory", "list": key, "users": users}
+    result: Result = {"source": "directory", "list": key, "users": users}
+    return {**result, "because": _NOT_FOUND} if event["user"] and not users else result
 
 
 def service_account() -> Login:

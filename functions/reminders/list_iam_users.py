@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from latchkey import iam, s3
-from latchkey.credential_report import read_report
+from latchkey.credential_report import read_report, users_of
 from latchkey.entry import task
 from latchkey.errors import UserNotEligibleError, UserNotFoundError
 from latchkey.reminders import Account, Moment, Outcome, judge, notify_days, time_zone
@@ -21,9 +21,12 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
+    """`because` says why the one user asked about is not on the list."""
+
     source: str
     list: str
     users: int
+    because: NotRequired[str]
 
 
 @task
@@ -31,7 +34,8 @@ def handler(event: Event, _context: object) -> Result:
     moment = Moment.of(datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"]))
     key = f"{s3.folder(event['execution'])}/iam.jsonl"
     users = s3.write_lines(key, (each.as_json() for each in list_iam_users(moment, event["user"])))
-    return {"source": "iam", "list": key, "users": users}
+    result: Result = {"source": "iam", "list": key, "users": users}
+    return {**result, "because": why_not_listed(event["user"])} if event["user"] and not users else result
 
 
 def list_iam_users(moment: Moment, user: str) -> Iterator[Account]:
@@ -61,3 +65,12 @@ def _mail_of(user: str) -> str:
     except (UserNotFoundError, UserNotEligibleError):
         # Deleted since the report, or without an address: the report of the run says so.
         return ""
+
+
+def why_not_listed(user: str) -> str:
+    """Say why no password of the user expires."""
+    if iam.maximum_password_age() is None:
+        return "the account's password policy has no maximum age, so no password expires"
+    if user.lower() in (name.lower() for name in users_of(iam.credential_report().splitlines())):
+        return "the user has no console password"
+    return "no such user in the credential report, which may be four hours old"

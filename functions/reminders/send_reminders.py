@@ -87,7 +87,18 @@ class Batch:
         else:
             return
         done = reminders.index(reminder) + 1
-        yield from (Row(each, row.outcome, row.reason) for each in reminders[done:])
+        yield from self._left(reminders[done:], row.reason)
+
+    def _left(self, reminders: list[Reminder], reason: str) -> "Iterator[Row]":
+        """Yield those whose turn did not come: not sent, unless an earlier run mailed them."""
+        known = self.sent
+        for reminder in reminders:
+            run = None
+            try:
+                run = known and known.sender_of(reminder.key)
+            except LatchkeyError:
+                known = None  # An answer that failed once would fail, slowly, for everyone who is left.
+            yield self._mailed(reminder, run) if run else Row(reminder, Outcome.NOT_SENT, reason)
 
     def _check_time(self) -> None:
         if self.context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
@@ -99,8 +110,12 @@ class Batch:
             send()
             return Row(reminder, Outcome.MAILED, f"to {self.event['to']}, as a test")
         run = self.sent.once(reminder.key, self.event["execution"], send)
-        mine = run == self.event["execution"]
-        return Row(reminder, Outcome.MAILED if mine else Outcome.ALREADY_MAILED, "" if mine else f"by {run}")
+        return self._mailed(reminder, run)
+
+    def _mailed(self, reminder: Reminder, run: str) -> Row:
+        if run == self.event["execution"]:
+            return Row(reminder, Outcome.MAILED)
+        return Row(reminder, Outcome.ALREADY_MAILED, f"by {run}")
 
     def _mail(self, reminder: Reminder) -> None:
         account, sender = reminder.account, os.environ["SENDER_ADDRESS"]

@@ -28,7 +28,7 @@ from latchkey.ldap import Settings
 from latchkey.reminders import TEST_IS_FULL, Account, Expiry, Moment, Outcome, Reminder, Row
 from latchkey.sent import SentReminders
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
-from tests.unit.stack import IAM, SFN, Stack, load_event
+from tests.unit.stack import IAM, SFN, Stack, client_error, load_event
 
 MOMENT = "2026-11-21T06:00:00Z"
 UTC_ZONE = ZoneInfo("UTC")
@@ -186,6 +186,31 @@ class TestSend:
         rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert [row.outcome for row in rows] == [Outcome.MAILED, Outcome.NOT_SENT, Outcome.NOT_SENT]
         assert "quota" in rows[2].reason
+
+    def test_who_was_mailed_before_is_not_among_the_unsent(self, box: Box) -> None:
+        send("b", run=EARLIER)
+        send("c")
+        box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
+        with pytest.raises(MailQuotaExceededError):
+            send("abcd")
+        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        assert [row.outcome for row in rows] == [
+            Outcome.NOT_SENT,
+            Outcome.ALREADY_MAILED,
+            Outcome.MAILED,
+            Outcome.NOT_SENT,
+        ]
+
+    def test_where_that_cannot_be_looked_up_the_rest_is_unsent(self, box: Box, lists: Stack) -> None:
+        send("b", run=EARLIER)
+        box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
+        lists.calls.clear()
+        lists.answer("GetItem", client_error("AccessDeniedException"))
+        with pytest.raises(MailQuotaExceededError):
+            send("abc")
+        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        assert {row.outcome for row in rows} == {Outcome.NOT_SENT}
+        assert len(lists.sent("GetItem")) == 1
 
     def test_time_that_runs_out_is_for_another_try(self, box: Box) -> None:
         with pytest.raises(BatchUnfinishedError):
@@ -384,6 +409,21 @@ class TestListIamUsers:
         IAM.delete_account_password_policy()
         assert self.listed(stack) == []
         assert stack.sent("GenerateCredentialReport") == []
+
+    def asked(self, stack: Stack, user: str) -> dict[str, Any]:
+        self.listed(stack)  # prepares the report
+        event: Any = {"execution": RUN, "moment": MOMENT, "user": user}
+        result: Any = list_iam_users.handler(event, Context())
+        return dict(result)
+
+    @pytest.mark.usefixtures("lists")
+    def test_who_asks_about_a_user_that_is_not_listed_is_told_why(self, stack: Stack) -> None:
+        assert "because" not in self.asked(stack, "due@example.com")
+        assert "no such user" in self.asked(stack, "unknown@example.com")["because"]
+        stack.answer("GetCredentialReport", {"Content": b"user,arn,password_enabled\nRobot,arn:robot,false"})
+        assert "no console password" in list_iam_users.why_not_listed("robot")
+        IAM.delete_account_password_policy()
+        assert "no maximum age" in list_iam_users.why_not_listed("due@example.com")
 
     def test_a_report_in_the_making_is_waited_for(self, stack: Stack) -> None:
         stack.answer("GenerateCredentialReport", {"State": "STARTED"})

@@ -173,9 +173,29 @@ def test_asking_about_one_user(
     assert policy in answer["policy"]
 
 
+def test_asking_where_no_password_expires_tells_so(reminders: Reminders) -> None:
+    iam = reminders.product.client("iam")
+    iam.delete_account_password_policy()
+    try:
+        output = json.loads(run(reminders, user=IAM_USER).description["output"])
+    finally:
+        iam.update_account_password_policy(MaxPasswordAge=90)
+    assert "iam: the account's password policy has no maximum age" in " ".join(output["not_found"])
+
+
+def test_test_run_that_sends_nothing_fails(reminders: Reminders) -> None:
+    mailed = Mailed(reminders)
+    ended = run(reminders, smtp("Connect", crash=True, times=None), mode="test", to="tester@example.com")
+    assert (ended.status, ended.states[-1]) == ("FAILED", "Incomplete")
+    assert f"{len(DUE) + 1} not sent: SmtpUnavailableError" in ended.cause
+    assert f"report: s3://{reminders.bucket}/runs/" in ended.cause
+    assert not mailed()
+
+
 def test_asking_about_somebody_unknown_tells_so(reminders: Reminders) -> None:
     output = json.loads(run(reminders, user="*)(objectClass=*").description["output"])
-    assert output == {"answers": [], "not_asked": []}
+    assert (output["answers"], output["not_asked"]) == ([], [])
+    assert [said.partition(":")[0] for said in output["not_found"]] == ["iam", "directory"]
 
 
 @pytest.mark.parametrize(
