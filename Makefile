@@ -58,6 +58,7 @@ lint: .venv/ready ## everything that can be said without running it
 	$(BIN)/sam validate --lint --region us-east-1
 	$(BIN)/python -m tools.check_statemachines
 	$(BIN)/python -m tools.draw_statemachines --check
+	$(BIN)/python -m tools.check_operations
 
 format: .venv/ready ## let ruff put things in order
 	$(BIN)/ruff format

@@ -66,6 +66,7 @@ def remove_claim(handle: Handle, now: datetime) -> bool:
         sfn.stop_reset(claim.execution, "Its claim was left behind past its time.")
     events.tell("Orphaned", claim.execution, claim.user)
     undo(claim.execution, claim.user, claim.stored_at)
+    logger.info("Undid the reset %s of %s.", claim.execution, claim.user)
     ssm.release_lock(claim.user, claim.execution)
     return True
 
@@ -77,5 +78,6 @@ def remove_lock(user_key: str) -> bool:
         return False
     events.tell("Orphaned", holder["execution"], holder["user"])
     undo(holder["execution"], holder["user"], datetime.fromisoformat(holder["taken_at"]))
+    logger.info("Undid the reset %s of %s.", holder["execution"], holder["user"])
     ssm.release_lock(holder["user"], holder["execution"])
     return True

@@ -39,13 +39,13 @@ def paste(commands: str, tmp_path: Path) -> str:
         check=True,
         # In a session of its own: without a terminal to take from whoever runs the tests.
         start_new_session=True,
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "HISTFILE": "", "STACK": "latchkey-test"},
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "HISTFILE": ""},
     )
     return shell.stdout + shell.stderr
 
 
 def revoked_by_hand(user: str, tmp_path: Path) -> str:
-    recipe = block_below("Revoke by hand").text
+    recipe = block_below("Operations").text + block_below("Revoke by hand").text
     return paste(recipe.replace("USER_NAME=alice@example.com", f"USER_NAME={user}"), tmp_path)
 
 
@@ -59,7 +59,7 @@ def test_revoking_by_hand_sets_a_password_nobody_knows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("user", ["alice@example.com", "Carol@Example.com"])
 def test_revoking_by_hand_deletes_what_waits_for_the_user(user: str, tmp_path: Path) -> None:
     said = revoked_by_hand(user, tmp_path)
-    path = f"/latchkey-test/claims/{user_key(user)}"
+    path = f"/latchkey-prod/claims/{user_key(user)}"
     assert f"delete-parameters\n--names\n{path}/a\n{path}/b\n" in said
 
 

@@ -18,7 +18,7 @@ def read_sending_status(sender: str, recipient: str) -> SendingStatus:
     """Return what SES says about mails from one address to another.
 
     What SES does not say, because it throttles, fails or denies the question, stays at its default: a reset
-    must not depend on an answer that is only good to have (docs/decisions/0045-mail-first.md).
+    must not depend on an answer that is only good to have (docs/decisions/0046-mail-first.md).
     """
     status, in_sandbox = SendingStatus(sender, recipient), False
     reasons: frozenset[str] = frozenset()
