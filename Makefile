@@ -7,6 +7,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
 export PYTHONPATH := functions
+# Several processes at once, each with a cloud of its own; a file's tests stay together, in order.
+WORKERS ?= auto
+PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
 .PHONY: help setup demo up down test unit workflow e2e bench bench-docs lint format pictures deploy delete clean
 
@@ -33,16 +36,18 @@ down: .venv/ready ## stop it
 	@$(BIN)/python -m local down
 
 test: setup ## every test
-	$(BIN)/pytest
+	$(PYTEST) --cov
 
+# These do not wait: one process a processor.
+unit: WORKERS = logical
 unit: .venv/ready ## the quick tests
-	$(BIN)/pytest tests/unit
+	$(PYTEST) tests/unit --cov
 
 workflow: .venv/ready ## every path of the state machines
-	$(BIN)/pytest tests/workflow
+	$(PYTEST) tests/workflow
 
 e2e: setup ## the product from outside
-	$(BIN)/pytest tests/e2e
+	$(PYTEST) tests/e2e
 
 bench: .venv/ready ## what starts, resets and claims cost in time and money (minutes; Linux)
 	$(BIN)/python -m bench

@@ -57,6 +57,8 @@ def prepare_environment(state_dir: Path, port: int, wait_scale: float) -> None:
         "GATEWAY_PORT": str(port),
         "HOME": str(state_dir),
         "IOT_MTLS_ENABLED": "0",
+        # Processes that only a crowd needed end soon after it; the first of each function stays.
+        "LAMBDA_WARM_TTL_SECONDS": "30",
         "MINISTACK_HOST": HOST,
         "MINISTACK_REGION": REGION,
         "PERSIST_STATE": "0",

@@ -1,5 +1,9 @@
-"""The local cloud that the tests in `workflow` and `e2e` share; started when the first of them asks."""
+"""The local cloud that the tests in `workflow` and `e2e` share; started when the first of them asks.
 
+Where several processes share the tests, each has a cloud of its own, and runs whole files.
+"""
+
+import os
 from collections.abc import Generator
 from contextlib import closing
 
@@ -10,6 +14,18 @@ from local.product import Product
 
 #: Retries and waits pass a hundred times faster than on AWS; time-outs take what they take.
 WAIT_SCALE = 0.01
+#: A cloud takes a gigabyte, three while fifty people claim at once, and each further one its deployment.
+MOST_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Choose the number of processes for `-n auto`: one more than processors, as these tests mostly wait.
+
+    `-n logical` is one a processor, for those that do not.
+    """
+    if config.option.numprocesses != "auto":
+        return None
+    return min((os.process_cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 @pytest.fixture(scope="session")
