@@ -74,10 +74,12 @@ def plan(
             f"The SMTP user has two access keys that the secret does not name: {' and '.join(foreign)}. "
             "One of them has to go before there can be a new one."
         )
-    used = {version.key_id for version in (current, previous) if version}
+    own = [version for version in (current, previous) if version]
+    used = {version.key_id for version in own}
     keep = tuple(key.id for key in keys if key.id in used)
-    if current is None or previous is None or len(keep) < 2:  # noqa: PLR2004  one each
+    if len(keep) < 2:  # noqa: PLR2004  one each
         return Plan(keep)
+    current, previous = own
     if not any(key.active for key in keys if key.id == current.key_id):
         raise KeyLimitError(
             f"The SMTP user's access keys are both the secret's, and the current one, {current.key_id}, is "

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _elsewhere() -> Iterator[None]:
+    """Let the machine be in central Australia: what mistakes its time for UTC is wrong by half hours there.
+
+    Spelled as POSIX does, since not every machine has names of time zones.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TZ", "ACST-9:30ACDT,M10.1.0,M4.1.0/3")
+        time.tzset()
+        assert time.timezone == -(9 * 60 + 30) * 60
+        yield
+    time.tzset()
 
 
 def prepare_stack() -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.reminders import (
+    COLUMNS,
     Account,
     Expiry,
     Moment,
@@ -58,6 +59,22 @@ def test_whole_days_decide(left: timedelta, outcome: Outcome) -> None:
 
 def test_due_accounts_are_told_for_how_many_days() -> None:
     assert judge(ALICE, MOMENT, DAYS) == (Outcome.DUE, 7)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        replace(ALICE, excluded=True),
+        replace(ALICE, expires_at=Expiry.NEVER),
+        replace(ALICE, expires_at=NOW),
+        replace(ALICE, expires_at=NOW + 8 * DAY),
+    ],
+    ids=lambda account: judge(account, MOMENT, DAYS)[0].value,
+)
+def test_whoever_is_not_due_has_no_days_in_the_report(account: Account) -> None:
+    outcome, days = judge(account, MOMENT, DAYS)
+    row = Row(Reminder(account, days), outcome)
+    assert dict(zip(COLUMNS, row.cells(), strict=True))["days ahead"] == ""
 
 
 @pytest.mark.parametrize(
@@ -137,6 +154,12 @@ def test_a_run_late_at_night_far_from_utc_counts_from_its_own_time() -> None:
     assert moment.at == datetime(2026, 11, 2, 7, 30, tzinfo=UTC)
     assert moment.days_left(datetime(2026, 11, 3, 8, tzinfo=UTC)) == 1
     assert moment.is_due(datetime(2026, 11, 3, 8, tzinfo=UTC), 1)
+
+
+def test_a_moment_is_spelled_in_utc_wherever_the_machine_is() -> None:
+    moment = Moment.of(datetime(2026, 11, 1, 23, 30, tzinfo=LOS_ANGELES), LOS_ANGELES)
+    assert str(moment.at) == "2026-11-02 07:30:00+00:00"
+    assert str(moment.until) == "2026-11-03 07:30:00+00:00"
 
 
 @pytest.mark.parametrize(
