@@ -77,8 +77,8 @@ deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
 	$(BIN)/python -m tools.compile_build .aws-sam/build
 	$(BIN)/sam deploy --config-env $(STAGE)
 
-delete: .venv/ready ## delete a stage from AWS
-	@$(BIN)/python -m tools.delete_stage $(STAGE)
+delete: .venv/ready ## delete a stage from AWS, and what waits in it (YES=1 does not ask)
+	@$(BIN)/python -m tools.delete_stage $(STAGE) $(if $(YES),--yes)
 
 clean: ## remove what the commands made
 	rm -rf .venv .aws-sam .local tests/e2e/node_modules

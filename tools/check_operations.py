@@ -18,7 +18,7 @@ ENDS_NOTHING: Final = {
     "CleanupInProgressError": "caught: the later cleanup ends in AlreadyRunning",
     "DeclinedError": "caught: the reset ends in Declined",
     "NotAllowedError": "only routes raise it: 403",
-    "NotAuthenticatedError": "only routes raise it: 401",
+    "NotAuthenticatedError": "only routes raise it: 403",
     "SupersededError": "caught: the reset ends in Superseded",
 }
 

@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -37,16 +37,19 @@ def _list() -> "list[SecretVersionsListEntryTypeDef]":
         return _secrets.list_secret_version_ids(SecretId=os.environ["SMTP_SECRET"])["Versions"]
 
 
-def current_since() -> datetime:
-    """Return when the current version was made.
+def due_at(days: int) -> datetime:
+    """Return when the current version is to be replaced: after so many days, or at once if it is the first.
+
+    The one a secret is made with holds no credentials. Once there is another, there is AWSPREVIOUS. Source:
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 
     Raises:
         CredentialsGoneError: when the secret is gone, or no version is current.
     """
-    for version in _list():
-        if CURRENT in version.get("VersionStages", []):
-            return version["CreatedDate"]
-    raise CredentialsGoneError("The secret has no current version.")
+    made = {label: one["CreatedDate"] for one in _list() for label in one.get("VersionStages", [])}
+    if CURRENT not in made:
+        raise CredentialsGoneError("The secret has no current version.")
+    return made[CURRENT] + timedelta(days=days if PREVIOUS in made else 0)
 
 
 def list_versions() -> list[SecretVersion]:

@@ -19,7 +19,7 @@ def handler(_event: dict[str, Any], _context: object) -> None:
 
 def overdue(now: datetime) -> float:
     """Return for how many days the credentials should have been rotated; negative while there is time."""
-    return (now - smtp_secret.current_since()) / _DAY - int(os.environ["ROTATION_DAYS"])
+    return (now - smtp_secret.due_at(int(os.environ["ROTATION_DAYS"]))) / _DAY
 
 
 def publish(days: float) -> None:

@@ -70,7 +70,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read notices": call("ssm", "get_parameters", Names=[notice]),
         "forget notices": call("ssm", "delete_parameters", Names=[notice]),
         "tell a step": call("events", "put_events", Entries=[step]),
-        "read the base URL": call("ssm", "get_parameter", Name=f"/{stack}/base-url"),
+        "read the base URL": call("ssm", "get_parameter", Name=f"/latchkey/{stack}/base-url"),
         "send a mail": call("sesv2", "send_email", **mail),
         "start a reset": call("stepfunctions", "start_execution", stateMachineArn=machine, input="{}"),
         "list the SMTP user's keys": call("iam", "list_access_keys", UserName=smtp_user),
@@ -155,7 +155,11 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read another's parameter": call("ssm", "get_parameter", Name="/somebody/else"),
         "delete another's parameter": call("ssm", "delete_parameters", Names=["/somebody/else"]),
         "change the base URL": call(
-            "ssm", "put_parameter", Name=f"/{stack}/base-url", Value="https://evil.example", Overwrite=True
+            "ssm",
+            "put_parameter",
+            Name=f"/latchkey/{stack}/base-url",
+            Value="https://evil.example",
+            Overwrite=True,
         ),
         "send as somebody else": call(
             "sesv2", "send_email", **mail | {"FromEmailAddress": "ceo@example.com"}

@@ -23,7 +23,7 @@ os.environ.update(
     AWS_SECRET_ACCESS_KEY="testing",
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     ADMIN_ADDRESS="ops@example.com",
-    BASE_URL_PARAMETER="/latchkey-test/base-url",
+    BASE_URL_PARAMETER="/latchkey/latchkey-test/base-url",
     CLAIMS_PATH="/latchkey-test/claims",
     CLAIM_KEY_ARN="arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555",
     CLAIM_TTL_MINUTES="60",

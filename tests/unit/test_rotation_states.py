@@ -410,7 +410,8 @@ def test_the_metric_counts_days_past_the_time_of_rotation(
     monkeypatch: pytest.MonkeyPatch, days: float, overdue: float
 ) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    monkeypatch.setattr(smtp_secret, "current_since", lambda: now - timedelta(days=days))
+    made = now - timedelta(days=days)
+    monkeypatch.setattr(smtp_secret, "due_at", lambda period: made + timedelta(days=period))
     assert measure_secret_age.overdue(now) == overdue
 
 

@@ -66,7 +66,9 @@ def test_the_password_is_not_in_the_mail(sealing_stack: Stack) -> None:
 
 
 def test_the_base_url_is_the_stacks_parameter(sealing_stack: Stack) -> None:
-    SSM.put_parameter(Name="/latchkey-test/base-url", Value="https://keys.example.org/dev", Overwrite=True)
+    SSM.put_parameter(
+        Name="/latchkey/latchkey-test/base-url", Value="https://keys.example.org/dev", Overwrite=True
+    )
     send(sealing_stack)
     assert "\nhttps://keys.example.org/dev/extract#ph=" in mail(sealing_stack)["Body"]["Text"]["Data"]
 

@@ -1,7 +1,7 @@
 """The adapter of the secret with the SMTP credentials."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -133,12 +133,23 @@ def test_nothing_staged_needs_no_call(smtp: Smtp) -> None:
     assert smtp.stack.sent("UpdateSecretVersionStage") == []
 
 
-def test_the_age_is_that_of_the_current_version(smtp: Smtp) -> None:
+def test_credentials_are_due_so_many_days_after_they_were_made(smtp: Smtp) -> None:
     smtp.add_current()
-    assert abs((datetime.now(UTC) - smtp_secret.current_since()).total_seconds()) < 60
+    due = datetime.now(UTC) + timedelta(days=30)
+    assert abs((smtp_secret.due_at(30) - due).total_seconds()) < 60
 
 
-@pytest.mark.parametrize("call", [smtp_secret.list_versions, smtp_secret.current_since])
+@pytest.mark.usefixtures("smtp")
+def test_the_empty_version_a_secret_is_made_with_is_due_at_once() -> None:
+    assert abs((smtp_secret.due_at(30) - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_staged_credentials_that_nothing_promoted_change_nothing(smtp: Smtp) -> None:
+    smtp.add_pending()
+    assert abs((smtp_secret.due_at(30) - datetime.now(UTC)).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("call", [smtp_secret.list_versions, lambda: smtp_secret.due_at(30)])
 def test_a_secret_that_is_gone_says_so(smtp: Smtp, call: Callable[[], object]) -> None:
     smtp.stack.refuse("ListSecretVersionIds", "ResourceNotFoundException")
     with pytest.raises(CredentialsGoneError, match="Could not list the secret's versions"):

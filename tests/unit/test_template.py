@@ -158,7 +158,7 @@ def test_the_smtp_user_may_only_send_as_the_sender() -> None:
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Action"] == "ses:SendRawEmail"
     assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
-    assert set(user) == {"Policies"}
+    assert set(user) == {"Path", "PermissionsBoundary", "Policies"}
 
 
 def test_an_alarm_rings_where_credentials_get_too_old() -> None:
@@ -194,6 +194,13 @@ ACCEPTED = {
     "HelpdeskGroup": ["", "helpdesk", "Help-Desk_1"],
     "ProtectedGroups": ["", "Administrators", "a+b=c.d@e-f_g"],
     "ProtectedPathPrefix": ["", "/admins/", "/company/admins/"],
+    "PermissionsBoundaryArn": [
+        "",
+        "arn:aws:iam::123456789012:policy/boundaries/app",
+        "arn:aws-us-gov:iam::aws:policy/PowerUserAccess",
+    ],
+    "RolePath": ["/", "/apps/", "/apps/latchkey/"],
+    "SmtpPort": ["587", "2587", "34567"],
     "SmtpHost": ["", "email-smtp.eu-west-1.amazonaws.com", "127.0.0.1", "mail"],
     "UserPoolArn": ["", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbC123"],
     "WebAclArn": [
@@ -220,6 +227,9 @@ REFUSED = {
     "HelpdeskGroup": ["help desk", "a,b", "[a]"],
     "ProtectedGroups": ["a b", "*", "a,b"],
     "ProtectedPathPrefix": ["/", "admins", "/admins", "admins/", "//", "/ad*/", "/a//b/"],
+    "PermissionsBoundaryArn": ["boundary", "arn:aws:iam::123456789012:role/app"],
+    "RolePath": ["", "apps/", "/apps", "//"],
+    "SmtpPort": ["25", "465", "2465", "", "587 "],
     "SmtpHost": ["mail:587", "smtp://mail", "mail.", "-mail", "a b"],
     "UserPoolArn": ["eu-west-1_AbC123", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/*"],
     "WebAclArn": ["arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/11111111"],

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from copy import deepcopy
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,3 +87,133 @@ def test_the_api_has_one_stage_the_one_with_limits_and_logs() -> None:
     # A deployment that names a stage makes one.
     (deployment,) = of_type(transformed(), "AWS::ApiGateway::Deployment").values()
     assert not {"StageName", "StageDescription"} & set(deployment)
+
+
+def statements(resources: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return every statement of roles, users and managed policies, with the resource's name."""
+    found = []
+    for name, each in resources.items():
+        properties = each["Properties"]
+        if each["Type"] not in {"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::ManagedPolicy"}:
+            continue
+        for document in [properties, *properties.get("Policies", [])]:
+            given = document.get("PolicyDocument", {}).get("Statement", [])
+            found += [(name, one["Fn::If"][1] if "Fn::If" in one else one) for one in given]
+    return found
+
+
+def in_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_who_may_send_as_the_sender_may_do_so_by_every_configuration_set() -> None:
+    """SES asks for the identity's default configuration set too, where it has one."""
+    sending = [one for _, one in statements(transformed()) if "ses:Send" in str(one["Action"])]
+    assert len(sending) >= 7
+    for statement in sending:
+        kinds = [resource["Fn::Sub"].rpartition(":")[2] for resource in in_list(statement["Resource"])]
+        assert kinds == ["identity/*", "configuration-set/*"]
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
+
+
+def test_every_role_and_user_takes_the_boundary_and_with_every_policy_the_path() -> None:
+    boundary = {
+        "Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
+    }
+    kinds = {kind: of_type(transformed(), f"AWS::IAM::{kind}") for kind in ("Role", "User", "ManagedPolicy")}
+    assert min(map(len, kinds.values())) > 0
+    for kind, resources in kinds.items():
+        for name, properties in resources.items():
+            assert properties["Path"] == {"Ref": "RolePath"}, name
+            assert kind == "ManagedPolicy" or properties["PermissionsBoundary"] == boundary, name
+
+
+@pytest.mark.parametrize("key", ["ClaimKey", "ListsKey"])
+def test_who_administers_a_key_cannot_grant_themselves_its_use(key: str) -> None:
+    (administer, *_) = transformed()[key]["Properties"]["KeyPolicy"]["Statement"]
+    assert "root" in str(administer["Principal"])
+    for use in ("CreateGrant", "Encrypt", "GenerateDataKey", "ReEncryptFrom"):
+        assert not [action for action in administer["Action"] if fnmatch(f"kms:{use}", action)], use
+
+
+def test_the_role_for_access_logs_is_there_before_the_stage_and_stays() -> None:
+    resources = transformed()
+    for name in ("ApiLogsRole", "ApiLogsAccount"):
+        made = resources[name]
+        assert made["Condition"] == "CreatesApiLogsRole"
+        assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    after = resources["ApiLogs"]["Metadata"]["After"]
+    assert after == {"Fn::If": ["CreatesApiLogsRole", {"Ref": "ApiLogsAccount"}, "nothing"]}
+    (stage,) = of_type(resources, "AWS::ApiGateway::Stage").values()
+    assert stage["AccessLogSetting"]["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
+
+
+def test_without_reminders_there_is_no_smtp_user_and_nothing_that_rotates_one() -> None:
+    resources = transformed()
+    users = [name for name, each in resources.items() if each["Type"] == "AWS::IAM::User"]
+    rotating = [name for name in resources if name.startswith("Rotation")]
+    for name in (*users, "SmtpSecret", *rotating, "MeasureSecretAgeSchedule", "SmtpSecretOldAlarm"):
+        assert resources[name]["Condition"] == "RemindsAnybody", name
+    assert len(rotating) >= 5
+    for output in ("RotationStateMachineArn", "SmtpSecretArn"):
+        assert written()["Outputs"][output]["Condition"] == "RemindsAnybody"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "needed"),
+    [
+        ("CleanupSchedule", "ResetStateMachine"),
+        ("RemindersSchedule", "RemindersStateMachine"),
+        ("RotationSchedule", "SmtpSecret"),
+    ],
+)
+def test_no_schedule_fires_before_what_it_needs_is_there(schedule: str, needed: str) -> None:
+    assert transformed()[schedule]["DependsOn"] == needed
+
+
+def test_the_listers_network_interfaces_can_go_after_the_directory_was_given_up() -> None:
+    interfaces = [
+        one
+        for name, one in statements(transformed())
+        if name == "ListDirectoryUsersRole" and "ec2:" in str(one)
+    ]
+    role = transformed()["ListDirectoryUsersRole"]["Properties"]
+    assert "Fn::If" not in str(role["Policies"])
+    assert [(one["Effect"], "Condition" in one) for one in interfaces] == [("Allow", False), ("Deny", True)]
+    assert "ec2:DeleteNetworkInterface" in interfaces[0]["Action"]
+    assert interfaces[1]["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
+def test_parameters_have_names_that_ssm_takes_from_a_stack_of_any_name() -> None:
+    for name, properties in of_type(transformed(), "AWS::SSM::Parameter").items():
+        assert properties["Name"]["Fn::Sub"].startswith("/latchkey/"), name
+
+
+def test_no_alarm_waits_for_a_time_out_that_no_definition_has() -> None:
+    alarms = of_type(transformed(), "AWS::CloudWatch::Alarm")
+    assert "ExecutionsTimedOut" not in {alarm.get("MetricName") for alarm in alarms.values()}
+
+
+def test_the_console_shows_every_parameter_in_one_group() -> None:
+    groups = written()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [parameter for group in groups for parameter in group["Parameters"]]
+    assert sorted(grouped) == sorted(written()["Parameters"])
+
+
+def test_every_partition_signs_in_at_its_own_address() -> None:
+    domains = {partition: domain["Domain"] for partition, domain in written()["Mappings"]["SignIn"].items()}
+    assert domains == {
+        "aws": "signin.aws.amazon.com",
+        "aws-cn": "signin.amazonaws.cn",
+        "aws-us-gov": "signin.amazonaws-us-gov.com",
+    }
+    addresses = [
+        each["Environment"]["Variables"]["SIGN_IN_URL"]["Fn::If"][2]
+        for each in of_type(transformed(), "AWS::Lambda::Function").values()
+        if "SIGN_IN_URL" in each["Environment"]["Variables"]
+    ]
+    assert addresses
+    for address in addresses:
+        assert address["Fn::Sub"][1] == {
+            "Domain": {"Fn::FindInMap": ["SignIn", {"Ref": "AWS::Partition"}, "Domain"]}
+        }
