@@ -55,13 +55,19 @@ bench: .venv/ready ## what starts, resets and claims cost in time and money (min
 bench-docs: .venv/ready ## draw the last figures into docs/performance.md
 	$(BIN)/python -m bench.report
 
-lint: .venv/ready ## everything that can be said without running it
+# npm's own log stays quiet unless something fails.
+tools/node_modules/ready: tools/package-lock.json
+	@npm ci --prefix tools --silent --no-audit --no-fund
+	@touch $@
+
+lint: .venv/ready tools/node_modules/ready ## everything that can be said without running it
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/sam validate --lint --region us-east-1
 	$(BIN)/python -m tools.check_statemachines
+	$(BIN)/python -m tools.check_expressions
 	$(BIN)/python -m tools.draw_statemachines --check
 	$(BIN)/python -m tools.check_operations
 
@@ -81,4 +87,4 @@ delete: .venv/ready ## delete a stage from AWS, and what waits in it (YES=1 does
 	@$(BIN)/python -m tools.delete_stage $(STAGE) $(if $(YES),--yes)
 
 clean: ## remove what the commands made
-	rm -rf .venv .aws-sam .local tests/e2e/node_modules
+	rm -rf .venv .aws-sam .local tests/e2e/node_modules tools/node_modules
