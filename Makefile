@@ -1,6 +1,7 @@
 # Every command sets up what it needs in .venv; only Python 3.13, make, git and npm have to be there.
 STAGE ?= dev
 PYTHON ?= python3.13
+TESTS ?= make test
 BIN := .venv/bin
 # sam looks for pip and python3.13 on the PATH; UV must not fetch a Python of its own.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -11,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup demo up down test unit workflow e2e bench bench-docs lint format pictures deploy delete clean
+.PHONY: help setup demo up down test bare unit workflow e2e bench bench-docs lint format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,9 @@ down: .venv/ready ## stop it
 
 test: setup ## every test
 	$(PYTEST) --cov
+
+bare: .venv/ready ## the commands in a Debian that has nothing yet (TESTS= what to run for the tests; root)
+	@$(BIN)/python -m tools.bare --tests "$(TESTS)"
 
 # These do not wait: one process a processor.
 unit: WORKERS = logical
