@@ -17,11 +17,14 @@ PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/ready: pyproject.toml uv.lock
+.venv/ready: pyproject.toml uv.lock local/runtime.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		"uv==$$(sed -n '/^name = "uv"$$/{n;s/.*"\(.*\)"/\1/p;}' uv.lock)"
 	@$(BIN)/uv sync --frozen --quiet --compile-bytecode
+	@# What functions of the local cloud see beside their package, as on Lambda.
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/lambda
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python .venv/lambda local/runtime.txt
 	@touch $@
 
 setup: .venv/ready ## install what the system lacks for all the others: Samba, Chromium
@@ -47,7 +50,7 @@ unit: WORKERS = logical
 unit: .venv/ready ## the quick tests
 	$(PYTEST) tests/unit --cov
 
-workflow: .venv/ready ## every path of the state machines
+workflow: setup ## every path of the state machines
 	$(PYTEST) tests/workflow
 
 e2e: setup ## the product from outside

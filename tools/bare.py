@@ -28,7 +28,9 @@ _USER = "newcomer"
 _NETWORK_FILES = ("hosts", "npmrc", "pip.conf", "resolv.conf", "ssl/certs/ca-certificates.crt")
 # What make tells its own commands, those of this tree.
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH")
-# Mounts and processes end with the command. No chroot: from there the kernel allows no user namespace.
+# Mounts and processes end with the command.
+_ISOLATED = ("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child")
+# No chroot: from there the kernel allows no user namespace.
 _ENTER = """
 set -e
 mount --bind "$1" "$1"
@@ -60,8 +62,10 @@ def make_debian(folder: Path) -> None:
     settings = folder.with_suffix(".conf")
     settings.write_text(_output("apt-config", "dump", "Acquire"))
     _output(
+        *_ISOLATED,
         "mmdebstrap",
         "--variant=minbase",
+        "--dpkgopt=force-unsafe-io",
         f"--include={','.join(_PACKAGES)}",
         f"--aptopt={settings}",
         _SUITE,
@@ -84,9 +88,8 @@ def run(folder: Path, user: str, command: str) -> tuple[int, str]:
     home = "/root" if user == "root" else f"/home/{user}"
     environment = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
     environment |= {"HOME": home, "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-    isolated = ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child"]
     process = subprocess.Popen(  # noqa: S603  # our own script
-        [*isolated, "bash", "-c", _ENTER, "bash", str(folder), user, command],
+        [*_ISOLATED, "bash", "-c", _ENTER, "bash", str(folder), user, command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

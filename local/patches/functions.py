@@ -1,12 +1,16 @@
-"""Lambda: how a Python function fails."""
+"""Lambda: what a Python function sees, and how it fails."""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from local.patches.base import PatchError, Untyped, module, replace
+
+#: Made by `make .venv/ready` of local/runtime.txt.
+RUNTIME = Path(__file__).parents[2] / ".venv" / "lambda"
 
 _RAISED = "latchkey-raised"
 _DIED = "Worker process died"
@@ -21,8 +25,25 @@ _NEW = f"""json.dumps({{"status": "ok", "result": {{"{_RAISED}": {{
 
 def apply() -> None:
     """Apply the patches of this module. Raises PatchError."""
+    _show_what_lambda_shows()
     _name_the_exception()
     _hide_the_error_from_the_caller()
+
+
+def _show_what_lambda_shows() -> None:
+    """AWS: a function sees its package and what the runtime carries. MiniStack shows it our own packages."""
+    python = RUNTIME / "bin" / "python"
+    if not python.exists():
+        raise PatchError(f"There is no {python}: make .venv/ready")
+
+    def wrap(original: Untyped) -> Untyped:
+        def detect(runtime: str) -> tuple[str, str]:
+            found, worker = original(runtime)
+            return (str(python) if runtime.startswith("python") else found), worker
+
+        return detect
+
+    replace(module("core.lambda_runtime"), "_detect_runtime_binary", wrap)
 
 
 def _name_the_exception() -> None:

@@ -20,6 +20,7 @@ from latchkey import kms, ssm
 from latchkey.claims import Claim, Handle, Ticket, TicketKind, hash_link_secret
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
 from latchkey.kms import Secrets
+from tests.unit.runtime_sdk import check_call
 
 ALICE = "alice@example.com"
 EXECUTION = "ff8d9819fc0e12bf-20260301T0900Z"
@@ -106,6 +107,7 @@ class Stack:
 
     def call(self, client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
         """Record a call, then answer it with the next fault planned for it, else by the simulation."""
+        check_call(client, operation, parameters)
         self.calls.append((operation, parameters))
         faults = self._faults.get(operation)
         answer = faults.popleft() if faults else self._answers.get(operation)
