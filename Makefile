@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup demo up down test bare unit workflow e2e bench bench-docs lint format pictures deploy delete clean
+.PHONY: help setup demo up down test bare unit workflow e2e bench bench-docs quick-lint lint format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,16 +67,18 @@ tools/node_modules/ready: tools/package-lock.json
 	@npm ci --prefix tools --silent --no-audit --no-fund
 	@touch $@
 
-lint: .venv/ready tools/node_modules/ready ## everything that can be said without running it
+quick-lint: .venv/ready ## what lint says within seconds
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/python -m tools.draw_statemachines --check
+	$(BIN)/python -m tools.check_operations
+
+lint: quick-lint tools/node_modules/ready ## everything that can be said without running it
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/sam validate --lint --region us-east-1
 	$(BIN)/python -m tools.check_statemachines
 	$(BIN)/python -m tools.check_expressions
-	$(BIN)/python -m tools.draw_statemachines --check
-	$(BIN)/python -m tools.check_operations
 
 format: .venv/ready ## let ruff put things in order
 	$(BIN)/ruff format
