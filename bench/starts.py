@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from local import sam
+from local.patches.functions import RUNTIME
 from tools.asl import mapping, read_template
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ ROUNDS: Final = 15
 ROUNDS_WITHOUT_BYTECODE: Final = 3
 
 _PROBE: Final = Path(__file__).with_name("start_probe.py")
-# The SDK and what it needs; the developer's other packages would change what urllib3 imports.
-_SDK: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 # The client of directories, which functions bring along.
 _LDAP: Final = ("ldap3", "pyasn1")
 _EXPENSIVE: Final = 5
@@ -85,21 +83,15 @@ def _value(value: object, template: Json) -> str:
 
 
 def sdk_folder(folder: Path) -> Path:
-    """Link the clients and what they need into a folder, and nothing else, as Lambda's runtime carries boto3.
+    """Link the boto3 of Lambda's runtime and the client of directories into a folder, and nothing else.
 
-    Compiled: not every installer does that, and whatever slows the bare import flatters our own.
+    Both were compiled as they were installed; whatever slowed the bare import would flatter our own.
     """
     folder.mkdir()
-    for name in (*_SDK, *_LDAP):
-        found = distribution(name)
-        # Its scripts lie elsewhere, below "..".
-        for top in {file.parts[0] for file in found.files or () if file.suffix == ".py"} - {".."}:
-            installed = Path(str(found.locate_file(top)))
-            if installed.is_dir():
-                compileall.compile_dir(installed, quiet=1)
-            else:
-                compileall.compile_file(installed, quiet=1)
-            (folder / top).symlink_to(installed)
+    (runtime,) = RUNTIME.glob("lib/python3.*/site-packages")
+    ours = [Path(str(distribution(name).locate_file(name))) for name in _LDAP]
+    for installed in (*runtime.iterdir(), *ours):
+        (folder / installed.name).symlink_to(installed)
     return folder
 
 
