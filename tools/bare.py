@@ -12,10 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local import system
 from local.transcript import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOTSTRAP = system.Need("mmdebstrap", "a bare Debian", ("mmdebstrap",), ("mmdebstrap",))
@@ -29,7 +34,7 @@ _NETWORK_FILES = ("hosts", "npmrc", "pip.conf", "resolv.conf", "ssl/certs/ca-cer
 # What make tells its own commands, those of this tree.
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH")
 # Mounts and processes end with the command.
-_ISOLATED = ("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child")
+_ISOLATED = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 # No chroot: from there the kernel allows no user namespace.
 _ENTER = """
 set -e
@@ -62,10 +67,8 @@ def make_debian(folder: Path) -> None:
     settings = folder.with_suffix(".conf")
     settings.write_text(_output("apt-config", "dump", "Acquire"))
     _output(
-        *_ISOLATED,
         "mmdebstrap",
         "--variant=minbase",
-        "--dpkgopt=force-unsafe-io",
         f"--include={','.join(_PACKAGES)}",
         f"--aptopt={settings}",
         _SUITE,
@@ -136,13 +139,25 @@ def main() -> None:
         sys.exit("Only root may make a Debian: sudo make bare")
     try:
         system.provide(BOOTSTRAP)
-        with tempfile.TemporaryDirectory(prefix="latchkey-bare-") as folder:
+        with tempfile.TemporaryDirectory(prefix="latchkey-bare-") as folder, _memory(Path(folder)):
             say(f"Installing a Debian {_SUITE} with {', '.join(_PACKAGES)} ...")
             make_debian(Path(folder) / "debian")
             show(Path(folder) / "debian", tests)
     except (BareError, system.LackingError) as error:
         sys.exit(str(error))
     say("Everything did what the README says.")
+
+
+@contextmanager
+def _memory(folder: Path) -> Iterator[None]:
+    """Keep a folder in memory, for this process and its children alone; its many files go at once."""
+    os.unshare(os.CLONE_NEWNS)
+    _output("mount", "--make-rprivate", "/")
+    _output("mount", "-t", "tmpfs", "-o", "mode=755", "none", str(folder))
+    try:
+        yield
+    finally:
+        _output("umount", "--lazy", str(folder))
 
 
 def _output(*command: str) -> str:
