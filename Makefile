@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup demo up down test bare unit workflow e2e bench bench-docs quick-lint lint format pictures deploy delete clean
+.PHONY: help setup demo up down test bare unit workflow e2e bench bench-docs quick-lint lint audit format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,9 @@ lint: quick-lint tools/node_modules/ready ## everything that can be said without
 	$(BIN)/sam validate --lint --region us-east-1
 	$(BIN)/python -m tools.check_statemachines
 	$(BIN)/python -m tools.check_expressions
+
+audit: .venv/ready ## have checkov read what CloudFormation gets (a minute; from PyPI, apart from .venv)
+	$(BIN)/python -m tools.audit
 
 format: .venv/ready ## let ruff put things in order
 	$(BIN)/ruff format

@@ -38,6 +38,10 @@ _VARIABLE: Final = re.compile(r"\$([A-Za-z_]\w*)\b(?!\s*\()")
 _ASSIGNED_WITHIN: Final = re.compile(r"\$(\w+)\s*:=")
 _PASCAL_CASE: Final = re.compile(r"([A-Z][a-z0-9]+)+")
 
+_THROTTLED: Final = "Lambda.TooManyRequestsException"
+# With delays that double from two seconds to a minute these are minutes, in which functions end.
+_PATIENCE: Final = 8
+
 # Fields where both linters demand a number although JSONata may compute it.
 _NUMERIC_FIELDS: Final = {
     "TimeoutSeconds",
@@ -184,6 +188,19 @@ def check_retriers(definition: Json) -> Iterator[Finding]:
                 )
             if "MaxDelaySeconds" not in retrier:
                 yield Finding("retry-without-ceiling", f"{errors}: retried without MaxDelaySeconds", name)
+
+
+def check_throttled_functions(definition: Json) -> Iterator[Finding]:
+    """Find Tasks that do not wait for a place: a new account runs ten functions at once."""
+    for name, state in _tasks(definition):
+        patience = [
+            retrier.get("MaxAttempts")
+            for retrier in objects(state.get("Retry"))
+            if _THROTTLED in error_names(retrier)
+        ]
+        waits = any(isinstance(attempts, int) and attempts >= _PATIENCE for attempts in patience)
+        if "lambda:invoke" in _resource(state) and not waits:
+            yield Finding("throttled-function", f"does not try {_THROTTLED} {_PATIENCE} times again", name)
 
 
 def check_wildcards(definition: Json) -> Iterator[Finding]:
@@ -421,6 +438,7 @@ RULES: Final[tuple[Callable[[Json], Iterator[Finding]], ...]] = (
     check_task_tokens,
     check_error_handling,
     check_retriers,
+    check_throttled_functions,
     check_wildcards,
     check_caught_errors,
     check_ends,

@@ -2,52 +2,24 @@
 
 import itertools
 from collections.abc import Mapping
-from copy import deepcopy
 from fnmatch import fnmatch
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from samtranslator.model import apigateway
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
 
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
-#: What a package's place looks like once `sam package` has been here.
-PACKAGED = "s3://artifacts/package"
+from tools.transform import transform, written
+
 POOL = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_"
-
-
-@cache
-def written() -> dict[str, Any]:
-    """Return the template as it lies in the tree."""
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
-    return template
-
-
-def transform(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the resources CloudFormation sees, as its macro makes them for a stack with these parameters."""
-    template = deepcopy(written())
-    template["Globals"]["Function"]["CodeUri"] = PACKAGED
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::StateMachine":
-            resource["Properties"]["DefinitionUri"] = PACKAGED
-    session = SimpleNamespace(region_name="eu-central-1")
-    required = {"SenderAddress": "accounts@example.com"}
-    transformed = Translator({}, Parser(), boto_session=session).translate(
-        template, {**required, **parameters}
-    )
-    resources: dict[str, Any] = transformed["Resources"]
-    return resources
 
 
 @cache
 def transformed() -> dict[str, Any]:
     """Return the resources of a stack with the parameters' defaults."""
-    return transform({})
+    resources: dict[str, Any] = transform({})["Resources"]
+    return resources
 
 
 def of_type(resources: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -72,7 +44,7 @@ def test_who_may_ask_changes_with_a_new_deployment_and_the_stage_serves_it(
     monkeypatch.setattr(apigateway, "time", SimpleNamespace(time=lambda: next(seconds)))
     deployments = []
     for parameters in (before, after):
-        resources = transform(parameters)
+        resources = transform(parameters)["Resources"]
         (deployment,) = of_type(resources, "AWS::ApiGateway::Deployment")
         (stage,) = of_type(resources, "AWS::ApiGateway::Stage").values()
         assert stage["DeploymentId"] == {"Ref": deployment}
