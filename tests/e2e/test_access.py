@@ -337,12 +337,26 @@ def test_an_address_outside_reaches_no_route(tmp_path: Path) -> None:
         assert not product.execution_arns(ALICE)
 
 
+STRICT_ACCOUNT = {"RolePath": "/apps/", "CreateApiLogsRole": "true", "RemindIamUsers": "false"}
+
+
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
-    """Take anybody's requests from here."""
+    """Take anybody's requests from here, in an account that demands a path and forbids IAM users."""
     limited = {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},{HERE}"}
-    with deployed(tmp_path_factory.mktemp("public"), limited) as product:
+    with deployed(tmp_path_factory.mktemp("public"), limited | STRICT_ACCOUNT) as product:
         yield product
+
+
+def test_in_a_strict_account_roles_have_its_path_and_there_is_no_smtp_user(public: Product) -> None:
+    iam, stack = public.client("iam"), public.stack
+    roles = [each for page in iam.get_paginator("list_roles").paginate() for each in page["Roles"]]
+    paths = {role["Path"] for role in roles if role["RoleName"].startswith(stack.stack_name)}
+    assert paths == {"/apps/"}
+    users = [each for page in iam.get_paginator("list_users").paginate() for each in page["Users"]]
+    assert not [user for user in users if user["UserName"].startswith(stack.stack_name)]
+    assert not {"SmtpSecretArn", "RotationStateMachineArn"} & set(stack.outputs)
+    assert "/apps/" in public.client("apigateway").get_account()["cloudwatchRoleArn"]
 
 
 def test_an_address_inside_reaches_every_route(public: Product) -> None:
