@@ -23,6 +23,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from local.calls import Operation
 from local.mailbox import Mail, moment
+from local.patches import suppression
 from local.patches.base import module
 from local.patches.permissions import Checked
 
@@ -61,6 +62,9 @@ class Accounts(Protocol):
 
     def may_send(self, key_id: str, sender: str) -> bool:
         """Say whether the key's owner may send from an address."""
+
+    def deliverable(self, recipients: Iterable[str]) -> list[str]:
+        """Return those recipients that are not on the suppression list."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,10 @@ class EmulatedAccounts:
         resource = Checked([f"arn:aws:ses:{region}:{account}:identity/{sender}"], {"ses:FromAddress": sender})
         evaluator = module("core.iam_evaluator", "enforce")
         return evaluator.enforce(key_id, _ACTION, "ses", region, resource_arn=resource) is None
+
+    def deliverable(self, recipients: Iterable[str]) -> list[str]:
+        """Return those recipients that are not on the suppression list."""
+        return suppression.deliverable(recipients)
 
 
 @dataclass
@@ -263,9 +271,9 @@ class Steps:
         if not isinstance(content, bytes):
             raise TypeError("aiosmtpd gives bytes unless it was told to decode them")
         reply = await self.endpoint.meet(server, "Data", content.decode("utf-8", "replace"))
-        mail = read_mail(content, envelope.rcpt_tos, time.time())
+        mail = read_mail(content, self.endpoint.accounts.deliverable(envelope.rcpt_tos), time.time())
         reply = reply or self.endpoint.refusal(server.login, parseaddr(mail.sender)[1])
-        if reply is None:
+        if reply is None and mail.to:
             self.endpoint.mailbox.add(mail)
         return reply or "250 Ok"
 

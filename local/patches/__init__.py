@@ -22,6 +22,7 @@ from local.patches import (
     schedules,
     sdk_calls,
     sending,
+    suppression,
     users,
 )
 
@@ -45,6 +46,7 @@ def apply(gateway: Gateway) -> None:
     users.apply(gateway.sign_ins)
     mails.apply()
     sending.apply()
+    suppression.apply()
     parameters.apply()
     keys.apply()
     schedules.apply()

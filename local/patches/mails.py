@@ -29,9 +29,10 @@ def apply() -> None:
 
 
 def ses_records() -> list[dict[str, Any]]:
-    """List what MiniStack keeps of each mail that SES took, of every account and region."""
+    """List what MiniStack keeps of each mail that SES delivered to somebody, of every account and region."""
     kept = module("services.ses", "_sent_emails")._sent_emails
-    return [record for records in kept.to_dict().values() for record in records]
+    every = (record for records in kept.to_dict().values() for record in records)
+    return [record for record in every if any(record.get(field) for field in ("To", "CC", "BCC"))]
 
 
 def with_raw_addresses(body: bytes) -> bytes:

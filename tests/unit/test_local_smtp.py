@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from aiosmtpd.smtp import Envelope, Session
 
 from local.faults import Faults
 from local.mailbox import Mailbox
-from local.smtp import AccessKey, SmtpEndpoint, password_of, read_mail
+from local.smtp import AccessKey, Conversation, SmtpEndpoint, Steps, password_of, read_mail
+from tests.unit.coroutines import result_of
 
 REGION = "eu-central-1"
 SENDER = "latchkey@example.com"
 MADE = 1_795_176_000.0
 KEY = AccessKey("the+secret", active=True, created=MADE)
 PASSWORD = password_of("the+secret", REGION)
+BOUNCED = "bounced@example.com"
 
 
 @dataclass
@@ -31,6 +36,9 @@ class Accounts:
 
     def may_send(self, _key_id: str, sender: str) -> bool:
         return sender in self.allowed
+
+    def deliverable(self, recipients: Iterable[str]) -> list[str]:
+        return [recipient for recipient in recipients if recipient != BOUNCED]
 
 
 def endpoint(accounts: Accounts | None = None) -> SmtpEndpoint:
@@ -80,6 +88,22 @@ def test_a_user_who_may_send_from_nowhere_does_not_log_in() -> None:
 def test_a_sender_is_verified_and_the_users_own(sender: str, allowed: set[str], answer: str | None) -> None:
     refusal = endpoint(Accounts(allowed=allowed)).refusal("AKIA", sender)
     assert (refusal is None) if answer is None else (refusal or "").startswith(answer)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "delivered"),
+    [([BOUNCED], []), ([BOUNCED, "alice@example.com"], [("alice@example.com",)])],
+)
+def test_a_mail_to_a_suppressed_address_is_taken_and_not_delivered(
+    recipients: list[str], delivered: list[tuple[str, ...]]
+) -> None:
+    taking = endpoint()
+    envelope = Envelope()
+    envelope.content, envelope.rcpt_tos = f"From: {SENDER}\r\n\r\nHello\r\n".encode(), recipients
+    conversation = cast("Conversation", SimpleNamespace(login="AKIA"))
+    answer = result_of(Steps(taking).handle_DATA(conversation, cast("Session", None), envelope))
+    assert answer == "250 Ok"
+    assert [mail.to for mail in taking.mailbox.mails()] == delivered
 
 
 def test_a_mail_in_two_forms_is_read_as_both() -> None:
