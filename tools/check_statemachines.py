@@ -263,6 +263,13 @@ def _assigned(scope: Json) -> Iterator[str]:
             yield from mapping(assigning.get("Assign"))
 
 
+def check_events(definition: Json) -> Iterator[Finding]:
+    """Find events that are put by an SDK call: it succeeds though EventBridge took none of them."""
+    for name, state in _tasks(definition):
+        if _resource(state).startswith("arn:aws:states:::aws-sdk:eventbridge:putEvents"):
+            yield Finding("events-lost", "is no arn:aws:states:::events:putEvents, which fails instead", name)
+
+
 def check_names(definition: Json) -> Iterator[Finding]:
     """Find state names that no file and resource can be named after: used twice, or not PascalCase."""
     names = Counter(name for name, _ in all_states(definition))
@@ -443,6 +450,7 @@ RULES: Final[tuple[Callable[[Json], Iterator[Finding]], ...]] = (
     check_caught_errors,
     check_ends,
     check_distributed_maps,
+    check_events,
     check_names,
     check_head,
     check_with_statelint,

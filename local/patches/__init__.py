@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.patches import (
     api,
     conditions,
+    events,
     executions,
     functions,
     keys,
@@ -50,3 +51,4 @@ def apply(gateway: Gateway) -> None:
     parameters.apply()
     keys.apply()
     schedules.apply()
+    events.apply()

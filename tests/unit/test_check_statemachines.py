@@ -149,6 +149,7 @@ CAUGHT = {"Output": "{% $states.errorOutput %}", "Next": "Failed"}
         ("end-in-passing", "States.StorePassword.End", True),
         ("fail-without-cause", "States.Failed.Cause", REMOVED),
         ("fail-without-cause", "States.Failed.Error", ""),
+        ("events-lost", "States.StorePassword.Resource", "arn:aws:states:::aws-sdk:eventbridge:putEvents"),
         ("state-name", "States.pause", {"Type": "Wait", "Seconds": 1, "Next": "Claimed"}),
         ("state-name", "States.SendSMTPMail", {"Type": "Succeed"}),
         ("query-language", "QueryLanguage", REMOVED),

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from local.patches import events
 from local.patches.api import decoded_path, joined
-from local.patches.base import PatchError, replace
+from local.patches.base import PatchError, module, replace
 from local.patches.conditions import joined as joined_conditions
-from local.patches.executions import java_exception
+from local.patches.executions import Execution, java_exception
 from local.patches.functions import aws_result
 from local.patches.packages import SharedPackage
 from local.patches.permissions import checked, with_path_and_tags
@@ -109,6 +110,35 @@ def test_a_user_is_checked_with_path_and_tags() -> None:
 )
 def test_what_is_no_known_user_is_checked_as_it_is(arn: str) -> None:
     assert with_path_and_tags(arn, {"alice": {"Arn": "-", "Tags": []}}) is arn
+
+
+def test_an_event_of_an_execution_says_so_and_fails_where_it_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class NotTakenError(Exception):
+        def __init__(self, error: str, cause: str) -> None:
+            super().__init__(f"{error} {cause}")
+
+    put: list[dict[str, Any]] = []
+
+    def sdk(_resource: str, arguments: dict[str, Any]) -> dict[str, int]:
+        put.extend(arguments["Entries"])
+        return {"FailedEntryCount": len(put) - 1}
+
+    dispatch: dict[str, Any] = {}
+    sfn = module("services.stepfunctions")
+    monkeypatch.setattr(sfn, "_SERVICE_DISPATCH", dispatch)
+    monkeypatch.setattr(sfn, "_ExecutionError", NotTakenError)
+    monkeypatch.setattr(sfn, "_invoke_aws_sdk_integration", sdk)
+    monkeypatch.setattr(events, "current_execution", lambda: Execution("arn:x:execution:reset:one", ""))
+    events.apply()
+    call = dispatch["arn:aws:states:::events:putEvents"]
+    entry = {"Source": "s", "DetailType": "d", "Detail": {"user": "alice"}}
+    call("", {"Entries": [entry]})
+    from_execution = ["arn:x:execution:reset:one", "arn:x:stateMachine:reset"]
+    assert put == [{**entry, "Detail": '{"user": "alice"}', "Resources": from_execution}]
+    with pytest.raises(NotTakenError, match=r"EventBridge\.FailedEntry .*FailedEntryCount"):
+        call("", {"Entries": [entry]})
 
 
 def test_a_list_among_claims_is_joined_by_commas() -> None:
