@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local.calls import Operation
 
 # The names that boto3 clients and Step Functions give a service, to the one IAM policies use.
@@ -26,8 +28,9 @@ class Fault:
     `service` and `action` are named as in an IAM policy (`iam`, `UpdateLoginProfile`); Lambda's is `Invoke`.
     The first `after` matching calls pass, the next `times` are hit (None: all); with `per_second` only those
     above that rate, counted by a token bucket that holds one second's calls. `match` is a part of the
-    request's body. With `crash` the caller gets no answer; with `late` the call takes effect first. Without
-    an `error` and a `crash` the call is only delayed.
+    request's body. With `crash` the caller gets no answer; with `late` the call takes effect first. With
+    `stale` a read answers as before the first write that the service took since the fault was added. Without
+    any of these the call is only delayed.
     """
 
     service: str
@@ -42,6 +45,8 @@ class Fault:
     delay_seconds: float = 0
     crash: bool = False
     late: bool = False
+    stale: bool = False
+    before: dict[str, Any] | None = None
     seen: int = 0
     hits: int = 0
     spent: float = 0
@@ -64,6 +69,11 @@ class Fault:
         return self.match in text or self.match in unquote_plus(text)
 
     @property
+    def used_up(self) -> bool:
+        """Whether it has hit as often as it was to."""
+        return self.times is not None and self.hits >= self.times
+
+    @property
     def answers(self) -> bool:
         """Whether the call fails, rather than only takes longer."""
         return bool(self.error) or self.crash
@@ -82,6 +92,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "delay_seconds": (int, float),
     "crash": (bool,),
     "late": (bool,),
+    "stale": (bool,),
 }
 
 
@@ -128,13 +139,13 @@ class Faults:
     def as_json(self) -> list[dict[str, Any]]:
         """All faults, with how many calls each has seen and hit."""
         with self._lock:
-            return [asdict(fault) for fault in self._faults]
+            return [asdict(replace(fault, before=None)) for fault in self._faults]
 
     def take(self, operation: Operation, body: bytes) -> Fault | None:
         """Find the fault this call meets, and count the hit."""
         with self._lock:
             for fault in self._faults:
-                if fault.times is not None and fault.hits >= fault.times:
+                if fault.stale or fault.used_up:
                     continue
                 if not fault.matches(operation, body):
                     continue
@@ -144,4 +155,23 @@ class Faults:
                 if fault.seen > fault.after:
                     fault.hits += 1
                     return fault
+        return None
+
+    def remember(self, service: str, state: Callable[[], dict[str, Any]]) -> None:
+        """Keep the state of a service, which is about to change, for the stale reads to come."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.stale and fault.service == service and fault.before is None:
+                    fault.before = state()
+
+    def take_stale(self, operation: Operation, body: bytes) -> dict[str, Any] | None:
+        """Find the state that this read sees, if not the present one, and count the hit."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.before is None or fault.used_up or not fault.matches(operation, body):
+                    continue
+                fault.seen += 1
+                if fault.seen > fault.after:
+                    fault.hits += 1
+                    return fault.before
         return None

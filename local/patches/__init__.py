@@ -23,6 +23,7 @@ from local.patches import (
     schedules,
     sdk_calls,
     sending,
+    stale,
     suppression,
     users,
 )
@@ -52,3 +53,4 @@ def apply(gateway: Gateway) -> None:
     keys.apply()
     schedules.apply()
     events.apply()
+    stale.apply(gateway.faults)
