@@ -75,6 +75,11 @@ def fault(service: str, action: str, error: str, **more: Any) -> dict[str, Any]:
     return {"service": service, "action": action, "error": error, "times": None, **more}
 
 
+def stale(service: str, action: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return a fault by which three reads do not see a write yet."""
+    return {"service": service, "action": action, "stale": True, "times": 3, **more}
+
+
 LOGIN_REFUSED = fault("smtp", "Login", "535", message="Authentication Credentials Invalid")
 
 
@@ -164,6 +169,38 @@ def test_old_credentials_work_until_they_are_deactivated(rotation: Rotation) -> 
 def test_rotation_waits_for_the_new_key_to_work(rotation: Rotation) -> None:
     with key_delay(rotation.product, 3):
         run = finish(rotation, **WAITS)
+    assert run.states == HAPPY
+    assert is_settled(rotation)
+
+
+def test_key_that_takes_longer_than_a_try_is_waited_for(rotation: Rotation) -> None:
+    with rotation.product.faults(LOGIN_REFUSED | {"times": 3}) as hits:
+        run = finish(rotation, **WAITS, verify_seconds=0)
+        assert hits() == [3]
+    assert run.states == HAPPY
+    assert is_settled(rotation)
+
+
+@pytest.mark.parametrize("read", ["GetSecretValue", "ListSecretVersionIds"])
+def test_staged_credentials_that_are_not_seen_at_once_are_waited_for(rotation: Rotation, read: str) -> None:
+    with rotation.product.faults(stale("secretsmanager", read)) as hits:
+        run = finish(rotation, **WAITS)
+        assert hits() == [3]
+    assert run.states == HAPPY
+    assert is_settled(rotation)
+
+
+@pytest.mark.parametrize("seen_by", [["PromoteCredentials"], ["PromoteCredentials", "DeactivateKey"]])
+def test_promotion_that_is_not_seen_at_once_is_waited_for(rotation: Rotation, seen_by: list[str]) -> None:
+    held = fault(error="", delay_seconds=2, **call_of("PromoteCredentials") | {"times": 1})
+    with rotation.product.faults(held):
+        # Nobody waits where the waits were given as none, nor in a first rotation.
+        arn = rotation.start(**NO_WAITS)
+        rotation.product.wait_for_state(arn, "PromoteCredentials")
+        late = stale("secretsmanager", "ListSecretVersionIds", after=len(seen_by))
+        with rotation.product.faults(late) as hits:
+            run = rotation.product.wait_for_end(arn)
+            assert hits()[-1] == late["times"]
     assert run.states == HAPPY
     assert is_settled(rotation)
 
