@@ -14,6 +14,7 @@ from local.patches import (
     events,
     executions,
     functions,
+    key_policies,
     keys,
     mails,
     maps,
@@ -39,6 +40,7 @@ def apply(gateway: Gateway) -> None:
     """
     tokens = executions.apply()
     permissions.apply(tokens.machine_of)
+    key_policies.apply()
     maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
     tokens.fail_with_function()
     functions.apply()

@@ -5,29 +5,47 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, Self
 
 from local.patches.base import Untyped, module, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """What a service does with a key in its caller's name; `context` holds the condition keys."""
+
+    action: str
+    key_arn: str
+    context: dict[str, str]
 
 
 class Checked(str):
     """A resource, in the one place where MiniStack carries it, with what else AWS checks of the call."""
 
-    __slots__ = ("context", "others")
+    __slots__ = ("context", "others", "uses")
 
     others: tuple[str, ...]
     context: dict[str, str]
+    uses: tuple[KeyUse, ...]
 
     def __new__(cls, resources: Sequence[str], context: dict[str, str] | None = None) -> Self:
         """Name all resources of a call, and its condition keys."""
         checked = super().__new__(cls, resources[0])
         checked.others = tuple(resources[1:])
         checked.context = context or {}
+        checked.uses = ()
         return checked
+
+    def using(self, uses: Iterable[KeyUse]) -> Self:
+        """Return the same, with the keys that a service uses for the call."""
+        same = type(self)([str(self), *self.others], self.context)
+        same.uses = tuple(uses)
+        return same
 
 
 def apply(machine_of_token: Callable[[str], str | None]) -> None:
@@ -44,7 +62,7 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
     def resource(original: Untyped) -> Untyped:
         def extract(service: str, *rest: Untyped) -> str:
             _, _, _, body, _, region, account = rest
-            named = checked(service, _json(body), f"{region}:{account}", machine_of_token)
+            named = checked(service, json_of(body), f"{region}:{account}", machine_of_token)
             return named or with_path_and_tags(str(original(service, *rest)), users)
 
         return extract
@@ -58,7 +76,14 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
                 denied = original(*call, resource_arn=arn, service_context=context)
                 if denied:
                     return denied
-            return None
+            key_id, _, _, region = call
+            uses = (
+                original(
+                    key_id, use.action, "kms", region, resource_arn=use.key_arn, service_context=use.context
+                )
+                for use in resource_arn.uses
+            )
+            return next(filter(None, uses), None)
 
         return enforce
 
@@ -74,7 +99,8 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
     replace(module("core.iam_evaluator"), "enforce", every)
 
 
-def _json(body: str | bytes | None) -> dict[str, Any]:
+def json_of(body: str | bytes | None) -> dict[str, Any]:
+    """Read a request's body; empty where it is no JSON object."""
     try:
         parsed = json.loads(body or "{}")
     except ValueError:

@@ -16,6 +16,8 @@ from local.answers import error_answer, fault_answer
 from local.calls import CallLog, Operation, Request, identify, principal_name
 from local.patches.base import Untyped, module, replace
 from local.patches.executions import Execution, current_execution
+from local.patches.key_policies import uses_in_s3
+from local.patches.permissions import Checked
 
 if TYPE_CHECKING:
     from local.answers import Answer
@@ -117,7 +119,8 @@ class Watch:
     def may_read(self, arn: str) -> bool:
         """Say whether the state machine that this thread runs may read an object of S3."""
         execution = current_execution()
-        return execution is None or self._refusal(execution, _GET_OBJECT, arn, {}) is None
+        resource = Checked([arn]).using(uses_in_s3("GET", arn))
+        return execution is None or self._refusal(execution, _GET_OBJECT, resource, {}) is None
 
     def _resource(self, operation: Operation, request: Request) -> str:
         actions = module("core.iam_actions")

@@ -22,6 +22,11 @@ def call(service: str, name: str, **arguments: Any) -> dict[str, Any]:  # noqa: 
     return {"service": service, "call": name, "arguments": arguments}
 
 
+def sealed_claim(product: Product) -> str:
+    """Return the name of a claim that is sealed by the claims' key."""
+    return f"/{product.stack.stack_name}/claims/0123456789abcdef/sealed/claim"
+
+
 def calls(product: Product) -> dict[str, dict[str, Any]]:
     """Return every kind of call the product makes, and some no part of it has any business making."""
     stack = product.stack.stack_name
@@ -58,6 +63,17 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "lock a user": call("ssm", "put_parameter", Name=lock, Value="-", Type="String", Overwrite=True),
         "unlock a user": call("ssm", "delete_parameters", Names=[lock]),
         "read claims": call("ssm", "get_parameters", Names=[claim]),
+        "open claims": call("ssm", "get_parameters", Names=[sealed_claim(product)], WithDecryption=True),
+        "seal a claim": call(
+            "ssm",
+            "put_parameter",
+            Name=sealed_claim(product),
+            Value="-",
+            Type="SecureString",
+            KeyId=key,
+            Tier="Advanced",
+            Overwrite=True,
+        ),
         "list claims": call("ssm", "get_parameters_by_path", Path=folder),
         "list every parameter": call("ssm", "get_parameters_by_path", Path=f"/{stack}"),
         "delete claims": call("ssm", "delete_parameters", Names=[claim]),
@@ -314,6 +330,9 @@ ALLOWED: dict[str, set[str]] = {
 for needs in ALLOWED.values():
     # Whoever deletes anything below the claims deletes locks too.
     needs.update({"unlock a user"} if "delete claims" in needs else set())
+    # SSM asks the key's policy about its caller, beside IAM.
+    needs.update({"open claims"} if needs >= {"read claims", "decrypt"} else set())
+    needs.update({"seal a claim"} if needs >= {"store a claim", "make a data key"} else set())
 
 
 def role_arn(product: Product, name: str) -> str:
@@ -340,6 +359,13 @@ def answers(request: pytest.FixtureRequest, product: Product) -> Generator[dict[
         Role=role_arn(product, request.param),
         Code={"ZipFile": packed_probe()},
         Timeout=60,
+    )
+    product.client("ssm").put_parameter(
+        Name=sealed_claim(product),
+        Value="-",
+        Type="SecureString",
+        KeyId=product.stack.outputs["ClaimKeyArn"],
+        Overwrite=True,
     )
     payload = json.dumps({"calls": calls(product)}).encode()
 
