@@ -23,7 +23,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from local.calls import Operation
 from local.mailbox import Mail, moment
-from local.patches import suppression
+from local.patches import suppression, tracking
 from local.patches.base import module
 from local.patches.permissions import Checked
 
@@ -292,6 +292,6 @@ def read_mail(content: bytes, recipients: Sequence[str], sent_at: float) -> Mail
         to=tuple(recipients),
         subject=str(message.get("Subject", "")),
         text=body("plain"),
-        html=body("html"),
+        html=tracking.as_delivered(body("html"), {}),
         sent_at=moment(sent_at),
     )

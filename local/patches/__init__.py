@@ -26,6 +26,7 @@ from local.patches import (
     sending,
     stale,
     suppression,
+    tracking,
     users,
 )
 
@@ -51,6 +52,7 @@ def apply(gateway: Gateway) -> None:
     mails.apply()
     sending.apply()
     suppression.apply()
+    tracking.apply()
     parameters.apply()
     keys.apply()
     schedules.apply()

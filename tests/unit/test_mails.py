@@ -10,6 +10,7 @@ import pytest
 
 from latchkey import mails
 from latchkey.mails import in_language, in_words, render
+from local.patches import tracking
 
 LINK = "https://reset.example.com/extract#ph=0123.4102444800.4567&rs=secret-_"
 VALUES = {
@@ -93,6 +94,14 @@ def test_every_value_stands_in_text_and_html(name: str, value: str) -> None:
     read = Reader(mail.html)
     assert VALUES[name][value] in mail.text
     assert VALUES[name][value] in read.text or VALUES[name][value] in read.links
+
+
+@EACH_MAIL
+def test_no_link_leads_by_way_of_ses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account may have SES rewrite the links of every mail; this keeps it from ours, by SMTP too."""
+    monkeypatch.setattr(tracking, "_account", {"DashboardAttributes": {"EngagementMetrics": "ENABLED"}})
+    html = render(name, VALUES[name]).html
+    assert Reader(tracking.as_delivered(html, {})).links == Reader(html).links
 
 
 @EACH_MAIL
