@@ -25,6 +25,7 @@ from local.calls import Operation
 from local.mailbox import Mail, moment
 from local.patches import suppression, tracking
 from local.patches.base import module
+from local.patches.configuration_sets import default_sets
 from local.patches.permissions import Checked
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class EmulatedAccounts:
     def may_send(self, key_id: str, sender: str) -> bool:
         """Say whether the key's owner may send from an address."""
         region, account = module("services.iam").get_region(), module("services.iam").get_account_id()
-        resource = Checked([f"arn:aws:ses:{region}:{account}:identity/{sender}"], {"ses:FromAddress": sender})
+        identity = f"arn:aws:ses:{region}:{account}:identity/{sender}"
+        resource = Checked([identity, *default_sets(sender)], {"ses:FromAddress": sender})
         evaluator = module("core.iam_evaluator", "enforce")
         return evaluator.enforce(key_id, _ACTION, "ses", region, resource_arn=resource) is None
 

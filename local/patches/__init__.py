@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.patches import (
     api,
     conditions,
+    configuration_sets,
     events,
     executions,
     functions,
@@ -41,6 +42,7 @@ def apply(gateway: Gateway) -> None:
     """
     tokens = executions.apply()
     permissions.apply(tokens.machine_of)
+    configuration_sets.apply()
     key_policies.apply()
     maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
     tokens.fail_with_function()

@@ -5,43 +5,22 @@ from typing import Any
 
 import pytest
 
-from local.patches import key_policies, permissions
+from local.patches import key_policies
 from local.patches.base import module
+from tests.unit.callers import ACCOUNT, REGION, ROLE, make_caller, may, patch_permissions
 from tests.unit.coroutines import result_of
 
-REGION, ACCOUNT = "us-east-1", "000000000000"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
-CALLER = "ASIAREADER0000000000"
-EVERYTHING = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 PARAMETER = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/latchkey/claim"
 
 
 @pytest.fixture(autouse=True)
 def cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patch MiniStack's IAM for one test; its one role may do everything as far as IAM is asked."""
-    actions, evaluator = module("core.iam_actions"), module("core.iam_evaluator")
-    for owner, name in (
-        (actions, "extract_resource_arn"),
-        (evaluator, "enforce"),
-        (evaluator, "_resolve_condition_key"),
-    ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))
-    for name in ("iam", "kms", "ssm", "secretsmanager", "s3", "dynamodb"):
+    patch_permissions(monkeypatch)
+    for name in ("kms", "ssm", "secretsmanager", "s3", "dynamodb"):
         module(f"services.{name}").reset()
-    permissions.apply(lambda _: None)
     key_policies.apply()
-    form = {"content-type": "application/x-www-form-urlencoded"}
-    for body in (
-        "Action=CreateRole&RoleName=reader&AssumeRolePolicyDocument={}",
-        f"Action=PutRolePolicy&RoleName=reader&PolicyName=all&PolicyDocument={json.dumps(EVERYTHING)}",
-    ):
-        result_of(module("services.iam").handle_request("POST", "/", form, body.encode(), {}))
-    session = {
-        "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/one",
-        "UserId": "reader:one",
-        "SecretAccessKey": "-",
-    }
-    module("services.sts").register_session(CALLER, session)
+    make_caller({"Effect": "Allow", "Action": "*", "Resource": "*"})
 
 
 def ask(
@@ -59,20 +38,6 @@ def key(*statements: dict[str, Any]) -> str:
     policy = [{"Effect": "Allow", "Resource": "*", "Principal": {"AWS": ROLE}, **each} for each in statements]
     made = ask("kms", "CreateKey", Policy=json.dumps({"Version": "2012-10-17", "Statement": policy}))
     return str(made["KeyMetadata"]["Arn"])
-
-
-def may(service: str, action: str, method: str = "POST", path: str = "/", **request: object) -> bool:
-    """Say whether the role may make a call."""
-    headers, body = {"x-amz-target": f"{service}.{action}"}, json.dumps(request).encode()
-    resource = module("core.iam_actions").extract_resource_arn(
-        service, method, path, headers, body, {}, REGION, ACCOUNT
-    )
-    return (
-        module("core.iam_evaluator").enforce(
-            CALLER, f"{service}:{action}", service, REGION, resource_arn=resource
-        )
-        is None
-    )
 
 
 def stored_with(service: str, key_arn: str) -> None:
