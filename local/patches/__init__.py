@@ -12,6 +12,7 @@ from local.patches import (
     api,
     conditions,
     configuration_sets,
+    deployments,
     events,
     executions,
     functions,
@@ -49,6 +50,7 @@ def apply(gateway: Gateway) -> None:
     functions.apply()
     packages.apply()
     api.apply()
+    deployments.apply()
     conditions.apply()
     users.apply(gateway.sign_ins)
     mails.apply()
