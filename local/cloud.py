@@ -241,7 +241,7 @@ class LocalCloud:
         with ThreadPoolExecutor(1) as aside:
             directory = aside.submit(self._start_directory)
             sam.build(self.root)
-        seed(self.client("iam"), self.client("sesv2"))
+        seed(self.client("iam"), self.client("sesv2"), self.client("apigateway"))
         sam.package(self.root, self.endpoint_url, self.client("s3"), STACK_NAME)
         api_url = f"{self.endpoint_url}/_aws/execute-api/{_API_ID}/{_STAGE}"
         given = {

@@ -7,12 +7,14 @@ import string
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sesv2 import SESV2Client
 
 SENDER = "latchkey@example.com"
 ADMIN = "admin@example.com"
 USERS = ("alice@example.com", "bob@example.com")
+_LOGS_ROLE = "arn:aws:iam::000000000000:role/api-gateway-logs"
 USER_WITHOUT_CONSOLE = "robot@example.com"
 
 
@@ -21,8 +23,10 @@ def _any_password() -> str:
     return "Aa0!" + "".join(secrets.choice(string.ascii_letters) for _ in range(24))
 
 
-def seed(iam: IAMClient, ses: SESV2Client) -> None:
-    """Verify the sender and create the users; may run again."""
+def seed(iam: IAMClient, ses: SESV2Client, gateway: APIGatewayClient) -> None:
+    """Verify the sender, let stages write access logs, and create the users; may run again."""
+    role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": _LOGS_ROLE}
+    gateway.update_account(patchOperations=[role])  # type: ignore[list-item]  # the stubs want a literal
     verified = {identity["IdentityName"] for identity in ses.list_email_identities()["EmailIdentities"]}
     if SENDER not in verified:
         ses.create_email_identity(EmailIdentity=SENDER)

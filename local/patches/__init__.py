@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.patches import (
+    access_logs,
     api,
     conditions,
     configuration_sets,
@@ -51,6 +52,7 @@ def apply(gateway: Gateway) -> None:
     packages.apply()
     api.apply()
     deployments.apply()
+    access_logs.apply()
     conditions.apply()
     users.apply(gateway.sign_ins)
     mails.apply()
