@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.patches import (
     access_logs,
     api,
+    concurrency,
     conditions,
     configuration_sets,
     deployments,
@@ -49,6 +50,7 @@ def apply(gateway: Gateway) -> None:
     maps.apply(sdk_calls.apply(gateway.faults, gateway.calls).may_read)
     tokens.fail_with_function()
     functions.apply()
+    concurrency.apply()
     packages.apply()
     api.apply()
     deployments.apply()
