@@ -16,7 +16,7 @@ from local.answers import Answer, fault_answer
 from local.calls import CallLog, Request, identify, principal_of
 from local.faults import FaultError, fault_from
 from local.mailbox import Mailbox, page
-from local.patches import concurrency
+from local.patches import boundary, concurrency
 from local.smtp import EmulatedAccounts
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ class Gateway:
                 self.faults.clear()
             case "DELETE", "calls":
                 self.calls.clear()
+            case "POST", "organisation":
+                boundary.demand(json.loads(request.body)["permissions_boundary"])
             case "POST", "lambda":
                 concurrency.limit(json.loads(request.body)["functions"])
             case "POST", "smtp":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.patches import (
     access_logs,
     api,
+    boundary,
     concurrency,
     conditions,
     configuration_sets,
@@ -55,6 +56,7 @@ def apply(gateway: Gateway) -> None:
     api.apply()
     deployments.apply()
     access_logs.apply()
+    boundary.apply()
     conditions.apply()
     users.apply(gateway.sign_ins)
     mails.apply()
