@@ -239,10 +239,3 @@ def release_lock(user: str, execution: str) -> None:
     if holds_lock(user, execution):
         with translated("release the user's lock"):
             _ssm.delete_parameters(Names=[_lock_name(user_key(user))])
-
-
-def base_url() -> str:
-    """Return the address under which people reach the pages, without a slash at its end."""
-    with translated("read the base URL"):
-        answer = _ssm.get_parameter(Name=os.environ["BASE_URL_PARAMETER"])
-    return answer["Parameter"]["Value"].rstrip("/")

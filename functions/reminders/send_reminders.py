@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
-from latchkey import mails, s3, ssm
+from latchkey import mails, s3
 from latchkey.entry import logger, task
 from latchkey.errors import (
     BatchUnfinishedError,
@@ -46,7 +46,7 @@ def handler(event: Event, context: "LambdaContext") -> Result:
     reminders = [Reminder.from_json(line) for line in s3.read_lines(event["batch"])]
     sent = None if event["to"] else SentReminders(context)
     with Outbox(current_credentials, Pacer(event["per_second"])) as outbox:
-        batch = Batch(event, context, outbox, sent, ssm.base_url())
+        batch = Batch(event, context, outbox, sent)
         rows = list(batch.send(reminders))
     s3.write_lines(s3.result_key(event["batch"]), (row.as_json() for row in rows))
     mailed = Counter(row.outcome for row in rows)[Outcome.MAILED]
@@ -63,7 +63,6 @@ class Batch:
     context: "LambdaContext"
     outbox: Outbox
     sent: SentReminders | None
-    base_url: str
     failure: LatchkeyError | None = None
 
     def send(self, reminders: list[Reminder]) -> "Iterator[Row]":
@@ -130,7 +129,7 @@ class Batch:
         account, days = reminder.account, reminder.days
         if isinstance(account.expires_at, Expiry):
             raise TypeError("nobody is reminded of a password that does not expire")
-        own = f"{self.base_url}/generate?user={quote(account.user, safe='@')}"
+        own = f"{os.environ['BASE_URL']}/generate?user={quote(account.user, safe='@')}"
         elsewhere = os.environ["DIRECTORY_PASSWORD_URL"] if account.source == "directory" else ""
         return {
             "user": account.user,

@@ -1,9 +1,10 @@
 """ConfirmRequest: asks the mailbox's owner before anything changes, where anybody may ask for a reset."""
 
+import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses, ssm, tickets
+from latchkey import events, mails, ses, tickets
 from latchkey.claims import TicketKind, request_handle
 from latchkey.entry import task
 
@@ -28,7 +29,7 @@ def handler(event: Event, _context: object) -> None:
     )
     words = {
         "user": event["user"],
-        "link": f"{ssm.base_url()}/confirm#{fragment}",
+        "link": f"{os.environ['BASE_URL']}/confirm#{fragment}",
         "expires_at": mails.in_words(handle.expires_at),
     }
     ses.send(mails.render("confirm_request", words), event["mail"])

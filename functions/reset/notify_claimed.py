@@ -1,10 +1,11 @@
 """NotifyClaimed: tells the user that the password was shown, and how to revoke it if that was not them."""
 
+import os
 import secrets
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses, ssm, tickets
+from latchkey import events, mails, ses, tickets
 from latchkey.claims import NOTICE_TTL, Handle, TicketKind
 from latchkey.entry import task
 
@@ -27,7 +28,7 @@ def handler(event: Event, _context: object) -> None:
         "user": event["user"],
         "claimed_at": mails.in_words(claimed_at),
         "claimed_from": event["claimed_from"],
-        "link": f"{ssm.base_url()}/revoke#{fragment}",
+        "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
         "expires_at": mails.in_words(handle.expires_at),
     }
     ses.send(mails.render("claimed", words), event["mail"])

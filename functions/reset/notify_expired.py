@@ -1,8 +1,9 @@
 """NotifyExpired: tells the user that nobody opened the link in time, and how to ask again."""
 
+import os
 from typing import TypedDict
 
-from latchkey import events, mails, ses, ssm
+from latchkey import events, mails, ses
 from latchkey.entry import task
 
 
@@ -15,5 +16,5 @@ class Event(TypedDict):
 @task
 def handler(event: Event, _context: object) -> None:
     events.tell("Expired", event["execution"], event["user"])
-    words = {"user": event["user"], "request_url": f"{ssm.base_url()}/generate"}
+    words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
     ses.send(mails.render("expired", words), event["mail"])

@@ -1,8 +1,9 @@
 """NotifyFailed: tells that a reset did not work: the bus always, the user where the address is known."""
 
+import os
 from typing import TypedDict
 
-from latchkey import events, mails, ses, ssm
+from latchkey import events, mails, ses
 from latchkey.entry import task
 
 
@@ -19,5 +20,5 @@ def handler(event: Event, _context: object) -> None:
     events.tell("Failed", event["execution"], event["user"] or None)
     if not event["mail"]:
         return
-    words = {"user": event["user"], "request_url": f"{ssm.base_url()}/generate"}
+    words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
     ses.send(mails.render("failed", words), event["mail"])

@@ -1,9 +1,10 @@
 """SendClaimLink: mails the one-time link; the only place where the link secret leaves the stack."""
 
+import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, kms, mails, ses, ssm
+from latchkey import events, kms, mails, ses
 from latchkey.entry import task
 
 
@@ -19,7 +20,7 @@ class Event(TypedDict):
 @task
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"]).link_secret
-    link = f"{ssm.base_url()}/extract#ph={event['handle']}&rs={link_secret}"
+    link = f"{os.environ['BASE_URL']}/extract#ph={event['handle']}&rs={link_secret}"
     expires_at = mails.in_words(datetime.fromisoformat(event["expires_at"]))
     ses.send(
         mails.render("claim_link", {"user": event["user"], "link": link, "expires_at": expires_at}),

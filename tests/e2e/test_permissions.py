@@ -86,7 +86,6 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read notices": call("ssm", "get_parameters", Names=[notice]),
         "forget notices": call("ssm", "delete_parameters", Names=[notice]),
         "tell a step": call("events", "put_events", Entries=[step]),
-        "read the base URL": call("ssm", "get_parameter", Name=f"/latchkey/{stack}/base-url"),
         "send a mail": call("sesv2", "send_email", **mail),
         "start a reset": call("stepfunctions", "start_execution", stateMachineArn=machine, input="{}"),
         "list the SMTP user's keys": call("iam", "list_access_keys", UserName=smtp_user),
@@ -170,13 +169,6 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         ),
         "read another's parameter": call("ssm", "get_parameter", Name="/somebody/else"),
         "delete another's parameter": call("ssm", "delete_parameters", Names=["/somebody/else"]),
-        "change the base URL": call(
-            "ssm",
-            "put_parameter",
-            Name=f"/latchkey/{stack}/base-url",
-            Value="https://evil.example",
-            Overwrite=True,
-        ),
         "send as somebody else": call(
             "sesv2", "send_email", **mail | {"FromEmailAddress": "ceo@example.com"}
         ),
@@ -220,7 +212,7 @@ ALLOWED: dict[str, set[str]] = {
         "delete claims",
         "tell a step",
     },
-    "ConfirmRequest": {"ask a question", "read the base URL", "send a mail", "tell a step"},
+    "ConfirmRequest": {"ask a question", "send a mail", "tell a step"},
     "ForgetRequest": {"forget questions", "tell a step"},
     "RevealPassword": {"read claims", "delete claims", "decrypt"},
     "ValidateUser": {
@@ -250,7 +242,7 @@ ALLOWED: dict[str, set[str]] = {
         "decrypt",
         "make a data key",
     },
-    "SendClaimLink": {"read the base URL", "send a mail", "decrypt", "tell a step"},
+    "SendClaimLink": {"send a mail", "decrypt", "tell a step"},
     "RevokePassword": {
         "read a user",
         "read a login profile",
@@ -320,12 +312,11 @@ ALLOWED: dict[str, set[str]] = {
         "note what is sent",
         "take back what was noted",
         "read the SMTP secret",
-        "read the base URL",
     },
     "Report": {*(f"read {name}" for name in LISTS), "list the lists", "write report.csv", "send a mail"},
-    "NotifyClaimed": {"send a mail", "read the base URL", "keep a notice", "tell a step"},
-    "NotifyExpired": {"send a mail", "read the base URL", "tell a step"},
-    "NotifyFailed": {"send a mail", "read the base URL", "tell a step"},
+    "NotifyClaimed": {"send a mail", "keep a notice", "tell a step"},
+    "NotifyExpired": {"send a mail", "tell a step"},
+    "NotifyFailed": {"send a mail", "tell a step"},
 }
 for needs in ALLOWED.values():
     # Whoever deletes anything below the claims deletes locks too.

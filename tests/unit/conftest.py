@@ -23,7 +23,7 @@ os.environ.update(
     AWS_SECRET_ACCESS_KEY="testing",
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     ADMIN_ADDRESS="ops@example.com",
-    BASE_URL_PARAMETER="/latchkey/latchkey-test/base-url",
+    BASE_URL="https://reset.example.com",
     CLAIMS_PATH="/latchkey-test/claims",
     CLAIM_KEY_ARN="arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555",
     CLAIM_TTL_MINUTES="60",
@@ -93,25 +93,12 @@ def _elsewhere() -> Iterator[None]:
 
 
 def prepare_stack() -> str:
-    """Make the sender, the base URL, the registry and the reset state machine; return the latter's ARN.
+    """Make the sender, the registry and the reset state machine; return the latter's ARN.
 
     Straight in the simulations: by way of the clients it takes longer than most tests.
     """
     account, region = DEFAULT_ACCOUNT_ID, os.environ["AWS_DEFAULT_REGION"]
     sesv2_backends[account][region].create_email_identity(os.environ["SENDER_ADDRESS"], None, None, None)
-    ssm_backends[account][region].put_parameter(
-        name=os.environ["BASE_URL_PARAMETER"],
-        description="",
-        value="https://reset.example.com/",
-        parameter_type="String",
-        allowed_pattern="",
-        keyid="",
-        overwrite=False,
-        tags=[],
-        data_type="text",
-        tier="Standard",
-        policies=None,
-    )
     dynamodb_backends[account][region].create_table(
         os.environ["REGISTRY_TABLE"],
         schema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -149,7 +136,7 @@ def prepare_stack() -> str:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """Return a stack with a sender, a base URL and a reset state machine, but no users yet."""
+    """Return a stack with a sender and a reset state machine, but no users yet."""
     with mock_aws():
         monkeypatch.setenv("RESET_STATE_MACHINE_ARN", prepare_stack())
         stack = Stack()

@@ -179,8 +179,7 @@ class Stack:
         pages = SSM.get_paginator("get_parameters_by_path")
         for page in pages.paginate(Path=os.environ["PARAMETERS_PATH"], Recursive=True, WithDecryption=True):
             found += page["Parameters"]
-        own = os.environ["BASE_URL_PARAMETER"]
-        return {parameter["Name"]: parameter for parameter in found if parameter["Name"] != own}
+        return {parameter["Name"]: parameter for parameter in found}
 
     def claims(self) -> set[str]:
         """Return the names of the parameters that hold claims."""

@@ -62,7 +62,7 @@ def test_the_task_token_waits_with_the_hash_of_the_links_secret(stack: Stack) ->
 
 def test_nothing_of_the_account_is_touched(stack: Stack) -> None:
     ask()
-    assert stack.operations() == ["PutParameter", "GetParameter", "SendEmail", "PutEvents"]
+    assert stack.operations() == ["PutParameter", "SendEmail", "PutEvents"]
 
 
 def test_neither_the_secret_nor_the_token_is_logged_or_told(stack: Stack, lines: Lines) -> None:

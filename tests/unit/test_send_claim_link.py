@@ -9,7 +9,7 @@ import pytest
 
 from latchkey.errors import LatchkeyError, MailRefusedError, SealBrokenError, ThrottledError
 from reset.send_claim_link import handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, HANDLE, LINK_SECRET, PASSWORD, SSM, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, HANDLE, LINK_SECRET, PASSWORD, Stack
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
@@ -65,12 +65,13 @@ def test_the_password_is_not_in_the_mail(sealing_stack: Stack) -> None:
     assert PASSWORD not in json.dumps(sealing_stack.sent("SendEmail"))
 
 
-def test_the_base_url_is_the_stacks_parameter(sealing_stack: Stack) -> None:
-    SSM.put_parameter(
-        Name="/latchkey/latchkey-test/base-url", Value="https://keys.example.org/dev", Overwrite=True
-    )
+def test_nothing_that_changes_after_the_deployment_decides_where_the_link_leads(
+    sealing_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE_URL", "https://keys.example.org/dev")
     send(sealing_stack)
     assert "\nhttps://keys.example.org/dev/extract#ph=" in mail(sealing_stack)["Body"]["Text"]["Data"]
+    assert sealing_stack.operations()[-3:] == ["Decrypt", "SendEmail", "PutEvents"]
 
 
 def test_neither_secret_is_logged(sealing_stack: Stack, lines: Lines) -> None:

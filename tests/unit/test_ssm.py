@@ -234,11 +234,6 @@ def test_only_its_holder_releases_the_lock(stack: Stack) -> None:
     assert stack.parameters() == {}
 
 
-@pytest.mark.usefixtures("stack")
-def test_the_base_url_ends_without_a_slash() -> None:
-    assert ssm.base_url() == "https://reset.example.com"
-
-
 def store(stack: Stack) -> None:
     stack.store_claim(Handle.of(ALICE, EXECUTION, NOW))
 
@@ -248,7 +243,6 @@ CALLS: dict[str, Callable[[Stack], object]] = {
     "GetParameters": lambda _stack: ssm.read_claim(HANDLE),
     "DeleteParameters": lambda _stack: ssm.take_claim(HANDLE),
     "GetParametersByPath": lambda _stack: ssm.waiting(user_key(ALICE)),
-    "GetParameter": lambda _stack: ssm.base_url(),
 }
 
 

@@ -244,3 +244,36 @@ def test_a_parameter_takes(name: str, value: str) -> None:
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in REFUSED for value in REFUSED[name]])
 def test_a_parameter_refuses(name: str, value: str) -> None:
     assert not re.fullmatch(PARAMETERS[name]["AllowedPattern"], value)
+
+
+LINKING = (
+    "ConfirmRequest",
+    "SendClaimLink",
+    "NotifyClaimed",
+    "NotifyExpired",
+    "NotifyFailed",
+    "SendReminders",
+)
+
+
+@pytest.mark.parametrize("name", LINKING)
+def test_links_lead_where_the_deployment_says(name: str) -> None:
+    base_url = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]["BASE_URL"]["Fn::If"]
+    assert base_url[:2] == ["HasPublicBaseUrl", {"Ref": "PublicBaseUrl"}]
+    assert base_url[2]["Fn::Sub"] == TEMPLATE["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]
+
+
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("https://reset.example.com", True),
+        ("https://proxy.example.com/reset/people", True),
+        ("http://127.0.0.1:4566/api/dev", True),
+        ("", True),
+        ("https://reset.example.com/", False),
+        ("https://reset.example.com/#x", False),
+        ("http://reset.example.com", False),
+    ],
+)
+def test_the_base_of_links_is_an_address_without_a_slash_at_its_end(address: str, *, taken: bool) -> None:
+    assert bool(re.fullmatch(PARAMETERS["PublicBaseUrl"]["AllowedPattern"], address)) is taken
