@@ -17,6 +17,7 @@ ENDS_NOTHING: Final = {
     "ClaimNotReadyError": "only routes raise it: 503",
     "CleanupInProgressError": "caught: the later cleanup ends in AlreadyRunning",
     "DeclinedError": "caught: the reset ends in Declined",
+    "ForeignPageError": "only routes raise it: 403",
     "NotAllowedError": "only routes raise it: 403",
     "NotAuthenticatedError": "only routes raise it: 403",
     "SupersededError": "caught: the reset ends in Superseded",

@@ -1,9 +1,15 @@
-"""Who may ask for a reset: the second lock behind API Gateway's own."""
+"""Who may ask for a reset, and from whose pages: the second lock behind API Gateway's own."""
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from latchkey.errors import NotAllowedError, NotAuthenticatedError
+from latchkey.errors import ForeignPageError, NotAllowedError, NotAuthenticatedError
+from latchkey.http import header_fields
+
+#: What a browser says of a request that a page of the API sent, or that no page sent
+#: (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header).
+_OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def refuse_unsigned(request_context: Mapping[str, Any]) -> None:
@@ -22,6 +28,33 @@ def refuse_unsigned(request_context: Mapping[str, Any]) -> None:
         raise NotAuthenticatedError(
             "API Gateway let through an unsigned request: its stage serves an older definition."
         )
+
+
+def ensure_own_page(event: Mapping[str, Any], public_base_url: str) -> None:
+    """Pass requests from pages of this API and from clients that are no browsers.
+
+    Browsers say in `Sec-Fetch-Site` how the page that sends a request stands to the API; those too old for
+    it say in `Origin` where the page comes from. No page can change either, and other clients send neither.
+
+    Args:
+        event: API Gateway's, for its proxy integration.
+        public_base_url: where people reach the API by way of a proxy; empty for its own address.
+
+    Raises:
+        ForeignPageError: when a page of another site sent the request.
+    """
+    headers = header_fields(event)
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        if site not in _OWN_SITES:
+            raise ForeignPageError(f"The browser says that a page of another site sent this: {site}.")
+    elif origin is not None and origin not in _own_origins(event, public_base_url):
+        raise ForeignPageError("The browser says that a page of another origin sent this.")
+
+
+def _own_origins(event: Mapping[str, Any], public_base_url: str) -> set[str]:
+    addresses = (f"https://{event['requestContext'].get('domainName', '')}", public_base_url)
+    return {f"{each.scheme}://{each.netloc}".lower() for each in map(urlsplit, addresses) if each.netloc}
 
 
 def refuse_strangers(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> None:

@@ -1,17 +1,21 @@
 """How every function is entered: log lines that name the execution, metrics, and errors made answers."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from latchkey.access import ensure_own_page
 from latchkey.errors import (
     BadRequestError,
     ClaimGoneError,
     ClaimNotReadyError,
     EntityTemporarilyUnmodifiableError,
+    ForeignPageError,
     LatchkeyError,
     NotAllowedError,
     NotAuthenticatedError,
@@ -56,12 +60,16 @@ def task[Event: Mapping[str, Any], Result](
 
 
 def endpoint(handler: Callable[[dict[str, Any], Any], Answer]) -> Callable[[dict[str, Any], Any], Answer]:
-    """Make a handler the function of a route: every error becomes an answer in JSON, never a stack trace."""
+    """Make a handler the function of a POST route: every error becomes an answer in JSON, not a stack trace.
+
+    What a page of another site sends never reaches the handler.
+    """
 
     @logger.inject_lambda_context(clear_state=True)
     @wraps(handler)
     def enter(event: dict[str, Any], context: object) -> Answer:
         try:
+            ensure_own_page(event, os.environ["PUBLIC_BASE_URL"])
             result = handler(event, context)
         except LatchkeyError as error:
             logger.warning("Refused: %s: %s", type(error).__name__, error)
@@ -81,14 +89,15 @@ def refusal(error: LatchkeyError) -> Answer:
         case BadRequestError():
             return answer(400, {"error": "Bad request", "field": error.field, "message": str(error)})
         case NotAllowedError():
+            status, kind = 403, "Not allowed"
             message = "You may ask for a reset of your own account only, with a verified mail address."
-            return answer(403, {"error": "Not allowed", "message": message})
         case NotAuthenticatedError():
-            message = "Sign this request, or sign in first."
-            return answer(403, {"error": "Not authenticated", "message": message})
+            status, kind, message = 403, "Not authenticated", "Sign this request, or sign in first."
+        case ForeignPageError():
+            status, kind, message = 403, "Not allowed", "Pages of other sites cannot use this address."
         case ClaimGoneError():
+            status, kind = 410, "Invalid!"
             message = "This link is expired or has been already used once"
-            return answer(410, {"error": "Invalid!", "message": message})
         case (
             ClaimNotReadyError()
             | EntityTemporarilyUnmodifiableError()
@@ -96,10 +105,10 @@ def refusal(error: LatchkeyError) -> Answer:
             | ServiceUnavailableError()
             | ThrottledError()
         ):
+            status, kind = 503, "Not ready"
             message = "This takes a moment longer. Please try again shortly."
-            return answer(
-                503, {"error": "Not ready", "message": message}, {"Retry-After": _RETRY_AFTER_SECONDS}
-            )
         case _:
+            status, kind = 500, "Internal error"
             message = "Something went wrong on our side. Please try again later."
-            return answer(500, {"error": "Internal error", "message": message})
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return answer(status, {"error": kind, "message": message}, headers)

@@ -133,6 +133,10 @@ class NotAuthenticatedError(LatchkeyError):
     """When API Gateway passes on a request without the identity that `RequestAccess` asks it to verify."""
 
 
+class ForeignPageError(LatchkeyError):
+    """When a page of another site sends a request from the browser of a person who may reach the API."""
+
+
 class BadRequestError(LatchkeyError):
     """When a caller's input cannot be accepted; `field` names the part that is wrong."""
 

@@ -54,8 +54,7 @@ def read_fields(event: Mapping[str, Any]) -> dict[str, object]:
     body = _read_body(event)
     if not body.strip():
         return dict(event.get("queryStringParameters") or {})
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = header_fields(event).get("content-type", "").partition(";")[0].strip().lower()
     match media_type:
         case "application/json":
             return _read_json(body)
@@ -65,6 +64,11 @@ def read_fields(event: Mapping[str, Any]) -> dict[str, object]:
             raise BadRequestError(
                 "content-type", "Send application/json or application/x-www-form-urlencoded."
             )
+
+
+def header_fields(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of a request by their names in lower case."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
 def read_link(event: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -365,6 +366,25 @@ def test_an_address_inside_reaches_every_route(public: Product) -> None:
 
 
 # Protected users
+
+
+@pytest.mark.parametrize("route", ["generate", "extract", "confirm", "revoke"])
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}], ids=["new", "old"]
+)
+def test_a_page_of_another_site_reaches_no_account(
+    public: Product, route: str, headers: dict[str, str]
+) -> None:
+    mails = len(public.all_mails())
+    answer = send(public, "POST", route, headers=headers, data={"user": ALICE})
+    assert (answer.status_code, answer.json()["error"]) == (403, "Not allowed")
+    assert len(public.all_mails()) == mails
+
+
+def test_the_apis_own_pages_may_send(public: Product) -> None:
+    parts = urlsplit(public.stack.api_url)
+    origin = {"Origin": f"{parts.scheme}://{parts.netloc}"}
+    assert send(public, "POST", "generate", headers=origin, data={"user": "somebody"}).status_code == 202
 
 
 def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ os.environ.update(
     PASSWORD_LENGTH="20",
     POWERTOOLS_METRICS_NAMESPACE="latchkey-test",
     POWERTOOLS_SERVICE_NAME="reset",
+    PUBLIC_BASE_URL="https://reset.example.com/people",
     PROTECTED_GROUPS="Administrators,Admins",
     PROTECTED_PATH_PREFIX="/admins/",
     REMINDER_TIME_ZONE="UTC",
@@ -60,7 +61,6 @@ from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.sesv2.models import sesv2_backends
-from moto.ssm.models import ssm_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
 from latchkey.entry import logger

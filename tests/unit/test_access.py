@@ -1,4 +1,4 @@
-"""Who may ask for a reset, whatever API Gateway let through."""
+"""Who may ask for a reset, whatever API Gateway let through, and from whose pages."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.access import is_helpdesk, refuse_strangers, refuse_unsigned
-from latchkey.errors import NotAllowedError, NotAuthenticatedError
+from latchkey.access import ensure_own_page, is_helpdesk, refuse_strangers, refuse_unsigned
+from latchkey.errors import ForeignPageError, NotAllowedError, NotAuthenticatedError
 from tests.unit.stack import ALICE
 
 HELPDESK = "helpdesk"
@@ -149,3 +149,60 @@ def test_signed_requests_may_ask_for_anybody(caller: str) -> None:
 def test_unsigned_requests_may_not(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
         refuse_unsigned(context)
+
+
+API = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
+
+
+def send_from(**headers: str) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    event = {"headers": named, "requestContext": {"domainName": API}}
+    ensure_own_page(event, "https://Reset.example.com/people")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec_Fetch_Site": "same-origin"},
+        {"sec_fetch_site": "none"},
+        {"SEC_FETCH_SITE": "same-origin", "Origin": f"https://{API}"},
+        # A proxy that PublicBaseUrl does not name: the browser knows that its page is the proxy's own.
+        {"Sec_Fetch_Site": "same-origin", "Origin": "https://proxy.example.com"},
+        {"Origin": f"https://{API}"},
+        {"origin": "https://reset.example.com"},
+    ],
+)
+def test_own_pages_and_other_clients_pass(headers: dict[str, str]) -> None:
+    send_from(**headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"Sec_Fetch_Site": "cross-site", "Origin": f"https://{API}"},
+        {"Sec_Fetch_Site": "something-new"},
+        {"Sec_Fetch_Site": ""},
+        {"Origin": "https://evil.example"},
+        {"origin": "null"},
+        {"Origin": ""},
+        {"Origin": f"http://{API}"},
+        {"Origin": f"https://{API}.evil.example"},
+        {"Origin": f"https://{API}:8443"},
+        {"Origin": "https://reset.example.com.evil.example"},
+        {"Origin": "http://reset.example.com"},
+        {"Origin": "https://another.example.com"},
+    ],
+)
+def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(ForeignPageError):
+        send_from(**headers)
+
+
+def test_without_a_public_address_only_the_apis_own_origin_passes() -> None:
+    for context in ({"domainName": API}, {"domainName": ""}, {}):
+        for origin in ("://", "https://", "", "https://evil.example"):
+            with pytest.raises(ForeignPageError):
+                ensure_own_page({"headers": {"Origin": origin}, "requestContext": context}, "")

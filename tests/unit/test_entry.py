@@ -70,6 +70,19 @@ def test_whoever_may_not_ask_is_answered_by_403_that_does_not_tell_of_the_user()
     }
 
 
+def test_what_a_page_of_another_site_sends_reaches_no_handler() -> None:
+    reached = []
+
+    @endpoint
+    def handler(event: dict[str, Any], _context: object) -> Answer:
+        reached.append(event)
+        return answer(202, {})
+
+    refusal = handler({"headers": {"Sec-Fetch-Site": "cross-site"}}, CONTEXT)
+    assert (refusal["statusCode"], reached) == (403, [])
+    assert json.loads(refusal["body"])["message"] == "Pages of other sites cannot use this address."
+
+
 @pytest.mark.parametrize("error", [ClaimNotReadyError, ThrottledError, ServiceUnavailableError])
 def test_what_passes_by_itself_is_answered_by_503_and_when_to_retry(error: type[LatchkeyError]) -> None:
     refusal = answer_to(error("The reason."))

@@ -263,6 +263,12 @@ def test_links_lead_where_the_deployment_says(name: str) -> None:
     assert base_url[2]["Fn::Sub"] == TEMPLATE["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]
 
 
+@pytest.mark.parametrize("name", ["RequestReset", "RevealPassword", "AnswerRequest", "DisownClaim"])
+def test_functions_of_post_routes_know_where_people_come_from(name: str) -> None:
+    variables = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["PUBLIC_BASE_URL"] == {"Ref": "PublicBaseUrl"}
+
+
 @pytest.mark.parametrize(
     ("address", "taken"),
     [
