@@ -23,6 +23,7 @@ from ldap3.core.exceptions import (
 from ldap3.core.results import RESULT_SUCCESS
 from ldap3.utils.conv import escape_filter_chars
 
+from latchkey.entry import logger
 from latchkey.errors import (
     DirectoryCertificateError,
     DirectoryLoginError,
@@ -167,7 +168,8 @@ class Directory:
                     for entry in self._search_bases(connection, _ENABLED_PEOPLE.format(""), _ATTRIBUTES):
                         identity = _one(entry, _ID)
                         if identity not in seen:
-                            seen.add(identity)
+                            # Entries without one are not each other's doubles.
+                            seen.update({identity} - {b""})
                             yield _account(entry, excluded=identity in excluded)
             except _LostError:
                 continue
@@ -310,6 +312,15 @@ def _text(entry: _Entry, attribute: str) -> str:
 
 
 def _account(entry: _Entry, *, excluded: bool) -> Account:
+    try:
+        return _read(entry, excluded=excluded)
+    except Exception as error:  # what stands in one entry fails that one alone
+        user = _text(entry, "sAMAccountName")
+        logger.exception("Could not read the entry of %s.", user)
+        return Account.unreadable("directory", user, error)
+
+
+def _read(entry: _Entry, *, excluded: bool) -> Account:
     ticks, mail = _one(entry, _EXPIRY), _text(entry, "mail")
     return Account(
         source="directory",

@@ -1,7 +1,6 @@
 """A mail as the bytes that SMTP carries."""
 
 from dataclasses import dataclass
-from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -55,7 +54,7 @@ def compose(mail: Mail, envelope: Envelope) -> bytes:
     message = EmailMessage(_POLICY)
     try:
         message["To"] = Address(display_name(envelope.name), addr_spec=envelope.to)
-    except (HeaderParseError, ValueError, IndexError) as error:
+    except Exception as error:  # what Python's parser makes of odd addresses differs from patch to patch
         raise RecipientRefusedError("The mail address has no form that a mail can be sent to.") from error
     message["From"] = envelope.sender
     message["Reply-To"] = envelope.reply_to

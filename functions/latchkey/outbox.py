@@ -38,6 +38,7 @@ _SERVICE_CLOSING = 421
 _QUOTA = re.compile(r"Daily message quota exceeded", re.IGNORECASE)
 _STACK_WIDE = re.compile(r"Access denied|not authorized|sending (is )?paused|suspended", re.IGNORECASE)
 _BETWEEN_ADDRESSES = re.compile(r"[\s,:<>]+")
+_ADDRESS = re.compile(r"[^\s,:<>]*@[^\s,:<>]*")
 
 
 class PassingError(Exception):
@@ -66,14 +67,19 @@ class Pacer:
         self._next = max(now, self._next) + self._interval
 
 
-def error_for(code: int, text: str, sender: str) -> LatchkeyError | PassingError:
+def error_for(code: int, text: str, sender: str, recipient: str) -> LatchkeyError | PassingError:
     """Return what an answer to a mail means: stop the run, this mail only, or not now.
+
+    A reply repeats addresses, and a recipient may choose theirs: no word of an address decides or is told.
 
     Args:
         code: the reply's code.
         text: what follows the code.
         sender: the address mails come from.
+        recipient: the address this one goes to.
     """
+    named = set(_BETWEEN_ADDRESSES.split(text.lower())) - {recipient.lower()}
+    text = _ADDRESS.sub("(address)", text)
     said = f"The SMTP endpoint answered {code} {text}"
     if _QUOTA.search(text):
         return MailQuotaExceededError(said)
@@ -83,9 +89,8 @@ def error_for(code: int, text: str, sender: str) -> LatchkeyError | PassingError
         return CredentialsRefusedError(said)
     # SES has one code for a mail it does not like and for an account or sender that may send nothing. In the
     # sandbox it names, in the same words, recipients that are not verified.
-    named = _BETWEEN_ADDRESSES.split(text.lower())
     if code == _FAILED and (_STACK_WIDE.search(text) or sender.lower() in named):
-        return MailRefusedError(said)
+        return MailRefusedError(f"{said} This is about the sender, {sender}.")
     return RecipientRefusedError(said)
 
 
@@ -160,19 +165,24 @@ class Outbox:
             connection.sendmail(sender, [recipient], message)
         except smtplib.SMTPRecipientsRefused as error:
             ((code, text),) = error.recipients.values()
-            raise self._meaning(code, text, sender) from None
+            raise self._meaning(code, text, sender, recipient) from None
         except smtplib.SMTPResponseException as error:
-            raise self._meaning(error.smtp_code, error.smtp_error, sender) from None
+            raise self._meaning(error.smtp_code, error.smtp_error, sender, recipient) from None
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
             raise PassingError(f"The SMTP endpoint broke the connection: {error}") from error
+        except Exception:
+            # In the middle of a mail the endpoint would refuse the next one.
+            self.close()
+            raise
         self._sent += 1
         self._used_at = time.monotonic()
 
-    def _meaning(self, code: int, text: bytes | str, sender: str) -> Exception:
+    def _meaning(self, code: int, text: bytes | str, sender: str, recipient: str) -> Exception:
         if code == _SERVICE_CLOSING:
             self.close()
-        return error_for(code, text.decode("utf-8", "replace") if isinstance(text, bytes) else text, sender)
+        said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        return error_for(code, said, sender, recipient)
 
     def _connected(self) -> smtplib.SMTP:
         idle = time.monotonic() - self._used_at

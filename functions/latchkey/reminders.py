@@ -1,6 +1,7 @@
 """Who is reminded today: when passwords expire, how days are counted, and what becomes of everybody else."""
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -54,13 +55,18 @@ _WITHOUT_TIME = {
 }
 
 
+def unforeseen(error: Exception) -> str:
+    """Return what a report says of an unforeseen error: its kind, since its text may name a person."""
+    return f"unforeseen {type(error).__name__}, see the log"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Somebody with a password, as a source lists them.
 
     `id` names the account for good, `user` is its name today. `expires_at` is in UTC, to the second. `mail`,
     `name`, `language` and `manager` are empty where the source has none. `policy` is told only to whoever
-    asks about one user.
+    asks about one user. `problem` says why an entry of the source could not be read.
     """
 
     source: str
@@ -73,6 +79,14 @@ class Account:
     manager: str = ""
     excluded: bool = False
     policy: str = ""
+    problem: str = ""
+
+    @classmethod
+    def unreadable(cls, source: str, user: str, error: Exception) -> Self:
+        """Return what stands for an entry that could not be read: it fails alone, and the report names it."""
+        return cls(
+            source, user, user, Expiry.UNKNOWN, problem=f"its entry could not be read: {unforeseen(error)}"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
@@ -84,10 +98,13 @@ class Account:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `as_json` returned."""
-        text = value["expires_at"]
-        expires_at = Expiry(text) if text in Expiry else datetime.fromisoformat(text)
-        return cls(**{**value, "expires_at": expires_at})
+        """Read what `as_json` returned; anything else becomes an unreadable account."""
+        try:
+            text = value["expires_at"]
+            expires_at = Expiry(text) if text in Expiry else datetime.fromisoformat(text)
+            return cls(**{**value, "expires_at": expires_at})
+        except (KeyError, TypeError, ValueError) as error:
+            return cls.unreadable(str(value.get("source", "")), str(value.get("user", "")), error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +228,11 @@ class Row:
         return cls(Reminder.from_json(value), Outcome(value["outcome"]), value["reason"])
 
     def cells(self) -> list[str]:
-        """Return the cells of a spreadsheet; none of them begins as a formula would."""
+        """Return the cells of a spreadsheet; none begins as a formula would, whatever separates columns."""
         account, days = self.reminder.account, self.reminder.days
         texts = [account.source, account.user, account.name, account.mail, account.manager]
         texts += [str(account.expires_at), str(days or ""), self.outcome.value, self.reason]
-        return [f"'{text}" if text.startswith(_FORMULAS) else text for text in texts]
+        return [_FORMULA.sub("'", text) for text in texts]
 
 
 #: Mails of a test run: one person is to read them. And why everybody else who is due gets none.
@@ -225,6 +242,6 @@ TEST_IS_FULL = f"a test run mails the first {TEST_MAILS}"
 #: The heads of `Row.cells`.
 COLUMNS = ("source", "user", "name", "mail", "manager", "expires at", "days ahead", "outcome", "reason")
 
-#: What spreadsheets take for the beginning of a formula
-#: (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+#: Where spreadsheets find the beginning of a formula: at the start of a cell, and behind whatever they may
+#: take for a separator instead of the comma (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA = re.compile(r"""(?:(?<=[;,|\t\r\n])|^)(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])""")

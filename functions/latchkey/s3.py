@@ -38,7 +38,8 @@ def write_lines(key: str, values: Iterable[Mapping[str, Any]]) -> int:
     def lines() -> Iterator[bytes]:
         nonlocal count
         for value in values:
-            yield json.dumps(value, ensure_ascii=False).encode() + b"\n"
+            # What is no valid text is written as JSON's own escapes.
+            yield json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
             count += 1
 
     write(key, lines(), "application/jsonl")

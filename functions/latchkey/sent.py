@@ -76,7 +76,7 @@ class SentReminders:
         try:
             done: dict[str, Any] = send_once(reminder={"key": key})
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
-            raise ReminderInProgressError(f"Another try may be sending the reminder {key}.") from error
+            raise ReminderInProgressError("Another try may be sending this reminder.") from error
         except IdempotencyPersistenceLayerError as error:
             cause = error.__cause__
             if isinstance(cause, ClientError):

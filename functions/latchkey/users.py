@@ -17,7 +17,10 @@ MAIL_TAG = "email"
 MAXIMUM_NAME_CHARACTERS = 64
 
 # No more than a sanity check: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
-_MAIL_ADDRESS = re.compile(r"(?=.{3,254}\Z)[^@\s<>,;:\"]+@[^@\s<>,;:\"]+\.[^@\s<>,;:\".]+")
+# The characters left out here have a meaning of their own in RFC 5322, which parsers stumble over.
+_MAIL_ADDRESS = re.compile(
+    r"(?=.{3,254}\Z)[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\.]+"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import NotRequired, TypedDict
 
 from latchkey import iam, s3
 from latchkey.credential_report import read_report, users_of
-from latchkey.entry import task
-from latchkey.errors import UserNotEligibleError, UserNotFoundError
+from latchkey.entry import logger, task
+from latchkey.errors import ServiceUnavailableError, ThrottledError, UserNotEligibleError, UserNotFoundError
 from latchkey.reminders import Account, Moment, Outcome, judge, notify_days, time_zone
 from latchkey.users import mail_address
 
@@ -54,17 +54,23 @@ def list_iam_users(moment: Moment, user: str) -> Iterator[Account]:
         if user and account.user.lower() != user.lower():
             continue
         if user or judge(account, moment, days)[0] is Outcome.WITHOUT_MAIL:
-            yield replace(account, mail=_mail_of(account.user))
+            yield _with_mail(account)
         else:
             yield account
 
 
-def _mail_of(user: str) -> str:
+def _with_mail(account: Account) -> Account:
     try:
-        return mail_address(iam.find_user(user))
+        return replace(account, mail=mail_address(iam.find_user(account.user)))
     except (UserNotFoundError, UserNotEligibleError):
         # Deleted since the report, or without an address: the report of the run says so.
-        return ""
+        return account
+    except (ThrottledError, ServiceUnavailableError):
+        # Says nothing of this user; another try lists them all.
+        raise
+    except Exception as error:  # what one user's data brings about fails that user alone
+        logger.exception("Could not look up %s.", account.id)
+        return Account.unreadable(account.source, account.user, error)
 
 
 def why_not_listed(user: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from latchkey import s3, ses
-from latchkey.entry import task
+from latchkey.entry import logger, task
 from latchkey.reminders import (
     TEST_IS_FULL,
     TEST_MAILS,
@@ -21,6 +21,7 @@ from latchkey.reminders import (
     judge,
     notify_days,
     time_zone,
+    unforeseen,
 )
 
 #: Senders at once, as in the definition's MaxConcurrency.
@@ -145,15 +146,19 @@ class Plan:
         self, listed: Iterator[Account], moment: Moment, days: tuple[int, ...]
     ) -> Iterator[dict[str, object]]:
         for account in listed:
-            outcome, ahead = judge(account, moment, days)
-            reason = ""
+            reason = account.problem
+            try:
+                outcome, ahead = judge(account, moment, days)
+            except Exception as error:  # what stands in one account fails that one alone
+                logger.exception("Could not plan for %s.", account.id)
+                outcome, ahead, reason = Outcome.NOT_SENT, 0, unforeseen(error)
             if outcome is Outcome.DUE:
                 if self.most is None or self.due < self.most:
                     self._add(Reminder(account, ahead))
                     continue
                 outcome, reason = Outcome.NOT_SENT, TEST_IS_FULL
             if outcome is Outcome.FAILED:
-                reason = "the source does not tell when the password expires"
+                reason = reason or "the source does not tell when the password expires"
             if outcome is Outcome.NOT_DUE:
                 self._counts[outcome] += 1
             else:

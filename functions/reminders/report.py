@@ -103,10 +103,14 @@ def as_csv(found: Iterator[Row]) -> Iterator[bytes]:
     writer.writerow(COLUMNS)
     for row in found:
         writer.writerow(row.cells())
-        yield line.getvalue().encode()
+        yield line.getvalue().encode(errors="backslashreplace")
         line.seek(0)
         line.truncate()
     yield line.getvalue().encode()
+
+
+#: More would not fit into a state's output and cause, should each batch fail in words of its own.
+_MOST_REASONS = 20
 
 
 def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
@@ -116,7 +120,9 @@ def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
         for source in event["sources"]
         if "failure" in source
     ]
-    found += [f"{number} {reason}" for reason, number in reasons.most_common()]
+    found += [f"{number} {reason}" for reason, number in reasons.most_common(_MOST_REASONS)]
+    if len(reasons) > _MOST_REASONS:
+        found.append(f"{len(reasons) - _MOST_REASONS} other reasons, see the report")
     # What a sender could note itself stands among the reasons already.
     found += [said for said in map(sentence, event["failures"]) if said not in reasons]
     return found

@@ -17,7 +17,7 @@ from latchkey.errors import (
 )
 from latchkey.messages import Envelope, compose
 from latchkey.outbox import Outbox, Pacer
-from latchkey.reminders import Expiry, Outcome, Reminder, Row
+from latchkey.reminders import Expiry, Outcome, Reminder, Row, unforeseen
 from latchkey.sent import SentReminders
 from latchkey.smtp_secret import current_credentials
 
@@ -67,7 +67,7 @@ class Batch:
 
     def send(self, reminders: list[Reminder]) -> "Iterator[Row]":
         """Send one after the other; what ends the batch leaves the rest unsent, and says why."""
-        for reminder in reminders:
+        for done, reminder in enumerate(reminders, start=1):
             try:
                 self._check_time()
                 row = self._remind(reminder)
@@ -81,12 +81,12 @@ class Batch:
                 row = Row(reminder, Outcome.NOT_SENT, f"{type(error).__name__}: {error}")
                 self.failure = error
                 yield row
-                break
+                yield from self._left(reminders[done:], row.reason)
+                return
+            except Exception as error:  # what stands in one reminder fails that one alone
+                row = Row(reminder, Outcome.NOT_SENT, unforeseen(error))
+                logger.exception("Could not remind %s.", reminder.account.id)
             yield row
-        else:
-            return
-        done = reminders.index(reminder) + 1
-        yield from self._left(reminders[done:], row.reason)
 
     def _left(self, reminders: list[Reminder], reason: str) -> "Iterator[Row]":
         """Yield those whose turn did not come: not sent, unless an earlier run mailed them."""

@@ -30,7 +30,26 @@ def test_whoever_has_no_password_is_passed_over(enabled: str) -> None:
     assert list(read_report(report(row("<root_account>", enabled, "not_supported")), 90)) == []
 
 
-@pytest.mark.parametrize("changed", ["N/A", "no_information", "not_supported", ""])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "eve",
+        "eve,arn:aws:iam::123456789012:user/eve",
+        row("eve,x", "true", "2026-01-01T10:00:00+00:00"),
+        row("eve,x,y,true", "true", "2026-01-01T10:00:00+00:00"),
+        row("eve", "true", "9999-12-31T23:00:00+00:00"),
+    ],
+)
+def test_a_row_of_another_form_fails_alone_and_is_named(odd: str) -> None:
+    good = row("alice", "true", "2026-01-01T10:00:00+00:00")
+    before, eve, after = read_report(report(good, odd, good), 90)
+    assert before == after
+    assert (before.user, before.problem) == ("alice", "")
+    assert (eve.user, eve.expires_at) == ("eve", Expiry.UNKNOWN)
+    assert "could not be read" in eve.problem
+
+
+@pytest.mark.parametrize("changed", ["2026-01-01T10:00:00", "N/A", "no_information", "not_supported", ""])
 def test_without_a_last_change_nothing_is_known(changed: str) -> None:
     (account,) = read_report(report(row("alice", "TRUE", changed)), 90)
     assert account.expires_at is Expiry.UNKNOWN

@@ -101,7 +101,36 @@ def refused(code: int, text: str) -> smtplib.SMTPRecipientsRefused:
     ],
 )
 def test_what_an_answer_means(code: int, text: str, kind: type[Exception]) -> None:
-    assert type(error_for(code, text, SENDER)) is kind
+    assert type(error_for(code, text, SENDER, ALICE)) is kind
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "suspended@example.com",
+        "eve@suspended.example",
+        "sending-is-paused.suspended@example.com",
+        "not=authorized@example.com",
+        "Access-denied@example.com",
+        SENDER,
+        SENDER.upper(),
+    ],
+)
+@pytest.mark.parametrize("words", [f"{NOT_VERIFIED} EU-WEST-1: {{}}", "Message rejected: <{}> unknown", "{}"])
+def test_no_word_of_a_recipients_address_ends_the_run(address: str, words: str) -> None:
+    error = error_for(554, words.format(address), SENDER, address)
+    assert type(error) is RecipientRefusedError
+
+
+@pytest.mark.parametrize("code", [421, 451, 454, 530, 535, 550, 554])
+def test_no_error_tells_a_recipients_address(code: int) -> None:
+    reply = f"Access denied: {ALICE}, <{ALICE}>:{ALICE} not verified; Daily message quota exceeded {ALICE}"
+    assert ALICE not in str(error_for(code, reply, SENDER, ALICE))
+    assert ALICE not in str(error_for(code, f"<{ALICE}>... no", SENDER, ALICE))
+
+
+def test_a_refused_sender_is_named() -> None:
+    assert SENDER in str(error_for(554, f"{NOT_VERIFIED} EU-WEST-1: {ALICE}, {SENDER}", SENDER, ALICE))
 
 
 def test_many_mails_take_one_connection_and_the_next_hundred_another(server: Server) -> None:
@@ -162,6 +191,16 @@ def test_what_cannot_pass_is_not_tried_again(
     with pytest.raises(error):
         an_outbox().send(b"", SENDER, ALICE)
     assert server.mails == []
+
+
+def test_an_error_in_the_middle_of_a_mail_leaves_no_connection_behind(server: Server) -> None:
+    server.at_mail.append(UnicodeEncodeError("ascii", "é", 0, 1, "planted"))
+    box = an_outbox()
+    with pytest.raises(UnicodeEncodeError):
+        box.send(b"", SENDER, "é@example.com")
+    assert server.closed == 1
+    box.send(b"", SENDER, ALICE)
+    assert len(server.logins) == 2
 
 
 def test_a_refused_login_reads_the_secret_once_more(server: Server) -> None:

@@ -367,7 +367,10 @@ class TestReport:
 class TestListIamUsers:
     def listed(self, stack: Stack, user: str = "") -> list[Account]:
         head = "user,arn,password_enabled,password_last_changed"
-        rows = [f"{name},arn:{name},true,{changed}" for name, changed in self.changed.items()]
+        rows = [
+            f"{name},arn:aws:iam::123456789012:user/{name},true,{changed}"
+            for name, changed in self.changed.items()
+        ]
         stack.answer("GenerateCredentialReport", {"State": "COMPLETE"})
         stack.answer("GetCredentialReport", {"Content": "\n".join([head, *rows]).encode()})
         moment = Moment.of(NOW, UTC_ZONE)

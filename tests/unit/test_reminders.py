@@ -1,12 +1,14 @@
 """When a password is due, and what becomes of everybody else."""
 
+import csv
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from io import StringIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from dateutil.zoneinfo import get_zonefile_instance
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latchkey.reminders import (
@@ -207,7 +209,27 @@ def test_rows_are_read_as_they_were_written(expires_at: datetime | Expiry) -> No
     assert Row.from_json(row.as_json()) == row
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx", "\uff1d1", ' "=1"'])
 def test_no_cell_is_a_formula(name: str) -> None:
     cells = Row(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells()
     assert f"'{name}" in cells
+
+
+@pytest.mark.parametrize(
+    "name", ["Alice", "Alice-Anne (x=1); Smith, A.", "CN=Boss,OU=Staff,DC=corp", "O'Neil"]
+)
+def test_what_is_no_formula_stays_as_it_is(name: str) -> None:
+    assert name in Row(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells()
+
+
+@example(name="Eve;=cmd|' /C calc'!A0;", separator=";")
+@example(name='Eve;"=cmd"', separator=";")
+@example(name="Eve\t=cmd", separator="\t")
+@example(name="Eve\n=cmd", separator=",")
+@given(name=st.text("ab=+-@;,|\t\r\n\"' ", max_size=12), separator=st.sampled_from(",;|\t"))
+def test_no_cell_is_a_formula_whatever_separates_the_columns(name: str, separator: str) -> None:
+    file = StringIO(newline="")
+    csv.writer(file).writerow(Row(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells())
+    file.seek(0)
+    cells = [cell.lstrip(' "') for row in csv.reader(file, delimiter=separator) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []

@@ -6,6 +6,7 @@ A pair `NAME.de.txt` and `NAME.de.html` beside it is for people who prefer Germa
 """
 
 import html
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -13,6 +14,8 @@ from pathlib import Path
 from string import Template
 
 _TEMPLATES = Path(__file__).parent
+#: RFC 5646, 2.2.1; whatever else a directory holds is no part of a file's name.
+_LANGUAGE = re.compile(r"[a-z]{2,8}")
 _SHELL = Template((_TEMPLATES / "shell.html").read_text("utf-8"))
 
 
@@ -35,7 +38,9 @@ def in_language(name: str, language: str) -> str:
     """Return the name of the mail in the language of a tag (RFC 5646), where there is one; else `name`."""
     primary = language.partition("-")[0].lower()
     translated = f"{name}.{primary}"
-    return translated if primary.isalpha() and (_TEMPLATES / f"{translated}.txt").exists() else name
+    return (
+        translated if _LANGUAGE.fullmatch(primary) and (_TEMPLATES / f"{translated}.txt").exists() else name
+    )
 
 
 def render(name: str, values: dict[str, str]) -> Mail:
