@@ -33,20 +33,6 @@ def start_reset(user: str, name: str, request: str, *, confirm: bool) -> bool:
     return True
 
 
-def start_reminders(name: str, scheduled_at: str) -> bool:
-    """Start the reminders' execution of that name, and tell whether this call or an equal one began it."""
-    with translated("start the reminders"):
-        try:
-            _sfn.start_execution(
-                stateMachineArn=os.environ["REMINDERS_STATE_MACHINE_ARN"],
-                name=name,
-                input=json.dumps({"scheduled_at": scheduled_at}),
-            )
-        except _sfn.exceptions.ExecutionAlreadyExists:
-            return False
-    return True
-
-
 def running_executions(state_machine_arn: str) -> list[Execution]:
     """Return the running executions of a state machine; one that started a moment ago may be missing."""
     pages = _sfn.get_paginator("list_executions").paginate(

@@ -50,6 +50,8 @@ def handler(event: Event, _context: object) -> Result:
     s3.write(key, as_csv(found), "text/csv; charset=utf-8")
     # Here and not where they are sent: another try of a batch would count its mails again.
     count("Reminded", counts[Outcome.MAILED])
+    if not event["mode"]:
+        count("RemindersReported")
     problems = problems_of(event, reasons)
     result: Result = {
         "report": f"s3://{os.environ['LISTS_BUCKET']}/{key}",
@@ -87,7 +89,7 @@ def counted(found: Iterator[Row], mode: str, counts: Counter[str], reasons: Coun
 def is_problem(row: Row, mode: str) -> bool:
     """Tell whether an operator has to look at what became of a row.
 
-    A refused recipient is that person's matter in a real run; in a test run it is the tester's own address.
+    A refused recipient is that person's matter in a real run; in a test run it is the administrator.
     """
     if row.reminder.account.expires_at is Expiry.UNKNOWN:
         return True
@@ -140,7 +142,7 @@ def sentence(failure: Failure) -> str:
 _MODES = {
     "": "real",
     "dry-run": "a dry run: nobody was mailed",
-    "test": "a test run: nobody but the tester was mailed",
+    "test": "a test run: no one but the administrator was mailed",
 }
 
 

@@ -287,7 +287,6 @@ ALLOWED: dict[str, set[str]] = {
         "promote SMTP credentials",
     },
     "MeasureSecretAge": {"list the SMTP secret's versions"},
-    "StartReminders": {"start the reminders"},
     "ListIamUsers": {
         "ask for the credential report",
         "read the credential report",

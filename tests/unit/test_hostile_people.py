@@ -218,7 +218,7 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
         plan: Any = plan_reminders.handler({**moment, "user": "", "sources": [source]}, context)  # type: ignore[typeddict-item]
         for batch in s3.read_json(plan["batches"]):
             send_reminders.handler(
-                {"execution": name, "batch": batch["batch"], "per_second": 1e9, "to": ""}, context
+                {"execution": name, "batch": batch["batch"], "per_second": 1e9, "test": False}, context
             )
         result: Any = report.handler({**moment, "sources": [source], "failures": []}, context)  # type: ignore[typeddict-item]
         file = bucket.objects[f"runs/{name}/report.csv"].decode()

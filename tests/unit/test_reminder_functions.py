@@ -28,7 +28,7 @@ from latchkey.ldap import Settings
 from latchkey.reminders import TEST_IS_FULL, Account, Expiry, Moment, Outcome, Reminder, Row
 from latchkey.sent import SentReminders
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
-from tests.unit.stack import IAM, SFN, Stack, client_error, load_event
+from tests.unit.stack import IAM, Stack, client_error, load_event
 
 MOMENT = "2026-11-21T06:00:00Z"
 UTC_ZONE = ZoneInfo("UTC")
@@ -150,9 +150,9 @@ def box(lists: Stack, monkeypatch: pytest.MonkeyPatch) -> Box:
 BATCH = f"runs/{RUN}/batches/00000.jsonl"
 
 
-def send(names: str, *, run: str = RUN, to: str = "", milliseconds: int = 300_000) -> list[Row]:
+def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 300_000) -> list[Row]:
     s3.write_lines(BATCH, (Reminder(account(each), 7).as_json() for each in names))
-    event = {"execution": run, "batch": BATCH, "per_second": 1000.0, "to": to}
+    event = {"execution": run, "batch": BATCH, "per_second": 1000.0, "test": test}
     try:
         send_reminders.handler(event, Context(milliseconds))  # type: ignore[arg-type]  # a TypedDict
     finally:
@@ -217,10 +217,17 @@ class TestSend:
             send("ab", milliseconds=60_000)
         assert box.mailed == []
 
-    def test_a_test_mails_the_tester_and_leaves_no_record(self, box: Box) -> None:
-        send("ab", to="tester@example.com")
+    def test_a_test_mails_the_administrator_and_leaves_no_record(self, box: Box) -> None:
+        send("ab", test=True)
         send("ab")
-        assert box.mailed == ["tester@example.com"] * 2 + ["a@example.com", "b@example.com"]
+        assert box.mailed == ["ops@example.com"] * 2 + ["a@example.com", "b@example.com"]
+
+    def test_a_test_without_an_administrator_mails_nobody(
+        self, box: Box, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ADMIN_ADDRESS", "")
+        assert [row.outcome for row in send("ab", test=True)] == [Outcome.FAILED] * 2
+        assert box.mailed == []
 
     def test_a_record_that_cannot_be_read_sends_nothing(self, box: Box, lists: Stack) -> None:
         lists.refuse("PutItem", "AccessDeniedException")
@@ -450,12 +457,6 @@ def enter(function: str, event: dict[str, Any]) -> object:
 def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Return a stack in the middle of a run: lists and batches are there, whichever a step needs."""
     assert box.mailed == []
-    machine = SFN.create_state_machine(
-        name="latchkey-test-reminders",
-        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/reminders",
-    )
-    monkeypatch.setenv("REMINDERS_STATE_MACHINE_ARN", machine["stateMachineArn"])
     IAM.update_account_password_policy(MaxPasswordAge=90)
     # It is made by the next time somebody asks.
     IAM.generate_credential_report()
@@ -483,7 +484,6 @@ class Listed:
 
 
 FUNCTIONS = {
-    "start_reminders": ValueError,
     "list_iam_users": ValueError,
     "list_directory_users": KeyError,
     "plan_reminders": KeyError,

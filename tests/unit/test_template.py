@@ -1,6 +1,7 @@
 """What the template promises where no emulator can show it."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -283,3 +284,17 @@ def test_functions_of_post_routes_know_where_people_come_from(name: str) -> None
 )
 def test_the_base_of_links_is_an_address_without_a_slash_at_its_end(address: str, *, taken: bool) -> None:
     assert bool(re.fullmatch(PARAMETERS["PublicBaseUrl"]["AllowedPattern"], address)) is taken
+
+
+def test_the_schedule_starts_the_reminders_under_a_name_that_nobody_can_take_before() -> None:
+    target = RESOURCES["RemindersSchedule"]["Properties"]["Target"]
+    assert target["Arn"] == {"Ref": "RemindersStateMachine"}
+    assert target["Input"] == '{"scheduled_at": "<aws.scheduler.scheduled-time>"}'
+
+
+def test_an_alarm_rings_where_a_day_passes_without_a_run_of_the_reminders() -> None:
+    alarm = RESOURCES["RemindersMissedAlarm"]
+    watched = alarm["Properties"]
+    assert alarm["Condition"] == "RemindsAnybody"
+    assert (watched["MetricName"], watched["TreatMissingData"]) == ("RemindersReported", "breaching")
+    assert timedelta(hours=25) < timedelta(seconds=watched["Period"] * watched["EvaluationPeriods"])
