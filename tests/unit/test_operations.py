@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def test_revoking_by_hand_deletes_what_waits_for_the_user(user: str, tmp_path: P
     said = revoked_by_hand(user, tmp_path)
     path = f"/latchkey-prod/claims/{user_key(user)}"
     assert f"delete-parameters\n--names\n{path}/a\n{path}/b\n" in said
+
+
+def test_a_directorys_certificate_is_tried_as_strictly_as_the_function_does() -> None:
+    (command,) = re.findall(r"`(openssl s_client [^`]*)`", OPERATIONS.read_text("utf-8"))
+    strict = ssl.create_default_context().verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT
+    assert ("-x509_strict" in command) is bool(strict)
+    assert "-verify_hostname" in command
 
 
 def test_no_recipe_gives_a_live_stack_an_input_made_for_the_tests() -> None:
