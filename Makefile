@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup demo up down test bare unit workflow e2e bench bench-docs quick-lint lint audit format pictures deploy delete clean
+.PHONY: help setup demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint audit format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ workflow: setup ## every path of the state machines
 
 e2e: setup ## the product from outside
 	$(PYTEST) tests/e2e
+
+mutants: .venv/ready ## plant faults in the rules (RULES=, else all), and show which the unit tests do not see
+	@$(BIN)/python -m tools.mutants $(RULES)
 
 bench: .venv/ready ## what starts, resets and claims cost in time and money (minutes; Linux)
 	$(BIN)/python -m bench
@@ -99,4 +102,4 @@ delete: .venv/ready ## delete a stage from AWS, and what waits in it (YES=1 does
 	@$(BIN)/python -m tools.delete_stage $(STAGE) $(if $(YES),--yes)
 
 clean: ## remove what the commands made
-	rm -rf .venv .aws-sam .local tests/e2e/node_modules tools/node_modules
+	rm -rf .venv .aws-sam .local .mutants tests/e2e/node_modules tools/node_modules
