@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint audit format pictures deploy delete clean
+.PHONY: help setup demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,7 +48,7 @@ bare: .venv/ready ## the commands in a Debian that has nothing yet (TESTS= what 
 # These do not wait: one process a processor.
 unit: WORKERS = logical
 unit: .venv/ready ## the quick tests
-	$(PYTEST) tests/unit --cov
+	$(PYTEST) tests/unit
 
 workflow: setup ## every path of the state machines
 	$(PYTEST) tests/workflow
@@ -76,10 +76,18 @@ quick-lint: .venv/ready ## what lint says within seconds
 	$(BIN)/python -m tools.draw_statemachines --check
 	$(BIN)/python -m tools.check_operations
 
+# Side by side: each has seconds of work, and none needs another.
 lint: quick-lint tools/node_modules/ready ## everything that can be said without running it
+	@$(MAKE) --no-print-directory --jobs lint-types lint-template lint-machines
+
+lint-types:
 	$(BIN)/mypy
+
+lint-template:
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/sam validate --lint --region us-east-1
+
+lint-machines:
 	$(BIN)/python -m tools.check_statemachines
 	$(BIN)/python -m tools.check_expressions
 
