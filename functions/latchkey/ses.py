@@ -1,8 +1,6 @@
 """SES: sends one mail."""
 
 import os
-from collections.abc import Container
-from typing import Any
 
 import boto3
 
@@ -11,25 +9,6 @@ from latchkey.errors import MailRefusedError
 from latchkey.mails import Mail
 
 _ses = boto3.client("sesv2", config=CLIENT_CONFIG)
-
-
-def untracked(known: Container[str]) -> dict[str, Any]:
-    """Return what keeps SES from rewriting a mail's links, secret and all, and from counting who opens it.
-
-    An account may have it do so for every mail. The templates say it of each link too, for mails by SMTP and
-    for a runtime whose botocore does not know this:
-    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_TrackingConfigurationOverrides.html
-
-    Args:
-        known: the parameters of SendEmail that botocore knows.
-    """
-    off = {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
-    given = {"ConfigurationOverrides": {"Tracking": off}}
-    return {name: value for name, value in given.items() if name in known}
-
-
-_send_email = _ses.meta.service_model.operation_model("SendEmail").input_shape
-_UNTRACKED = untracked(_send_email.members if _send_email else ())
 
 
 def send(mail: Mail, to: str) -> None:
@@ -64,7 +43,6 @@ def send(mail: Mail, to: str) -> None:
                     "Headers": [{"Name": "Auto-Submitted", "Value": "auto-generated"}],
                 }
             },
-            **_UNTRACKED,
         )
 
 

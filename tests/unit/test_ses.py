@@ -40,16 +40,6 @@ def test_a_mail_asks_for_no_automatic_reply(stack: Stack) -> None:
     assert headers == [{"Name": "Auto-Submitted", "Value": "auto-generated"}]
 
 
-def test_ses_is_told_to_track_nothing(stack: Stack) -> None:
-    ses.send(MAIL, ALICE)
-    tracking = {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
-    assert stack.sent("SendEmail")[0]["ConfigurationOverrides"] == {"Tracking": tracking}
-
-
-def test_a_botocore_that_knows_no_overrides_is_given_none() -> None:
-    assert ses.untracked({"Content", "Destination"}) == {}
-
-
 @pytest.mark.parametrize(
     ("code", "status", "meaning"),
     [
