@@ -132,12 +132,7 @@ def test_without_reminders_there_is_no_smtp_user_and_nothing_that_rotates_one() 
 
 
 @pytest.mark.parametrize(
-    ("schedule", "needed"),
-    [
-        ("CleanupSchedule", "ResetStateMachine"),
-        ("RemindersSchedule", "RemindersStateMachine"),
-        ("RotationSchedule", "SmtpSecret"),
-    ],
+    ("schedule", "needed"), [("CleanupSchedule", "ResetStateMachine"), ("RotationSchedule", "SmtpSecret")]
 )
 def test_no_schedule_fires_before_what_it_needs_is_there(schedule: str, needed: str) -> None:
     assert transformed()[schedule]["DependsOn"] == needed
