@@ -188,7 +188,9 @@ def taken(history: Iterable[Mapping[str, Any]], definition: Json) -> set[Transit
 def _transition(source: str, state: Json, error: str | None, target: str) -> Transition:
     ways = ways_out(state)
     if error is None:
-        kinds = [kind for kind in ways if not kind.startswith("catch:")]
+        # Of a Map or Parallel that failed a history tells no error: what follows may be what caught it.
+        nested = state.get("Type") in {"Map", "Parallel"}
+        kinds = [kind for kind in ways if nested or not kind.startswith("catch:")]
     else:
         catchers = enumerate(objects(state.get("Catch")))
         kinds = [f"catch:{n}" for n, catcher in catchers if _catches(catcher, error)][:1]

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.patches.base import Untyped, module, replace
+from local.patches.executions import ExecutionStopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +20,12 @@ if TYPE_CHECKING:
 def apply(may_read: Callable[[str], bool]) -> None:
     """AWS: a distributed Map speaks JSONata, reads under the machine's role, and stops at its first failure.
 
+    Its children that run then are aborted, and what their functions do goes on to its end:
+    https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
     Neither it nor a child sees the variables of earlier states:
     https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#variable-scope
     MiniStack evaluates no JSONata in its ItemReader, ItemSelector, Output and Assign, reads any object, and
-    starts every child however many have failed. Raises PatchError.
+    runs every child to its end however many have failed. Raises PatchError.
     """
     sfn = module(
         "services.stepfunctions",
@@ -32,6 +38,7 @@ def apply(may_read: Callable[[str], bool]) -> None:
     maps = Maps(sfn, may_read)
     replace(sfn, "_run_distributed_map", maps.run)
     replace(sfn, "_run_sub_machine", maps.run_child)
+    replace(sfn, "_invoke_resource", maps.start_nothing_more)
 
 
 @dataclass
@@ -60,15 +67,32 @@ class Maps:
             run = Run(iterator["States"], plain.pop("ItemSelector", None), state_input)
             key = f"{execution['stateMachineArn']}/{label}"
             self._running[key] = run
-            try:
-                results, following = original(plain, state_input, *rest)
-            finally:
-                del self._running[key]
+            children = submit(original, plain, state_input, *rest)
+            children.add_done_callback(lambda _: self._over(key))
+            run.over.wait()
+            if run.failed:
+                message = "The specified tolerated failure threshold was exceeded"
+                raise self.sfn._ExecutionError("States.ExceedToleratedFailureThreshold", message)
+            results, following = children.result()
             output = self.sfn._apply_jsonata_output(state, state_input, seen, result=results, default=results)
             self.sfn._apply_state_assign(state, state_input, context, result=results)
             return output, following
 
         return run
+
+    def _over(self, key: str) -> None:
+        self._running.pop(key).over.set()
+
+    def start_nothing_more(self, original: Untyped) -> Untyped:
+        """Wrap the call of a function or a service: a child that was aborted makes none."""
+
+        def invoke(resource: str, arguments: Untyped) -> Untyped:
+            run = _run.get()
+            if run is not None and run.failed:
+                raise ExecutionStopped
+            return original(resource, arguments)
+
+        return invoke
 
     def run_child(self, original: Untyped) -> Untyped:
         """Wrap the run of one child, and of what runs within it."""
@@ -79,18 +103,34 @@ class Maps:
             run = self._running.get(execution["stateMachineArn"])
             if run is None or states is not run.states:
                 return original(states, start, item, execution, context)
-            if run.failed:
-                raise self.sfn._ExecutionError("States.Aborted", "Another child failed.")
             context["variables"] = {}
             if run.selector:
                 item = self.sfn._apply_jsonata_template(run.selector, run.state_input, context)
+            _run.set(run)
             try:
-                return original(states, start, item, execution, context)
+                result = original(states, start, item, execution, context)
             except self.sfn._ExecutionError:
-                run.failed = True
-                raise
+                if not run.failed:
+                    run.failed = True
+                    run.over.set()
+                    raise
+            except ExecutionStopped:
+                pass
+            else:
+                if not run.failed:
+                    return result
+            execution["status"] = "ABORTED"
+            raise ExecutionStopped
 
         return run_child
+
+
+def submit(call: Untyped, *arguments: Untyped) -> Future[Untyped]:
+    """Call something in a thread of its own, which goes on when nobody waits for it any more."""
+    pool = ThreadPoolExecutor(1)
+    submitted = pool.submit(copy_context().run, call, *arguments)
+    pool.shutdown(wait=False)
+    return submitted
 
 
 @dataclass
@@ -101,3 +141,8 @@ class Run:
     selector: Untyped
     state_input: Untyped
     failed: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+# That of the child whose state this thread runs.
+_run: ContextVar[Run | None] = ContextVar("latchkey_map_run", default=None)

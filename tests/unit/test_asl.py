@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tools.asl import Transition, taken, transitions
+from tools.asl import Transition, own_states, taken, transitions
 
 type Event = dict[str, Any]
 
@@ -134,6 +134,14 @@ def test_states_inside_a_map_are_passed_over() -> None:
         entered("Undo", "Map"), entered("Inner"), exited("Inner"), exited("Undo"), entered("Done")
     )
     assert shown(taken(events, DEFINITION)) == {"Undo --next--> Done"}
+
+
+def test_what_caught_a_maps_failure_is_told_by_where_it_led() -> None:
+    caught = {"ErrorEquals": ["States.ALL"], "Next": "Refused"}
+    each = {"Type": "Map", "Next": "Done", "Catch": [caught]}
+    definition = {"States": own_states(DEFINITION) | {"Undo": each}}
+    events = history(entered("Undo", "Map"), exited("Undo"), entered("Refused"))
+    assert shown(taken(events, definition)) == {"Undo --catch:0--> Refused"}
 
 
 @pytest.mark.parametrize("error", ["States.Runtime", "States.DataLimitExceeded", "UserNotFoundError"])

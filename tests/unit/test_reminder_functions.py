@@ -29,6 +29,7 @@ from latchkey.reminders import TEST_IS_FULL, Account, Expiry, Moment, Outcome, R
 from latchkey.sent import SentReminders
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
 from tests.unit.stack import IAM, Stack, client_error, load_event
+from tools.asl import read_definition, read_template
 
 MOMENT = "2026-11-21T06:00:00Z"
 UTC_ZONE = ZoneInfo("UTC")
@@ -446,6 +447,14 @@ def test_the_senders_are_as_many_as_the_definition_lets_run() -> None:
         (Path(__file__).parents[2] / "statemachines" / "reminders.asl.json").read_text("utf-8")
     )
     assert definition["States"]["MailEverybodyDue"]["MaxConcurrency"] == plan_reminders.SENDERS
+
+
+def test_a_stopped_run_waits_as_long_as_its_senders_may_go_on() -> None:
+    root = Path(__file__).parents[2]
+    states = read_definition(root / "statemachines" / "reminders.asl.json")["States"]
+    functions = read_template(root / "template.yaml")["Resources"]
+    timeout = functions["SendRemindersFunction"]["Properties"]["Timeout"]
+    assert states["AwaitSenders"]["Seconds"] == int(timeout)
 
 
 def enter(function: str, event: dict[str, Any]) -> object:
