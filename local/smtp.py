@@ -294,6 +294,6 @@ def read_mail(content: bytes, recipients: Sequence[str], sent_at: float) -> Mail
         to=tuple(recipients),
         subject=str(message.get("Subject", "")),
         text=body("plain"),
-        html=tracking.as_delivered(body("html"), {}),
+        html=tracking.as_delivered(body("html")),
         sent_at=moment(sent_at),
     )

@@ -38,7 +38,7 @@ def apply() -> None:
             before = len(sent._sent_emails_list())
             answer = await original(method, path, headers, body, query)
             for record in sent._sent_emails_list()[before:]:
-                record["BodyHtml"] = as_delivered(record.get("BodyHtml") or "", json.loads(body))
+                record["BodyHtml"] = as_delivered(record.get("BodyHtml") or "")
             return answer
 
         return handle
@@ -46,11 +46,9 @@ def apply() -> None:
     replace(ses, "handle_request", wrap)
 
 
-def as_delivered(html: str, request: dict[str, Any]) -> str:
-    """Return a mail's HTML as it arrives; `request` is SendEmail's, empty for a mail by SMTP."""
-    overrides = (request.get("ConfigurationOverrides") or {}).get("Tracking") or {}
-    account = (_account.get("DashboardAttributes") or {}).get("EngagementMetrics", "DISABLED")
-    on = overrides.get("ClickTrackingEnabled", account) == "ENABLED"
+def as_delivered(html: str) -> str:
+    """Return a mail's HTML as it arrives."""
+    on = (_account.get("DashboardAttributes") or {}).get("EngagementMetrics") == "ENABLED"
     return _LINK.sub(lambda link: _rewritten(link[0], on=on), html)
 
 
