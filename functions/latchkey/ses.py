@@ -5,8 +5,10 @@ import os
 import boto3
 
 from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.entry import logger
 from latchkey.errors import MailRefusedError
 from latchkey.mails import Mail
+from latchkey.users import is_mail_address
 
 _ses = boto3.client("sesv2", config=CLIENT_CONFIG)
 
@@ -44,6 +46,23 @@ def send(mail: Mail, to: str) -> None:
                 }
             },
         )
+
+
+def send_notice(mail: Mail, user: str, to: str) -> None:
+    """Send a notice to the user's address, and to the user's name too where that is another address.
+
+    People who may tag users choose the one, and cannot choose the other. A name need not be a mailbox: a mail
+    that SES refuses to send there is only logged.
+
+    Raises:
+        MailRefusedError: when SES will not send to the user's address, now or ever.
+    """
+    if is_mail_address(user) and user.lower() != to.lower():
+        try:
+            send(mail, user)
+        except MailRefusedError as error:
+            logger.warning("No notice to the address that is the user's name: %s", error)
+    send(mail, to)
 
 
 def send_rate() -> float:

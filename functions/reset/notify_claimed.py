@@ -31,7 +31,7 @@ def handler(event: Event, _context: object) -> None:
         "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
         "expires_at": mails.in_words(handle.expires_at),
     }
-    ses.send(mails.render("claimed", words), event["mail"])
+    ses.send_notice(mails.render("claimed", words), event["user"], event["mail"])
 
 
 def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:

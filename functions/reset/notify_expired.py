@@ -17,4 +17,4 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     events.tell("Expired", event["execution"], event["user"])
     words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
-    ses.send(mails.render("expired", words), event["mail"])
+    ses.send_notice(mails.render("expired", words), event["user"], event["mail"])

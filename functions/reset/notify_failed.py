@@ -21,4 +21,4 @@ def handler(event: Event, _context: object) -> None:
     if not event["mail"]:
         return
     words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
-    ses.send(mails.render("failed", words), event["mail"])
+    ses.send_notice(mails.render("failed", words), event["user"], event["mail"])

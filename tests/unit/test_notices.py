@@ -25,10 +25,10 @@ METRICS = {notify_claimed: "Claimed", notify_expired: "Expired", notify_failed: 
 EACH_NOTICE = pytest.mark.parametrize("notice", METRICS, ids=METRICS.values())
 
 
-def notify(notice: ModuleType) -> None:
+def notify(notice: ModuleType, user: str = "alice") -> None:
     event = {
         "execution": EXECUTION,
-        "user": "alice",
+        "user": user,
         "mail": ALICE,
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": "192.0.2.10",
@@ -53,6 +53,40 @@ def test_a_notice_goes_to_the_users_address(stack: Stack, notice: ModuleType) ->
     (call,) = stack.sent("SendEmail")
     assert call["Destination"] == {"ToAddresses": [ALICE]}
     assert call["Content"]["Simple"]["Subject"]["Data"] == SUBJECTS[notice]
+
+
+def addresses(stack: Stack) -> list[list[str]]:
+    return [call["Destination"]["ToAddresses"] for call in stack.sent("SendEmail")]
+
+
+@EACH_NOTICE
+def test_a_notice_goes_to_the_users_name_too_where_a_tag_names_another_address(
+    stack: Stack, notice: ModuleType
+) -> None:
+    notify(notice, "boss@example.com")
+    assert addresses(stack) == [["boss@example.com"], [ALICE]]
+
+
+@EACH_NOTICE
+def test_one_address_gets_a_notice_once(stack: Stack, notice: ModuleType) -> None:
+    notify(notice, ALICE.upper())
+    assert addresses(stack) == [[ALICE]]
+
+
+@EACH_NOTICE
+def test_a_name_that_takes_no_mail_keeps_no_notice_from_the_users_address(
+    stack: Stack, notice: ModuleType
+) -> None:
+    stack.refuse("SendEmail", "MessageRejected")
+    notify(notice, "boss@example.com")
+    assert addresses(stack) == [["boss@example.com"], [ALICE]]
+
+
+@EACH_NOTICE
+def test_a_notice_that_may_pass_later_is_tried_again(stack: Stack, notice: ModuleType) -> None:
+    stack.refuse("SendEmail", "TooManyRequestsException")
+    with pytest.raises(ThrottledError):
+        notify(notice, "boss@example.com")
 
 
 @pytest.mark.usefixtures("stack")
