@@ -16,19 +16,9 @@ if TYPE_CHECKING:
 
 _PRICES: Final = Path(__file__).with_name("prices.json")
 
-#: Calls that meet a claim, an advanced parameter, by whose role and action; all others meet standard ones.
-#: The sweep of DeletePassword comes when the claim is gone.
-_WITH_CLAIM: Final = {
-    ("StorePassword", "PutParameter"),
-    ("RevealPassword", "GetParameters"),
-    ("RevealPassword", "DeleteParameters"),
-    ("RevokePassword", "GetParametersByPath"),
-    ("RevokePassword", "DeleteParameters"),
-}
-
 #: Calls for which SSM asks KMS on our behalf: a data key for an advanced SecureString, and its decryption.
 #: https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
-_WITH_KEY: Final = {("StorePassword", "PutParameter"), ("RevealPassword", "GetParameters")}
+_WITH_KEY: Final = {("StorePassword", "PutParameter"), ("RevealPassword", "GetParameter")}
 
 _HOUR_SECONDS: Final = 3600
 _GIB: Final = 1024**3
@@ -88,13 +78,16 @@ def amounts(
 ) -> dict[str, float]:
     """Return how much of each priced thing one reset uses, its claim lying open for so many hours."""
     services = Counter(service for _, service, _ in usage.calls)
-    acts = [(by, action) for by, service, action in usage.calls if service == "ssm"]
-    claims = sum(act in _WITH_CLAIM for act in acts)
+    # The peer's parameters are standard ones.
+    acts = [(by, action) for by, service, action in usage.calls if service == "ssm" and by != "Peer"]
+    writes = sum(service == "dynamodb" and action != "GetItem" for _, service, action in usage.calls)
     return {
         "states:transition": usage.transitions,
         "ses:mail": sum(action == "SendEmail" for _, service, action in usage.calls if service == "ses"),
-        "ssm:advanced-hour": math.ceil(hours_open) if claims else 0,
-        "ssm:advanced-interaction": claims,
+        "ssm:advanced-hour": math.ceil(hours_open) if acts else 0,
+        "ssm:advanced-interaction": len(acts),
+        "dynamodb:write": writes * float(assumptions["units_of_a_write"]["value"]),
+        "dynamodb:read": services["dynamodb"] - writes,
         "kms:request": services["kms"] + sum(act in _WITH_KEY for act in acts),
         "lambda:request": sum(usage.invocations.values()),
         "lambda:gb-second": gb_seconds(usage, handlers, assumptions),

@@ -85,7 +85,7 @@ def expired(product: Product) -> None:
     say(f"His mail arrives. The link lives {CLAIM_TTL_SECONDS} s; waiting ...")
     tell(product.wait_for_end(product.execution_arns(BOB)[0]), ends="Expired")
     show("POST /extract", product.extract(link), expected=410)
-    check("nothing is left in the parameter store", not product.parameters(BOB))
+    check("nothing is left in the registry and the parameter store", not product.waiting(BOB))
     quote(product.wait_for_mail(BOB, "expired"))
 
 

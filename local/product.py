@@ -8,11 +8,12 @@ import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from latchkey.claims import user_key
+from latchkey.claims import reset_key, user_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -226,9 +227,38 @@ class Product:
         self.claim(self.wait_for_link(user, mails + 1)).raise_for_status()
         return arn
 
-    def parameters(self, user: str, folder: str = "claims") -> list[str]:
-        """Return the names of the parameters that wait for a user: `claims`, `requests` or `notices`."""
-        return self.parameters_below(f"/{self.stack.stack_name}/{folder}/{user_key(user)}")
+    def item(self, user: str) -> dict[str, Any]:
+        """Return a user's item in the registry, as DynamoDB spells it; empty where there is none."""
+        key = {"id": {"S": f"user#{user_key(user)}"}}
+        answer = self.client("dynamodb").get_item(TableName=self.registry, Key=key, ConsistentRead=True)
+        found: dict[str, Any] = answer.get("Item", {})
+        return found
+
+    def phase(self, user: str) -> str:
+        """Return how far the user's present reset has come; empty where there is none."""
+        return str(self.item(user).get("current", {}).get("M", {}).get("phase", {}).get("S", ""))
+
+    def waiting(self, user: str) -> list[str]:
+        """Return what still waits for a user: a reset under way, stored passwords, unanswered questions."""
+        phase = self.phase(user)
+        questions = [link["id"]["S"] for link in self.links("question") if link["user"]["S"] == user]
+        return [phase] * (phase not in {"", "claimed", "over"}) + self.passwords(user) + questions
+
+    def passwords(self, user: str) -> list[str]:
+        """Return the names of the parameters that hold passwords of the user's resets."""
+        own = {reset_key(arn.rpartition(":")[2]) for arn in self.execution_arns(user)}
+        folder = f"/latchkey/{self.stack.stack_name}/passwords"
+        return [name for name in self.parameters_below(folder) if name.rpartition("/")[2] in own]
+
+    def links(self, kind: str) -> list[dict[str, Any]]:
+        """Return the items of mailed links that ask: of the kind `question` or `notice`."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.registry)
+        return [item for page in pages for item in page["Items"] if item["id"]["S"].startswith(f"{kind}#")]
+
+    @cached_property
+    def registry(self) -> str:
+        """The name of the registry's table."""
+        return self.cloud.function_name("RegistryTable")
 
     def parameters_below(self, path: str) -> list[str]:
         """Return the names of all parameters below a path."""

@@ -15,11 +15,11 @@ ENDS_NOTHING: Final = {
     "BadRequestError": "only routes raise it: 400",
     "ClaimGoneError": "only routes raise it: 410",
     "ClaimNotReadyError": "only routes raise it: 503",
-    "CleanupInProgressError": "caught: the later cleanup ends in AlreadyRunning",
     "DeclinedError": "caught: the reset ends in Declined",
     "ForeignPageError": "only routes raise it: 403",
     "NotAllowedError": "only routes raise it: 403",
     "NotAuthenticatedError": "only routes raise it: 403",
+    "RequestRepeatedError": "caught: the reset ends in Rejected",
     "SupersededError": "caught: the reset ends in Superseded",
 }
 

@@ -1,4 +1,4 @@
-"""Keep the pictures of the state machines in the documents equal to their definitions."""
+"""Keep the pictures in the documents equal to the state machines and the rules they show."""
 
 import argparse
 import re
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tools import draw_resets
 from tools.asl import Json, UnreadableError, error_names, objects, own_states, read_definition, ways_out
 
 _COMMAND: Final = "python -m tools.draw_statemachines"
@@ -116,6 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
         except UnreadableError as error:
             sys.stdout.write(f"{path}: {error}\n")
             return 1
+    functions = options.root / "functions"
+    if (functions / "latchkey" / "domain" / "resets.py").exists():
+        pictures["resets"] = draw_resets.draw(functions.resolve())
     problems = []
     missing = set(pictures)
     for path in (*options.root.glob("README.md"), *sorted((options.root / "docs").glob("*.md"))):

@@ -1,4 +1,4 @@
-"""The life of a claim: how a link is named, what it proves, and when it is over."""
+"""How a mailed link is named, what it proves, and when it is over."""
 
 import hashlib
 import hmac
@@ -6,8 +6,9 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Self
+
+from latchkey.errors import ClaimGoneError
 
 #: 256 random bits, twice what OWASP ASVS 11.5.1 asks of an unguessable token.
 LINK_SECRET_BYTES = 32
@@ -19,25 +20,30 @@ REQUEST_TTL = timedelta(minutes=15)
 #: (NIST SP 800-63B-4, 4.2.1.2).
 NOTICE_TTL = timedelta(hours=24)
 
-_HANDLE = re.compile(r"(?P<user_key>[0-9a-f]{16})\.(?P<expiry>[0-9]{10})\.(?P<reset_key>[0-9a-f]{32})")
+#: How far ahead the expiry of a link may lie: none lives longer than NOTICE_TTL, which is also the most that
+#: ClaimTtlMinutes takes; and clocks differ.
+_LONGEST_LIFE = NOTICE_TTL + timedelta(minutes=1)
+
+_HANDLE = re.compile(r"(?P<user_key>[0-9a-f]{32})\.(?P<expiry>[0-9]{10})\.(?P<reset_key>[0-9a-f]{32})")
 
 
 def user_key(user: str) -> str:
-    """Return the 16 hexadecimal digits that stand for a user in names; IAM names ignore case."""
-    # Bytes fold ASCII alone: a name IAM cannot have must not share the key of one it can, or asking
-    # for it would use up the other's time window.
-    return hashlib.sha256(user.encode().lower()).hexdigest()[:16]
+    """Return the 32 hexadecimal digits that stand for a user's name in names, in this very spelling."""
+    return _digits(user)
 
 
-def execution_name(user: str, now: datetime, window: timedelta) -> str:
-    """Return the name of the one reset `user` may have in the time window around `now`.
+def reset_key(execution: str) -> str:
+    """Return the 32 hexadecimal digits that stand for one reset, from its execution's name."""
+    return _digits(execution)
 
-    Step Functions refuses a second execution of one name, so the name itself limits the requests,
-    for users who exist and for those who do not alike.
-    """
-    seconds = int(window.total_seconds())
-    start = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, UTC)
-    return f"{user_key(user)}-{start:%Y%m%dT%H%MZ}"
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def new_execution_name(user: str) -> str:
+    """Return a name for a reset of that user that nobody else can take before, or compute."""
+    return f"{user_key(user)}-{secrets.token_hex(16)}"
 
 
 def generate_link_secret() -> str:
@@ -50,9 +56,14 @@ def hash_link_secret(link_secret: str) -> str:
     return hashlib.sha256(link_secret.encode()).hexdigest()
 
 
+def proves(link_secret: str, secret_sha256: str) -> bool:
+    """Tell whether a link's secret is the one of which this is the hash."""
+    return hmac.compare_digest(hash_link_secret(link_secret), secret_sha256)
+
+
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """What the link calls `ph`: where a claim is, and until when. It proves nothing by itself."""
+    """What the link calls `ph`: where to look, and until when. It proves nothing by itself."""
 
     user_key: str
     expires_at: datetime
@@ -60,7 +71,7 @@ class Handle:
 
     @classmethod
     def of(cls, user: str, execution: str, expires_at: datetime) -> Self:
-        """Return the handle of an execution's claim: the same at every try, so a retry overwrites its own."""
+        """Return the handle of an execution's link: the same at every try, so a retry overwrites its own."""
         return cls(user_key(user), expires_at.replace(microsecond=0), reset_key(execution))
 
     @classmethod
@@ -71,17 +82,28 @@ class Handle:
             return None
         return cls(match["user_key"], datetime.fromtimestamp(int(match["expiry"]), UTC), match["reset_key"])
 
+    @classmethod
+    def in_time(cls, text: str, now: datetime) -> Self:
+        """Return the handle of a link that may still lead somewhere, before anything is asked or read.
+
+        Raises:
+            ClaimGoneError: when it is no handle, its time is over, or lies further ahead than any link's.
+        """
+        handle = cls.parse(text)
+        if handle is None or not now < handle.expires_at <= now + _LONGEST_LIFE:
+            raise ClaimGoneError("The handle is none, or not of a link that works at this time.")
+        return handle
+
+    def proof(self, link_secret: str) -> str:
+        """Return the SHA-256 of a claim's link, handle and secret, the only form in which it is kept."""
+        return hash_link_secret(f"{self}&{link_secret}")
+
     def __str__(self) -> str:
         return f"{self.user_key}.{int(self.expires_at.timestamp())}.{self.reset_key}"
 
 
-def reset_key(execution: str) -> str:
-    """Return the 32 hexadecimal digits that stand for one reset, from its execution's name."""
-    return hashlib.sha256(execution.encode()).hexdigest()[:32]
-
-
 def request_handle(user: str, execution: str, asked_at: datetime) -> Handle:
-    """Return the handle of an execution's request: the same at each try, as the last task token alone lives.
+    """Return the handle of an execution's question: the same at each try, as the last task token alone lives.
 
     Args:
         user: the user's name.
@@ -89,51 +111,3 @@ def request_handle(user: str, execution: str, asked_at: datetime) -> Handle:
         asked_at: when `ConfirmRequest` was entered.
     """
     return Handle.of(user, execution, asked_at + REQUEST_TTL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What waits behind a link until somebody presents its secret."""
-
-    user: str
-    execution: str
-    stored_at: datetime
-    expires_at: datetime
-    secret_sha256: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Claim(user={self.user!r}, execution={self.execution!r})"
-
-    def opens_with(self, link_secret: str, now: datetime) -> bool:
-        """Tell whether `link_secret` reveals this claim at the time `now`."""
-        return proves(link_secret, self.secret_sha256) and now < self.expires_at
-
-
-class TicketKind(StrEnum):
-    """What a ticket is for; also the folder it waits in."""
-
-    REQUEST = "requests"
-    NOTICE = "notices"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """What a mailed link has to prove before its button does something; it leads to no password."""
-
-    user: str
-    execution: str
-    secret_sha256: str
-    task_token: str = ""
-
-    def __repr__(self) -> str:
-        return f"Ticket(user={self.user!r}, execution={self.execution!r})"
-
-    def opens_with(self, link_secret: str) -> bool:
-        """Tell whether `link_secret` is the one this ticket was mailed with."""
-        return proves(link_secret, self.secret_sha256)
-
-
-def proves(link_secret: str, secret_sha256: str) -> bool:
-    """Tell whether a link's secret is the one of which this is the hash."""
-    return hmac.compare_digest(hash_link_secret(link_secret), secret_sha256)

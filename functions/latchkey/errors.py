@@ -21,6 +21,10 @@ class EntityTemporarilyUnmodifiableError(LatchkeyError):
     """When IAM cannot change the user for some minutes, for instance right after creating it."""
 
 
+class RequestRepeatedError(LatchkeyError):
+    """When a user was asked for in another spelling already; the earlier request stands."""
+
+
 class ResetInProgressError(LatchkeyError):
     """When another reset of the same user is changing the account; worth retrying in seconds."""
 
@@ -31,10 +35,6 @@ class SupersededError(LatchkeyError):
 
 class DeclinedError(LatchkeyError):
     """When the user says that somebody else asked for the reset; what Step Functions is told of it."""
-
-
-class CleanupInProgressError(LatchkeyError):
-    """When a cleanup starts while an earlier one still runs; the later one stops."""
 
 
 class RotationInProgressError(LatchkeyError):

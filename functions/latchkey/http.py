@@ -3,10 +3,12 @@
 import json
 from base64 import b64decode
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from latchkey.claims import Handle
 from latchkey.errors import BadRequestError
 
 SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
@@ -32,7 +34,7 @@ Source: OWASP ASVS 5.0, 3.4.1 to 3.4.8 and 14.3.2.
 #: A request holds a user name or a link's two values; anything much larger is not one of ours.
 MAXIMUM_BODY_CHARACTERS: Final = 4096
 
-#: A handle has 60 characters and a link secret 43; longer ones are no mistyped links.
+#: A handle has 76 characters and a link secret 43; longer ones are no mistyped links.
 MAXIMUM_LINK_CHARACTERS: Final = 128
 
 Answer = dict[str, Any]
@@ -71,15 +73,16 @@ def header_fields(event: Mapping[str, Any]) -> dict[str, str]:
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
-def read_link(event: Mapping[str, Any]) -> tuple[str, str]:
+def read_link(event: Mapping[str, Any], now: datetime) -> tuple[Handle, str]:
     """Return what a link's page sends of it, the handle and the secret; a query is never looked at.
 
     Raises:
         BadRequestError: when one of the two is missing, or cannot have come from a link.
+        ClaimGoneError: when no link that works at this time has that handle.
     """
     fields = read_body_fields(event)
     ph, rs = (text_field(fields, name, MAXIMUM_LINK_CHARACTERS) for name in ("ph", "rs"))
-    return ph, rs
+    return Handle.in_time(ph, now), rs
 
 
 def read_body_fields(event: Mapping[str, Any]) -> dict[str, object]:

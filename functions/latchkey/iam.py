@@ -11,7 +11,7 @@ from latchkey.errors import (
     UserNotFoundError,
 )
 from latchkey.passwords import PasswordPolicy
-from latchkey.users import IamUser
+from latchkey.users import IamUser, LoginProfile
 
 _iam = boto3.client("iam", config=CLIENT_CONFIG)
 
@@ -23,8 +23,12 @@ def find_user(name: str) -> IamUser:
         UserNotFoundError: when the account has no such user.
     """
     missing = {"NoSuchEntity": UserNotFoundError, "ValidationError": UserNotFoundError}
-    with translated("look up the user", missing):
-        user = _iam.get_user(UserName=name)["User"]
+    try:
+        with translated("look up the user", missing):
+            user = _iam.get_user(UserName=name)["User"]
+    except UserNotFoundError:
+        # What was typed may be a password, and IAM's own words repeat it.
+        raise UserNotFoundError("The account has no user of that name.") from None
     tags = {tag["Key"]: tag["Value"] for tag in user.get("Tags", [])}
     return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
 
@@ -40,15 +44,15 @@ def groups_of(name: str) -> frozenset[str]:
         return frozenset(group["GroupName"] for page in pages for group in page["Groups"])
 
 
-def must_change_password(name: str) -> bool:
-    """Tell whether the user's present password has to be changed at the next sign-in.
+def login_profile(name: str) -> LoginProfile:
+    """Return what IAM tells of the user's password.
 
     Raises:
         UserNotEligibleError: when the user has no password at all, so no console access.
     """
     with translated("read the login profile", {"NoSuchEntity": UserNotEligibleError}):
         profile = _iam.get_login_profile(UserName=name)["LoginProfile"]
-    return profile.get("PasswordResetRequired", False)
+    return LoginProfile(profile.get("PasswordResetRequired", False), profile["CreateDate"])
 
 
 def set_password(name: str, password: str) -> None:

@@ -13,24 +13,18 @@ from latchkey.executions import Execution
 _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 
 
-def start_reset(user: str, name: str, request: str, *, confirm: bool) -> bool:
-    """Start the reset execution of that name, and tell whether it is a new one.
+def start_reset(user: str, name: str, window: str, *, confirm: bool) -> None:
+    """Start the reset execution of that name, if none was started by it.
 
-    With `confirm` it changes nothing before the user says yes.
-
-    The request's id makes every input different: Step Functions answers a repeated start of the same
-    name with the same input as if it were the first.
+    With `confirm` it changes nothing before the user says yes. Step Functions answers a repeated start of one
+    name with the same input as if it were the first, or says that the execution is over.
     """
-    with translated("start the reset"):
-        try:
-            _sfn.start_execution(
-                stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
-                name=name,
-                input=json.dumps({"user": user, "request": request, "confirm": confirm}),
-            )
-        except _sfn.exceptions.ExecutionAlreadyExists:
-            return False
-    return True
+    with translated("start the reset"), suppress(_sfn.exceptions.ExecutionAlreadyExists):
+        _sfn.start_execution(
+            stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
+            name=name,
+            input=json.dumps({"user": user, "window": window, "confirm": confirm}),
+        )
 
 
 def running_executions(state_machine_arn: str) -> list[Execution]:

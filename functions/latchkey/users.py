@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from latchkey.errors import UserNotEligibleError
@@ -15,6 +15,12 @@ MAIL_TAG = "email"
 
 #: IAM's limit on user names (CreateUser, parameter UserName).
 MAXIMUM_NAME_CHARACTERS = 64
+
+#: IAM's clock and a function's; whatever comes closer than that counts as the reset's own.
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+#: What IAM takes as a user's name (CreateUser, parameter UserName).
+_NAME = re.compile(rf"[A-Za-z0-9_+=,.@-]{{1,{MAXIMUM_NAME_CHARACTERS}}}")
 
 # No more than a sanity check: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
 # The characters left out here have a meaning of their own in RFC 5322, which parsers stumble over.
@@ -35,6 +41,14 @@ class IamUser:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginProfile:
+    """What IAM tells of a user's password."""
+
+    must_change: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """Whom the stack's parameters keep out of every reset, beside the tag.
 
@@ -50,6 +64,11 @@ class Protection:
         """Read the parameters; `groups` is separated by commas."""
         names = (name.strip().lower() for name in groups.split(","))
         return cls(path_prefix, frozenset(name for name in names if name))
+
+
+def is_possible_name(text: str) -> bool:
+    """Tell whether a text can be the name of a user; a password typed into the wrong field often cannot."""
+    return _NAME.fullmatch(text) is not None
 
 
 def is_mail_address(text: str) -> bool:
@@ -88,7 +107,24 @@ def refuse_protected(user: IamUser, protection: Protection) -> None:
         raise UserNotEligibleError(f"{user.name} is protected by the group {groups[0]}.")
 
 
-def was_taken_over(user: IamUser, *, must_change: bool, since: datetime) -> bool:
-    """Tell whether somebody changed the password or signed in after `since`, so that it is theirs now."""
+def was_taken_over(
+    user: IamUser, profile: LoginProfile, *, reset_at: datetime, stored_at: datetime | None
+) -> bool:
+    """Tell whether the password is no longer the one a reset set.
+
+    IAM shows that in three ways: it need not be changed any more, it was used, or the login profile is newer
+    than what the reset stored. A password that has to be changed as well, and was set into the same login
+    profile, cannot be told from the reset's own.
+
+    Args:
+        user: the user.
+        profile: the user's login profile.
+        reset_at: just before the reset set its password.
+        stored_at: just after; None where it did not get so far.
+    """
     used = user.password_last_used
-    return not must_change or (used is not None and used > since)
+    return (
+        not profile.must_change
+        or (used is not None and used > reset_at)
+        or (stored_at is not None and profile.created_at > stored_at + _CLOCKS_DIFFER)
+    )

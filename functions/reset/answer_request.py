@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import events, ssm, task_tokens, tickets
-from latchkey.claims import TicketKind
+from latchkey import events, task_tokens
+from latchkey.adapters import action_links
+from latchkey.claims import Handle
+from latchkey.domain.action_links import LinkKind
 from latchkey.entry import endpoint, logger
 from latchkey.errors import BadRequestError
 from latchkey.http import Answer, answer, read_body_fields, read_link, text_field
@@ -14,15 +16,11 @@ LONGEST_ANSWER = 3
 
 @endpoint
 def handler(event: dict[str, Any], _context: object) -> Answer:
-    handle, link_secret = read_link(event)
+    now = datetime.now(UTC)
     wanted = read_answer(event)
-    answer_request(
-        handle,
-        link_secret,
-        datetime.now(UTC),
-        wanted=wanted,
-        source_ip=event["requestContext"]["identity"]["sourceIp"],
-    )
+    handle, link_secret = read_link(event, now)
+    source_ip = event["requestContext"]["identity"]["sourceIp"]
+    answer_request(handle, link_secret, now, wanted=wanted, source_ip=source_ip)
     message = "Your answer has been noted. A link follows by mail." if wanted else "Nothing has been changed."
     return answer(200, {"message": message})
 
@@ -39,21 +37,19 @@ def read_answer(event: dict[str, Any]) -> bool:
     return said == "yes"
 
 
-def answer_request(
-    handle_text: str, link_secret: str, now: datetime, *, wanted: bool, source_ip: str
-) -> None:
+def answer_request(handle: Handle, link_secret: str, now: datetime, *, wanted: bool, source_ip: str) -> None:
     """Hand the answer to the waiting execution, which takes one.
 
-    The ticket goes last: an answer that got lost on its way can be given again.
+    The link goes last: an answer that got lost on its way can be given again.
 
     Raises:
         ClaimGoneError: when nobody waits for the answer: given already, too late, or never asked.
     """
-    handle, ticket = tickets.present(TicketKind.REQUEST, handle_text, link_secret, now)
-    logger.append_keys(execution=ticket.execution)
+    link = action_links.verify(LinkKind.QUESTION, handle, link_secret)
+    logger.append_keys(execution=link.execution)
     if wanted:
-        task_tokens.confirm_request(ticket.task_token, now, source_ip)
+        task_tokens.confirm_request(link.task_token, now, source_ip)
     else:
-        task_tokens.decline_request(ticket.task_token)
-    events.tell("Confirmed" if wanted else "Declined", ticket.execution, ticket.user)
-    ssm.delete_ticket(TicketKind.REQUEST, handle)
+        task_tokens.decline_request(link.task_token)
+    events.tell("Confirmed" if wanted else "Declined", link.execution, link.user)
+    action_links.delete(LinkKind.QUESTION, handle)

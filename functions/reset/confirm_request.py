@@ -4,8 +4,10 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses, tickets
-from latchkey.claims import TicketKind, request_handle
+from latchkey import events, mails, ses
+from latchkey.adapters import action_links
+from latchkey.claims import request_handle
+from latchkey.domain.action_links import LinkKind
 from latchkey.entry import task
 
 
@@ -20,8 +22,8 @@ class Event(TypedDict):
 @task
 def handler(event: Event, _context: object) -> None:
     handle = request_handle(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]))
-    fragment = tickets.issue(
-        TicketKind.REQUEST,
+    fragment = action_links.issue(
+        LinkKind.QUESTION,
         handle,
         user=event["user"],
         execution=event["execution"],

@@ -1,46 +1,48 @@
-"""POST /revoke: somebody else was shown the password, says the mailbox's owner; nobody shall have it."""
+"""POST /revoke: the user reports that someone else saw the password: revoke it."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import events, ssm, tickets
-from latchkey.claims import Ticket, TicketKind
+from latchkey import events
+from latchkey.adapters import action_links, registry
+from latchkey.claims import user_key
+from latchkey.domain.action_links import ActionLink, LinkKind
+from latchkey.domain.resets import Phase, Reset, disowning
 from latchkey.entry import endpoint, logger
-from latchkey.errors import UserNotEligibleError, UserNotFoundError
 from latchkey.http import Answer, answer, read_link
-from latchkey.superseding import supersede_others
-from reset.revoke_password import lock_out
+from latchkey.undoing import undo
 
 REVOKED = "The password has been revoked, and your administrators have been told."
 
 
 @endpoint
 def handler(event: dict[str, Any], _context: object) -> Answer:
-    handle_text, link_secret = read_link(event)
-    handle, ticket = tickets.present(TicketKind.NOTICE, handle_text, link_secret, datetime.now(UTC))
-    logger.append_keys(execution=ticket.execution)
-    disown_claim(ticket)
-    # Last, so that whatever failed before can be tried again; twice does no harm.
-    ssm.delete_ticket(TicketKind.NOTICE, handle)
+    now = datetime.now(UTC)
+    handle, link_secret = read_link(event, now)
+    link = action_links.verify(LinkKind.NOTICE, handle, link_secret)
+    logger.append_keys(execution=link.execution)
+    disown_claim(link, event["requestContext"]["requestId"], now)
+    # The link stays valid until the revocation has succeeded.
+    action_links.delete(LinkKind.NOTICE, handle)
     return answer(200, {"message": REVOKED})
 
 
-def disown_claim(ticket: Ticket) -> None:
+def disown_claim(link: ActionLink, request: str, now: datetime) -> None:
     """Give the user a password nobody knows, whatever became of the one that was shown.
 
-    Whoever saw it may have chosen another since, so this asks less than `RevokePassword` does. Links that
-    wait for the user end too: what they show is no longer the password.
+    Whoever saw it may have chosen another since, so this asks less than `RevokePassword` does. A link that
+    waits for the user ends too: what it shows is no longer the password.
 
     Raises:
         ResetInProgressError: when a reset is changing the account; worth retrying in seconds.
     """
-    holder = f"disown-{ticket.execution}"
-    ssm.take_lock(ticket.user, holder, "disown")
-    try:
-        supersede_others(ticket.user, holder)
-        lock_out(ticket.user)
-    except (UserNotFoundError, UserNotEligibleError) as error:
-        logger.info("There is no password to revoke: %s", error)
-    finally:
-        ssm.release_lock(ticket.user, holder)
-    events.tell("Disowned", ticket.execution, ticket.user)
+    revocation = Reset(
+        execution=disowning(link.execution),
+        phase=Phase.REVOKING,
+        user=link.user,
+        begun_at=int(now.timestamp()),
+        undone_by=request,
+    )
+    registry.disown(user_key(link.user), revocation)
+    undo(revocation.execution, link.user, request, now)
+    events.tell("Disowned", link.execution, link.user)

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, ssm
-from latchkey.claims import TicketKind, request_handle
+from latchkey import events
+from latchkey.adapters import action_links
+from latchkey.claims import request_handle
+from latchkey.domain.action_links import LinkKind
 from latchkey.entry import task
 
 
@@ -17,5 +19,5 @@ class Event(TypedDict):
 @task
 def handler(event: Event, _context: object) -> None:
     handle = request_handle(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]))
-    ssm.delete_ticket(TicketKind.REQUEST, handle)
+    action_links.delete(LinkKind.QUESTION, handle)
     events.tell("Unconfirmed", event["execution"], event["user"])

@@ -5,8 +5,10 @@ import secrets
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses, tickets
-from latchkey.claims import NOTICE_TTL, Handle, TicketKind
+from latchkey import events, mails, ses
+from latchkey.adapters import action_links
+from latchkey.claims import NOTICE_TTL, Handle
+from latchkey.domain.action_links import LinkKind
 from latchkey.entry import task
 
 
@@ -23,7 +25,7 @@ def handler(event: Event, _context: object) -> None:
     events.tell("Claimed", event["execution"], event["user"])
     claimed_at = datetime.fromisoformat(event["claimed_at"])
     handle = handle_of(event["user"], event["execution"], claimed_at)
-    fragment = tickets.issue(TicketKind.NOTICE, handle, user=event["user"], execution=event["execution"])
+    fragment = action_links.issue(LinkKind.NOTICE, handle, user=event["user"], execution=event["execution"])
     words = {
         "user": event["user"],
         "claimed_at": mails.in_words(claimed_at),

@@ -1,9 +1,11 @@
 """NotifyFailed: tells that a reset did not work: the bus always, the user where the address is known."""
 
 import os
+from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey import events, mails, ses
+from latchkey.adapters import registry
 from latchkey.entry import task
 
 
@@ -13,11 +15,14 @@ class Event(TypedDict):
     execution: str
     user: str
     mail: str
+    window: str
 
 
 @task
 def handler(event: Event, _context: object) -> None:
     events.tell("Failed", event["execution"], event["user"] or None)
+    now = int(datetime.now(UTC).timestamp())
+    registry.close_windows(event["user"], event["window"], event["execution"], failed_at=now)
     if not event["mail"]:
         return
     words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}

@@ -1,15 +1,16 @@
 """POST /generate: starts a reset and says the same to everybody, whoever the user is."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import events, sfn
+from latchkey import sfn
 from latchkey.access import refuse_strangers, refuse_unsigned
-from latchkey.claims import execution_name
+from latchkey.adapters import registry
+from latchkey.claims import new_execution_name, user_key
 from latchkey.entry import endpoint, logger
 from latchkey.http import Answer, answer, read_fields, text_field
-from latchkey.users import MAXIMUM_NAME_CHARACTERS
+from latchkey.users import MAXIMUM_NAME_CHARACTERS, is_possible_name
 
 SUBMITTED = "Your request has been submitted. Please check your email for further details"
 
@@ -22,15 +23,21 @@ def handler(event: dict[str, Any], _context: object) -> Answer:
             refuse_unsigned(event["requestContext"])
         case "Cognito":
             refuse_strangers(event["requestContext"], user, os.environ["HELPDESK_GROUP"])
-    request_reset(user, event["requestContext"]["requestId"], datetime.now(UTC))
+    # What cannot be a name goes no further, and into no log: it may be a password.
+    if is_possible_name(user):
+        request_reset(user, datetime.now(UTC))
     return answer(202, {"message": SUBMITTED})
 
 
-def request_reset(user: str, request: str, now: datetime) -> None:
-    """Start the one reset the user may have now; a repeated request changes nothing."""
-    name = execution_name(user, now, timedelta(minutes=int(os.environ["REQUEST_WINDOW_MINUTES"])))
-    logger.append_keys(execution=name)
+def request_reset(user: str, now: datetime) -> None:
+    """Start the one reset the user may have now, by the name that is noted for it.
+
+    The first request and repeated ones make the same two calls. A repeated one starts what the first noted:
+    that changes nothing, unless the first one's function crashed in between.
+    """
     # Whatever is not known to authenticate does not: then the mailbox's owner is asked first.
     confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
-    if sfn.start_reset(user, name, request, confirm=confirm):
-        events.tell("Requested", name)
+    window = user_key(user)
+    name = registry.open_window(window, new_execution_name(user), int(now.timestamp()))
+    logger.append_keys(execution=name)
+    sfn.start_reset(user, name, window, confirm=confirm)

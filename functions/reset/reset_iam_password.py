@@ -1,21 +1,36 @@
 """ResetIamPassword: gives the user the sealed password, and ends every older link before it does."""
 
+from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import iam, kms, ssm
+from latchkey import iam, kms
+from latchkey.adapters import registry
+from latchkey.claims import user_key
+from latchkey.domain.resets import Phase, Reset
 from latchkey.entry import task
-from latchkey.superseding import supersede_others
+from latchkey.undoing import end_replaced
 
 
 class Event(TypedDict):
+    """`window`: the key of the window of requests that let the reset through; empty for an operator's."""
+
     execution: str
     user: str
+    window: str
     sealed: str
 
 
 @task
 def handler(event: Event, _context: object) -> None:
     secrets = kms.unseal(event["sealed"], event["execution"])
-    ssm.take_lock(event["user"], event["execution"], "reset")
-    supersede_others(event["user"], event["execution"])
+    reset = Reset(
+        execution=event["execution"],
+        phase=Phase.RESETTING,
+        user=event["user"],
+        window=event["window"],
+        begun_at=int(datetime.now(UTC).timestamp()),
+    )
+    older = registry.begin(user_key(event["user"]), reset)
+    if older:
+        end_replaced(older)
     iam.set_password(event["user"], secrets.password)

@@ -4,50 +4,59 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import ssm, task_tokens
-from latchkey.claims import Claim, Handle
+from latchkey import task_tokens
+from latchkey.adapters import registry, ssm
+from latchkey.claims import Handle, user_key
+from latchkey.domain.resets import Attempt, Reset
 from latchkey.entry import endpoint, logger
-from latchkey.errors import ClaimGoneError, ClaimNotReadyError
+from latchkey.errors import ClaimGoneError
 from latchkey.http import Answer, answer, read_link
 
 
 @endpoint
 def handler(event: dict[str, Any], _context: object) -> Answer:
-    handle, link_secret = read_link(event)
-    claim = take(handle, link_secret, datetime.now(UTC), event["requestContext"]["identity"]["sourceIp"])
-    return answer(
-        200, {"password": claim.password, "user": claim.user, "sign_in_url": os.environ["SIGN_IN_URL"]}
-    )
+    now = datetime.now(UTC)
+    handle, link_secret = read_link(event, now)
+    context = event["requestContext"]
+    reset = take(handle, link_secret, context["requestId"], now)
+    password = reveal(reset, now, context["identity"]["sourceIp"])
+    return answer(200, {"password": password, "user": reset.user, "sign_in_url": os.environ["SIGN_IN_URL"]})
 
 
-def take(handle_text: str, link_secret: str, now: datetime, source_ip: str) -> Claim:
-    """Return the claim a link opens, to its first bringer alone.
+def take(handle: Handle, link_secret: str, request: str, now: datetime) -> Reset:
+    """Take the claim that a link opens, for its first bringer alone.
 
-    Three gates, in this order; whoever fails one gets the same answer as for a link that never was.
-    A crash between them reveals nothing, then or later: at most once, never at least once.
+    One conditional write decides. The request's own id goes with it, so that the winner recognises itself
+    should the answer be lost and the write be tried again.
 
     Raises:
-        ClaimGoneError: when any gate stays shut.
+        ClaimGoneError: when the link opens nothing (any more).
         ClaimNotReadyError: when the workflow does not wait yet; nothing is consumed.
     """
-    handle = Handle.parse(handle_text)
-    claim, task_token = ssm.read_claim(handle) if handle else (None, None)
-    if handle is None or claim is None or not claim.opens_with(link_secret, now):
-        raise ClaimGoneError("No claim waits under this handle and secret, or its time is over.")
-    logger.append_keys(execution=claim.execution)
-    if task_token is None:
-        raise ClaimNotReadyError("The workflow does not wait for this claim yet.")
-    if task_token == ssm.SUPERSEDED or not ssm.take_claim(handle):
-        raise ClaimGoneError("Somebody else took this claim a moment earlier.")
-    _complete(task_token, now, source_ip)
-    return claim
+    now_seconds = int(now.timestamp())
+    attempt = Attempt(actor=request, now=now_seconds, secret_sha256=handle.proof(link_secret))
+    reset = registry.claim(handle.user_key, attempt)
+    logger.append_keys(execution=reset.execution)
+    return reset
 
 
-def _complete(task_token: str, now: datetime, source_ip: str) -> None:
+def reveal(reset: Reset, now: datetime, source_ip: str) -> str:
+    """Return the password of a claim that was taken, once the waiting execution knows of it.
+
+    Whatever fails from here on, the claim is lost and the user asks again: at most once, not at least once.
+
+    Raises:
+        ClaimGoneError: when it failed.
+    """
     try:
-        task_tokens.complete_claim(task_token, now, source_ip)
+        if reset.window != user_key(
+            reset.user
+        ):  # asked for in another spelling: that has a window of its own
+            registry.close_windows("", reset.window, reset.execution)
+        password = ssm.read_password(reset.execution)
+        task_tokens.complete_claim(reset.task_token, now, source_ip)
     except ClaimGoneError:
         raise
-    except Exception as error:
-        # The claim is deleted, so another try cannot help: fail closed, and say so truthfully.
+    except Exception as error:  # fail closed, and say so truthfully
         raise ClaimGoneError(f"The claim is lost: {error}") from error
+    return password

@@ -1,11 +1,13 @@
 """StorePassword: puts the password where only the link finds it, with a hash of the link's secret."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
-from latchkey import kms, ssm
-from latchkey.claims import Claim, Handle, hash_link_secret
+from latchkey import kms
+from latchkey.adapters import registry, ssm
+from latchkey.claims import Handle
+from latchkey.domain.resets import Attempt
 from latchkey.entry import task
 from latchkey.errors import SupersededError
 
@@ -18,21 +20,23 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
+    """`item` and `parameter` are where the later states find the reset and its password."""
+
     handle: str
     expires_at: str
-    claim_parameter: str
-    token_parameter: str
+    item: str
+    parameter: str
 
 
 @task
 def handler(event: Event, _context: object) -> Result:
     handle = handle_of(event, claim_ttl())
-    store_password(event, handle)
+    store_password(event, handle, datetime.now(UTC))
     return {
         "handle": str(handle),
         "expires_at": handle.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "claim_parameter": ssm.claim_name(handle),
-        "token_parameter": ssm.token_name(handle),
+        "item": registry.item_id(handle.user_key),
+        "parameter": ssm.password_parameter(event["execution"]),
     }
 
 
@@ -47,27 +51,22 @@ def handle_of(event: Event, ttl: timedelta) -> Handle:
     return Handle.of(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]) + ttl)
 
 
-def store_password(event: Event, handle: Handle) -> None:
-    """Store the claim while the user's lock is held, and release the lock.
-
-    A try that finds the lock gone comes after one that got to the end: it must not store again, since
-    a newer reset may have taken over in between.
+def store_password(event: Event, handle: Handle, now: datetime) -> None:
+    """Store the password, and only then tell the registry: what it names is there.
 
     Raises:
-        SupersededError: when a newer reset took over.
+        SupersededError: when another reset has the account; then nothing is left behind.
     """
-    if not ssm.holds_lock(event["user"], event["execution"]):
-        if "claim" in ssm.waiting(handle.user_key).get(handle, set()):
-            return
-        raise SupersededError("A newer reset of the same user took over.")
     secrets = kms.unseal(event["sealed"], event["execution"])
-    claim = Claim(
-        user=event["user"],
+    ssm.store_password(event["execution"], secrets.password, handle.expires_at)
+    attempt = Attempt(
         execution=event["execution"],
-        stored_at=datetime.fromisoformat(event["entered_at"]),
-        expires_at=handle.expires_at,
-        secret_sha256=hash_link_secret(secrets.link_secret),
-        password=secrets.password,
+        actor=event["execution"],
+        now=int(now.timestamp()),
+        secret_sha256=handle.proof(secrets.link_secret),
     )
-    ssm.store_claim(handle, claim)
-    ssm.release_lock(event["user"], event["execution"])
+    try:
+        registry.store(handle.user_key, attempt, int(handle.expires_at.timestamp()))
+    except SupersededError:
+        ssm.delete_password(event["execution"])
+        raise

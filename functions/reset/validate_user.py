@@ -2,19 +2,30 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey import events, iam
+from latchkey.adapters import registry
 from latchkey.adapters.ses_status import read_sending_status
+from latchkey.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
 from latchkey.entry import task
-from latchkey.errors import AddressSuppressedError, UserNotEligibleError, UserNotFoundError
+from latchkey.errors import (
+    AddressSuppressedError,
+    RequestRepeatedError,
+    UserNotEligibleError,
+    UserNotFoundError,
+)
 from latchkey.users import Protection, mail_address, refuse_protected
 
 
 class Event(TypedDict):
+    """`window`: the key of the window of requests that let the reset through; empty else, and after a yes."""
+
     execution: str
     user: str
+    window: str
 
 
 class Result(TypedDict):
@@ -24,11 +35,16 @@ class Result(TypedDict):
 
 @task
 def handler(event: Event, _context: object) -> Result:
+    if event["window"]:
+        events.tell("Requested", event["execution"])
     try:
-        return validate_user(event["user"])
-    except (UserNotFoundError, UserNotEligibleError, AddressSuppressedError):
+        result = validate_user(event["user"])
+        if event["window"]:
+            refuse_repeated(event, result["user"], datetime.now(UTC))
+    except (UserNotFoundError, UserNotEligibleError, AddressSuppressedError, RequestRepeatedError):
         events.tell("Rejected", event["execution"])
         raise
+    return result
 
 
 def validate_user(name: str) -> Result:
@@ -43,7 +59,23 @@ def validate_user(name: str) -> Result:
     user = iam.find_user(name)
     user = replace(user, groups=iam.groups_of(user.name))
     refuse_protected(user, Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"]))
-    iam.must_change_password(user.name)
+    iam.login_profile(user.name)
     mail = mail_address(user)
     ensure_deliverable(read_sending_status(os.environ["SENDER_ADDRESS"], mail))
     return {"user": user.name, "mail": mail}
+
+
+def refuse_repeated(event: Event, user: str, now: datetime) -> None:
+    """Pass the one reset that a user may have now, in whichever spelling it was asked for.
+
+    The window of what was typed is open already. Where IAM spells the name otherwise, that name has a window
+    too: else every spelling could bring the user a mail.
+
+    Raises:
+        RequestRepeatedError: when another request for the user was first.
+    """
+    key = user_key(user)
+    if key != event["window"]:
+        first = registry.open_window(key, event["execution"], int(now.timestamp()))
+        if first != event["execution"]:
+            raise RequestRepeatedError(f"The user was asked for in another spelling, by {first}.")

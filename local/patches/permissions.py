@@ -52,8 +52,8 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
     """AWS: a call is checked against each resource it names, and against the condition keys of its service.
 
     MiniStack checks calls that name several parameters, a path of parameters, a sender or a task token
-    against the resource `*`, which no policy that names resources allows, and knows neither `ses:FromAddress`
-    nor `events:source`.
+    against the resource `*`, which no policy that names resources allows, and knows none of
+    `ses:FromAddress`, `events:source` and `dynamodb:LeadingKeys`.
     The user a call names it checks without path and tags.
     Raises PatchError.
     """
@@ -119,7 +119,7 @@ def with_path_and_tags(arn: str, users: Mapping[str, Mapping[str, Any]]) -> str:
     return Checked([user["Arn"]], tags)
 
 
-def checked(
+def checked(  # noqa: PLR0911  # one answer for each service
     service: str, request: dict[str, Any], place: str, machine_of_token: Callable[[str], str | None]
 ) -> Checked | None:
     """Name what AWS checks of a request where MiniStack names nothing; `place` is `region:account`."""
@@ -133,6 +133,11 @@ def checked(
             return Checked([f"arn:aws:ses:{place}:identity/{address}"], {"ses:FromAddress": address})
         case "events", {"Entries": [{"Source": str(source), **_entry}]}:
             return Checked([f"arn:aws:events:{place}:event-bus/default"], {"events:source": source})
+        case "dynamodb", (
+            {"TableName": str(table), "Key": {"id": {"S": str(name)}}}
+            | {"TableName": str(table), "Item": {"id": {"S": str(name)}}}
+        ):
+            return Checked([f"arn:aws:dynamodb:{place}:table/{table}"], {"dynamodb:LeadingKeys": name})
         case "states", {"taskToken": str(token)}:
             machine = machine_of_token(token)
             return Checked([machine]) if machine else None

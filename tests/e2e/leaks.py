@@ -35,6 +35,7 @@ def everywhere(product: Product) -> Iterator[tuple[str, str]]:
     yield from logs(product)
     yield from metrics(product)
     yield from parameters(product)
+    yield from registry(product)
     yield from lists(product)
     yield from descriptions_of_secrets(product)
     for number, mail in enumerate(product.all_mails()):
@@ -83,6 +84,12 @@ def descriptions_of_secrets(product: Product) -> Iterator[tuple[str, str]]:
     client = product.client("secretsmanager")
     for page in client.get_paginator("list_secrets").paginate():
         yield "descriptions of secrets", json.dumps(page["SecretList"], default=str)
+
+
+def registry(product: Product) -> Iterator[tuple[str, str]]:
+    for page in product.client("dynamodb").get_paginator("scan").paginate(TableName=product.registry):
+        for item in page["Items"]:
+            yield f"the registry item {item['id']['S']}", json.dumps(item)
 
 
 def lists(product: Product) -> Iterator[tuple[str, str]]:

@@ -80,7 +80,7 @@ def test_two_hundred_scanner_visits_consume_nothing(product: Product, *, with_qu
 
 def test_link_opened_before_the_workflow_waits_asks_for_patience(product: Product) -> None:
     user = product.create_user(PASSWORD)
-    slow = {"service": "ssm", "action": "PutParameter", "match": "/token", "delay_seconds": 3}
+    slow = {"service": "dynamodb", "action": "UpdateItem", "match": ":task_token", "delay_seconds": 3}
     with product.faults(slow):
         product.start_reset(user)
         link = product.wait_for_link(user)
@@ -139,6 +139,25 @@ def test_repeated_request_is_swallowed(product: Product) -> None:
     (arn,) = product.execution_arns(user)
     product.wait_for_end(arn)
     assert len(product.mails(user, "CONFIDENTIAL")) == len(product.mails(user, "Did you ask")) == 1
+
+
+def test_after_a_claim_the_next_request_starts_at_once(product: Product) -> None:
+    user = product.create_user(PASSWORD)
+    for number in (1, 2):
+        product.request(user)
+        product.answer(product.wait_for_question(user, number), "yes").raise_for_status()
+        revealed = product.claim(product.wait_for_link(user, number)).json()
+        assert product.sign_in(user, revealed["password"])["signed_in"]
+
+
+def test_a_refused_request_keeps_further_ones_out(product: Product) -> None:
+    user = product.create_user(PASSWORD)
+    product.request(user)
+    product.answer(product.wait_for_question(user), "no").raise_for_status()
+    (arn,) = product.execution_arns(user)
+    assert product.wait_for_end(arn).states[-1] == "Declined"
+    assert product.request(user).json() == {"message": SUBMITTED}
+    assert product.execution_arns(user) == [arn]
 
 
 @pytest.mark.parametrize("form", ["json", "form", "query"])

@@ -24,10 +24,10 @@ class Ended:
 
 
 def stored_password(product: Product, user: str) -> str:
-    """Look behind the curtain: decrypt the claim that waits for a user."""
-    (name,) = [name for name in product.parameters(user) if name.endswith("/claim")]
+    """Look behind the curtain: decrypt the password that waits for a user."""
+    (name,) = product.passwords(user)
     value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    return str(json.loads(value)["password"])
+    return str(value)
 
 
 def claimed(product: Product) -> Ended:
@@ -51,7 +51,12 @@ def expired(product: Product) -> Ended:
 
 def failed(product: Product) -> Ended:
     user = product.create_user(PASSWORD)
-    broken = {"service": "ssm", "action": "PutParameter", "match": "/token", "error": "InternalServerError"}
+    broken = {
+        "service": "dynamodb",
+        "action": "UpdateItem",
+        "match": ":task_token",
+        "error": "InternalServerError",
+    }
     with product.faults({**broken, "status": 500, "times": None, "delay_seconds": 0.3}):
         arn = product.start_reset(user)
         link = product.wait_for_link(user)

@@ -22,19 +22,20 @@ def call(service: str, name: str, **arguments: Any) -> dict[str, Any]:  # noqa: 
     return {"service": service, "call": name, "arguments": arguments}
 
 
-def sealed_claim(product: Product) -> str:
-    """Return the name of a claim that is sealed by the claims' key."""
-    return f"/{product.stack.stack_name}/claims/0123456789abcdef/sealed/claim"
+def sealed_password(product: Product) -> str:
+    """Return the name of a password that is sealed by the claims' key."""
+    return f"/latchkey/{product.stack.stack_name}/passwords/sealed"
 
 
 def calls(product: Product) -> dict[str, dict[str, Any]]:
     """Return every kind of call the product makes, and some no part of it has any business making."""
     stack = product.stack.stack_name
     key, machine = product.stack.outputs["ClaimKeyArn"], product.stack.outputs["ResetStateMachineArn"]
-    folder = f"/{stack}/claims/0123456789abcdef"
-    claim, token, lock = f"{folder}/probe/claim", f"{folder}/probe/token", f"{folder}/lock"
+    password, table = f"/latchkey/{stack}/passwords/probe", product.registry
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
-    question, notice = f"/{stack}/requests/0123456789abcdef/probe", f"/{stack}/notices/0123456789abcdef/probe"
+    users, questions, notices = ({"id": {"S": f"{kind}#probe"}} for kind in ("user", "question", "notice"))
+    sealed = {"latchkey:execution": "probe"}
+    touch = {"UpdateExpression": "REMOVE nothing"}
     smtp_user, smtp_secret = Rotation(product).user, product.stack.outputs["SmtpSecretArn"]
     rotation, no_key = product.stack.outputs["RotationStateMachineArn"], "AKIA0000000000000000"
     reminders = Reminders(product)
@@ -53,38 +54,41 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read a login profile": call("iam", "get_login_profile", UserName=user),
         "read the password policy": call("iam", "get_account_password_policy"),
         "set a password": call("iam", "update_login_profile", UserName="nobody", Password="Aa0!aaaaaaaaaaaa"),
-        "encrypt": call("kms", "encrypt", KeyId=key, Plaintext=nothing),
-        "decrypt": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing),
-        "make a data key": call("kms", "generate_data_key", KeyId=key, KeySpec="AES_256"),
-        "store a claim": call("ssm", "put_parameter", Name=claim, Value="-", Type="String", Overwrite=True),
-        "mark a reset as superseded": call(
-            "ssm", "put_parameter", Name=token, Value="-", Type="String", Overwrite=True
+        "encrypt": call("kms", "encrypt", KeyId=key, Plaintext=nothing, EncryptionContext=sealed),
+        "decrypt": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing, EncryptionContext=sealed),
+        "store a password": call(
+            "ssm", "put_parameter", Name=password, Value="-", Type="String", Overwrite=True
         ),
-        "lock a user": call("ssm", "put_parameter", Name=lock, Value="-", Type="String", Overwrite=True),
-        "unlock a user": call("ssm", "delete_parameters", Names=[lock]),
-        "read claims": call("ssm", "get_parameters", Names=[claim]),
-        "open claims": call("ssm", "get_parameters", Names=[sealed_claim(product)], WithDecryption=True),
-        "seal a claim": call(
+        "read a password": call("ssm", "get_parameter", Name=password),
+        "open a password": call("ssm", "get_parameter", Name=sealed_password(product), WithDecryption=True),
+        "seal a password": call(
             "ssm",
             "put_parameter",
-            Name=sealed_claim(product),
+            Name=sealed_password(product),
             Value="-",
             Type="SecureString",
             KeyId=key,
             Tier="Advanced",
             Overwrite=True,
         ),
-        "list claims": call("ssm", "get_parameters_by_path", Path=folder),
-        "list every parameter": call("ssm", "get_parameters_by_path", Path=f"/{stack}"),
-        "delete claims": call("ssm", "delete_parameters", Names=[claim]),
-        "ask a question": call(
-            "ssm", "put_parameter", Name=question, Value="-", Type="String", Overwrite=True
+        "delete a password": call("ssm", "delete_parameter", Name=password),
+        "list passwords": call("ssm", "get_parameters_by_path", Path=f"/latchkey/{stack}/passwords"),
+        "move a user's reset": call("dynamodb", "update_item", TableName=table, Key=users, **touch),
+        "read a user's reset": call("dynamodb", "get_item", TableName=table, Key=users),
+        "ask a question": call("dynamodb", "put_item", TableName=table, Item=questions),
+        "read questions": call("dynamodb", "get_item", TableName=table, Key=questions),
+        "forget questions": call("dynamodb", "delete_item", TableName=table, Key=questions),
+        "keep a notice": call("dynamodb", "put_item", TableName=table, Item=notices),
+        "read notices": call("dynamodb", "get_item", TableName=table, Key=notices),
+        "forget notices": call("dynamodb", "delete_item", TableName=table, Key=notices),
+        "look for what is due": call(
+            "dynamodb",
+            "query",
+            TableName=table,
+            IndexName="due",
+            KeyConditionExpression="queue = :queue",
+            ExpressionAttributeValues={":queue": {"S": "cleanup"}},
         ),
-        "read questions": call("ssm", "get_parameters", Names=[question]),
-        "forget questions": call("ssm", "delete_parameters", Names=[question]),
-        "keep a notice": call("ssm", "put_parameter", Name=notice, Value="-", Type="String", Overwrite=True),
-        "read notices": call("ssm", "get_parameters", Names=[notice]),
-        "forget notices": call("ssm", "delete_parameters", Names=[notice]),
         "tell a step": call("events", "put_events", Entries=[step]),
         "send a mail": call("sesv2", "send_email", **mail),
         "start a reset": call("stepfunctions", "start_execution", stateMachineArn=machine, input="{}"),
@@ -142,6 +146,21 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "delete a list": call("s3", "delete_object", Bucket=lists, Key="runs/probe/iam.jsonl"),
         "forget everything that was sent": call("dynamodb", "scan", TableName=sent),
         # Never anybody's business.
+        "seal what names no execution": call("kms", "encrypt", KeyId=key, Plaintext=nothing),
+        "unseal what names no execution": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing),
+        "decrypt what SSM encrypted": call(
+            "kms",
+            "decrypt",
+            KeyId=key,
+            CiphertextBlob=nothing,
+            EncryptionContext={"PARAMETER_ARN": f"arn:aws:ssm:us-east-1:000000000000:parameter{password}"},
+        ),
+        "make a data key": call("kms", "generate_data_key", KeyId=key, KeySpec="AES_256"),
+        "write a user's reset over": call("dynamodb", "put_item", TableName=table, Item=users),
+        "delete a user's reset": call("dynamodb", "delete_item", TableName=table, Key=users),
+        "change a question": call("dynamodb", "update_item", TableName=table, Key=questions, **touch),
+        "list the registry": call("dynamodb", "scan", TableName=table),
+        "delete the registry": call("dynamodb", "delete_table", TableName=table),
         "start a rotation": call("stepfunctions", "start_execution", stateMachineArn=rotation),
         "list another's keys": call("iam", "list_access_keys", UserName=user),
         "delete another's key": call("iam", "delete_access_key", UserName=user, AccessKeyId=no_key),
@@ -199,73 +218,56 @@ READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 #: What each function needs; every call not named here must be refused.
 ALLOWED: dict[str, set[str]] = {
     "ShowPage": set(),
-    "RequestReset": {"start a reset", "tell a step"},
+    "RequestReset": {"start a reset", "move a user's reset"},
     "AnswerRequest": {"read questions", "forget questions", "tell a step"},
     "DisownClaim": {
         "read notices",
         "forget notices",
         "set a password",
-        "lock a user",
-        "mark a reset as superseded",
-        "read claims",
-        "list claims",
-        "delete claims",
+        "move a user's reset",
+        "delete a password",
         "tell a step",
     },
     "ConfirmRequest": {"ask a question", "send a mail", "tell a step"},
     "ForgetRequest": {"forget questions", "tell a step"},
-    "RevealPassword": {"read claims", "delete claims", "decrypt"},
+    "RevealPassword": {"move a user's reset", "read a password", "open a password"},
     "ValidateUser": {
         "read a user",
         "list a user's groups",
         "read a login profile",
         "tell a step",
+        "move a user's reset",
         "read the send quota",
         "see whether an identity is verified",
         "see whether an address is suppressed",
     },
     "GeneratePassword": {"read the password policy", "encrypt"},
-    "ResetIamPassword": {
-        "set a password",
-        "decrypt",
-        "lock a user",
-        "mark a reset as superseded",
-        "read claims",
-        "list claims",
-        "delete claims",
-    },
+    "ResetIamPassword": {"set a password", "decrypt", "move a user's reset", "delete a password"},
     "StorePassword": {
-        "store a claim",
-        "read claims",
-        "list claims",
-        "unlock a user",
+        "store a password",
+        "seal a password",
+        "delete a password",
+        "move a user's reset",
         "decrypt",
-        "make a data key",
     },
     "SendClaimLink": {"send a mail", "decrypt", "tell a step"},
     "RevokePassword": {
         "read a user",
         "read a login profile",
         "set a password",
-        "lock a user",
-        "read claims",
-        "list claims",
-        "delete claims",
+        "move a user's reset",
+        "delete a password",
     },
-    "FindOrphans": {"list every parameter", "list resets"},
+    "FindOrphans": {"look for what is due"},
     "RemoveOrphans": {
         "read a user",
         "read a login profile",
         "set a password",
-        "lock a user",
-        "read claims",
-        "list claims",
-        "delete claims",
-        "decrypt",
+        "read a user's reset",
+        "move a user's reset",
+        "delete a password",
         "look at a reset",
         "stop a reset",
-        "forget questions",
-        "forget notices",
         "tell a step",
     },
     "InventoryKeys": {"list the SMTP user's keys", *READ_SECRET, "list rotations"},
@@ -314,15 +316,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "Report": {*(f"read {name}" for name in LISTS), "list the lists", "write report.csv", "send a mail"},
     "NotifyClaimed": {"send a mail", "keep a notice", "tell a step"},
-    "NotifyExpired": {"send a mail", "tell a step"},
-    "NotifyFailed": {"send a mail", "tell a step"},
+    "NotifyExpired": {"send a mail", "tell a step", "move a user's reset"},
+    "NotifyFailed": {"send a mail", "tell a step", "move a user's reset"},
 }
-for needs in ALLOWED.values():
-    # Whoever deletes anything below the claims deletes locks too.
-    needs.update({"unlock a user"} if "delete claims" in needs else set())
-    # SSM asks the key's policy about its caller, beside IAM.
-    needs.update({"open claims"} if needs >= {"read claims", "decrypt"} else set())
-    needs.update({"seal a claim"} if needs >= {"store a claim", "make a data key"} else set())
 
 
 def role_arn(product: Product, name: str) -> str:
@@ -351,7 +347,7 @@ def answers(request: pytest.FixtureRequest, product: Product) -> Generator[dict[
         Timeout=60,
     )
     product.client("ssm").put_parameter(
-        Name=sealed_claim(product),
+        Name=sealed_password(product),
         Value="-",
         Type="SecureString",
         KeyId=product.stack.outputs["ClaimKeyArn"],

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from local.cloud import LocalCloud
 from local.product import Link, Product, wait_for
 
 OLD_PASSWORD = "0ld-Password-of-the-user"
+PAIRS = 10
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,23 @@ def test_twenty_resets_at_once_leave_one_link_that_shows_the_password(patient: P
     assert patient.sign_in(user, revealed["password"])["signed_in"]
     (last,) = set(arns) - set(ended)
     assert patient.wait_for_end(last).states[-1] == "Claimed"
-    assert patient.parameters(user) == []
+    assert patient.waiting(user) == []
+
+
+def test_of_two_resets_at_once_one_link_works_and_shows_the_password(patient: Product) -> None:
+    users = [patient.create_user(OLD_PASSWORD) for _ in range(PAIRS)]
+    with ThreadPoolExecutor(2 * PAIRS) as crowd:
+        arns = list(crowd.map(patient.start_reset, users * 2))
+    pairs = [(arns[number], arns[number + PAIRS]) for number in range(PAIRS)]
+    for user, pair in zip(users, pairs, strict=True):
+        ended = wait_for("one to be superseded", partial(all_but_one_over, patient, list(pair)))
+        assert patient.wait_for_end(ended[0]).states[-1] == "Superseded"
+        (last,) = set(pair) - set(ended)
+        patient.wait_for_state(last, "WaitForClaim")
+        mails = patient.mails(user, "CONFIDENTIAL")
+        answers = [patient.claim(Link.within(mail["text"])) for mail in mails]
+        (revealed,) = [answer.json() for answer in answers if answer.status_code == 200]
+        assert patient.sign_in(user, revealed["password"])["signed_in"]
 
 
 def all_but_one_over(patient: Product, arns: list[str]) -> list[str] | None:

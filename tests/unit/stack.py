@@ -4,7 +4,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -16,25 +16,29 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import User, iam_backends
 
-from latchkey import kms, ssm
-from latchkey.claims import Claim, Handle, Ticket, TicketKind, hash_link_secret
+from latchkey import kms
+from latchkey.adapters import registry, ssm, table
+from latchkey.claims import Handle, hash_link_secret, user_key
+from latchkey.domain.action_links import ActionLink, LinkKind
+from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
 from latchkey.kms import Secrets
 from tests.unit.runtime_sdk import check_call
 
 ALICE = "alice@example.com"
-EXECUTION = "ff8d9819fc0e12bf-20260301T0900Z"
+EXECUTION = "ff8d9819fc0e12bf0d24892e45987e24-5a2f0c1e9b7d43868c1f2e3d4b5a6978"
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 PASSWORD = "PlantedPassword-9"
 OLD_PASSWORD = "OldPassword-1"
 TASK_TOKEN = "task-token"
 LINK_SECRET = "PlantedLinkSecret-0123456789-0123456789-abc"
-# Far ahead, because the functions' own entry points look at the clock.
-EXPIRY = datetime(2100, 1, 1, tzinfo=UTC)
-NOW = EXPIRY - timedelta(hours=1)
+# The functions' own entry points look at the clock.
+NOW = datetime.now(UTC).replace(microsecond=0)
+EXPIRY = NOW + timedelta(hours=1)
 HANDLE = Handle.of(ALICE, EXECUTION, EXPIRY)
 
 # Made once: making a client takes longer than most tests.
+DYNAMODB = boto3.client("dynamodb")
 IAM = boto3.client("iam")
 KMS = boto3.client("kms")
 SES = boto3.client("sesv2")
@@ -97,7 +101,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self._faults: dict[str, deque[Exception]] = {}
+        self._faults: dict[str, deque[Exception | None]] = {}
         self._answers: dict[str, Mapping[str, Any] | Exception] = {}
         # What the simulation has not, or does not say.
         self.answer("GetEmailIdentity", {"VerifiedForSendingStatus": True})
@@ -121,9 +125,9 @@ class Stack:
             raise answer
         return answer
 
-    def fail(self, operation: str, *faults: Exception) -> None:
-        """Let the next calls of an operation fail, one with each fault."""
-        self._faults[operation] = deque(faults)
+    def fail(self, operation: str, *faults: Exception, after: int = 0) -> None:
+        """Let the next calls of an operation fail, one with each fault; the first `after` of them pass."""
+        self._faults[operation] = deque([*[None] * after, *faults])
 
     def answer(self, operation: str, answer: Mapping[str, Any] | Exception) -> None:
         """Let every call of an operation that the simulation has not, or has otherwise, be answered so."""
@@ -154,6 +158,8 @@ class Stack:
         IAM.create_user(
             UserName=name, Path=path, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
         )
+        user: Any = _iam_user(name)
+        user.create_date = NOW - timedelta(days=1)
         if password is not None:
             IAM.create_login_profile(UserName=name, Password=password)
             IAM.update_login_profile(UserName=name, PasswordResetRequired=must_change, Password=password)
@@ -173,54 +179,74 @@ class Stack:
         """Let the user have chosen a password, which need not be changed any more."""
         IAM.update_login_profile(UserName=name, Password=password, PasswordResetRequired=False)
 
-    def parameters(self) -> dict[str, dict[str, Any]]:
-        """Return every claim, task token and ticket that waits, decrypted, by name."""
-        found: list[Any] = []
+    def passwords(self) -> dict[str, str]:
+        """Return the passwords that wait, by the names of their parameters."""
         pages = SSM.get_paginator("get_parameters_by_path")
-        for page in pages.paginate(Path=os.environ["PARAMETERS_PATH"], Recursive=True, WithDecryption=True):
-            found += page["Parameters"]
-        return {parameter["Name"]: parameter for parameter in found}
+        found = [
+            parameter
+            for page in pages.paginate(Path=os.environ["PASSWORDS_PATH"], Recursive=True, WithDecryption=True)
+            for parameter in page["Parameters"]
+        ]
+        return {parameter["Name"]: parameter["Value"] for parameter in found}
 
-    def claims(self) -> set[str]:
-        """Return the names of the parameters that hold claims."""
-        return {name for name in self.parameters() if name.endswith("/claim")}
-
-    def store_claim(self, handle: Handle = HANDLE, execution: str = EXECUTION, user: str = ALICE) -> Handle:
-        """Put a claim where its link finds it."""
-        claim = Claim(
-            user=user,
-            execution=execution,
-            stored_at=handle.expires_at - timedelta(hours=1),
-            expires_at=handle.expires_at,
-            secret_sha256=hash_link_secret(LINK_SECRET),
-            password=PASSWORD,
+    def keep_reset(
+        self,
+        phase: Phase = Phase.WAITING,
+        execution: str = EXECUTION,
+        *,
+        password: str = PASSWORD,
+        token: str = TASK_TOKEN,
+        **more: Any,  # noqa: ANN401  # whatever else a reset has
+    ) -> Reset:
+        """Let a reset of Alice have come so far: in the registry, and its password in the parameter store."""
+        known: dict[str, Any] = {
+            "user": ALICE,
+            "window": user_key(ALICE),
+            "begun_at": int(NOW.timestamp()) - 60,
+            "stored_at": int(NOW.timestamp()) - 30,
+            "expires_at": int(EXPIRY.timestamp()),
+            "secret_sha256": HANDLE.proof(LINK_SECRET),
+        }
+        waits = phase not in {Phase.RESETTING, Phase.STORED}
+        reset = Reset(
+            execution=execution, phase=phase, **known | more | ({"task_token": token} if waits else {})
         )
-        ssm.store_claim(handle, claim)
-        return handle
+        if phase != Phase.RESETTING and password:
+            ssm.store_password(execution, password, EXPIRY)
+        self.keep(Item(current=reset, due_at=int(EXPIRY.timestamp()) + 300))
+        return reset
 
-    def store_token(self, handle: Handle = HANDLE, token: str = TASK_TOKEN) -> Handle:
-        """Put a task token where the waiting workflow puts it."""
-        SSM.put_parameter(Name=ssm.token_name(handle), Type="String", Value=token, Overwrite=True)
-        return handle
+    def keep(self, item: Item, user: str = ALICE) -> None:
+        """Let a user's item in the registry be this one, whatever led to it."""
+        resets = {name: asdict(found) for name in ("current", "older") if (found := getattr(item, name))}
+        due = {"due_at": item.due_at, "queue": "cleanup"} if item.due_at else {}
+        table.put({"id": registry.item_id(user_key(user)), **resets, **due})
 
-    def store_ticket(self, kind: TicketKind, handle: Handle = HANDLE) -> Handle:
-        """Put a ticket where its link finds it."""
-        ticket = Ticket(
+    def phase(self, user: str = ALICE) -> Phase | None:
+        """Return how far the user's present reset has come."""
+        current = registry.read(user_key(user)).current
+        return Phase(current.phase) if current else None
+
+    def keep_link(self, kind: LinkKind, handle: Handle = HANDLE) -> Handle:
+        """Put what a mailed link asks where its link finds it."""
+        link = ActionLink(
             user=ALICE,
             execution=EXECUTION,
             secret_sha256=hash_link_secret(LINK_SECRET),
-            task_token=TASK_TOKEN if kind is TicketKind.REQUEST else "",
+            task_token=TASK_TOKEN if kind is LinkKind.QUESTION else "",
         )
-        ssm.store_ticket(kind, handle, ticket)
+        table.put({"id": f"{kind}#{handle}", **asdict(link)})
         return handle
 
-    def tickets(self, kind: TicketKind) -> list[Ticket]:
-        """Return the tickets of a kind that wait."""
-        return [
-            Ticket(**json.loads(parameter["Value"]))
-            for name, parameter in self.parameters().items()
-            if f"/{kind}/" in name
-        ]
+    def links(self, kind: LinkKind) -> dict[str, ActionLink]:
+        """Return what the mailed links of a kind ask, by their handles."""
+        found = {}
+        for item in DYNAMODB.scan(TableName=os.environ["REGISTRY_TABLE"])["Items"]:
+            asked, _, handle = item["id"]["S"].partition("#")
+            if asked == kind:
+                values = {each.name: item[each.name]["S"] for each in fields(ActionLink)}
+                found[handle] = ActionLink(**values)
+        return found
 
     def told(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the steps put on the event bus so far, each with its detail."""

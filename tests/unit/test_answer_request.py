@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from latchkey.claims import TicketKind
-from latchkey.errors import ClaimGoneError, ServiceUnavailableError
+from latchkey.domain.action_links import LinkKind
+from latchkey.errors import ServiceUnavailableError
 from latchkey.http import Answer
 from reset.answer_request import answer_request, handler
 from tests.unit.stack import (
     ALICE,
     CONTEXT,
     EXECUTION,
-    EXPIRY,
     HANDLE,
     LINK_SECRET,
     NOW,
@@ -32,7 +33,7 @@ LINK = {"ph": str(HANDLE), "rs": LINK_SECRET}
 
 @pytest.fixture
 def asked(stack: Stack) -> Stack:
-    stack.store_ticket(TicketKind.REQUEST)
+    stack.keep_link(LinkKind.QUESTION)
     stack.calls.clear()
     return stack
 
@@ -55,11 +56,11 @@ def test_no_fails_the_task_with_the_error_its_state_catches(asked: Stack) -> Non
 
 
 @pytest.mark.parametrize(("answer", "step"), [("yes", "Confirmed"), ("no", "Declined")])
-def test_an_answer_is_told_and_its_ticket_deleted(asked: Stack, answer: str, step: str) -> None:
+def test_an_answer_is_told_and_its_link_deleted(asked: Stack, answer: str, step: str) -> None:
     post(answer=answer)
     detail = {"stack": "latchkey-test", "execution": EXECUTION, "user": ALICE}
     assert asked.told() == [(step, detail)]
-    assert asked.parameters() == {}
+    assert asked.links(LinkKind.QUESTION) == {}
 
 
 @pytest.mark.usefixtures("asked")
@@ -82,7 +83,7 @@ def test_an_answer_nobody_waits_for_any_more_is_gone(asked: Stack, answer: str, 
 def test_an_answer_that_was_lost_on_its_way_can_be_given_again(asked: Stack) -> None:
     asked.fail("SendTaskSuccess", client_error("InternalFailure", 500))
     with pytest.raises(ServiceUnavailableError):
-        answer_request(str(HANDLE), LINK_SECRET, NOW, wanted=True, source_ip="192.0.2.10")
+        answer_request(HANDLE, LINK_SECRET, NOW, wanted=True, source_ip="192.0.2.10")
     assert post(answer="yes")["statusCode"] == 200
 
 
@@ -93,10 +94,12 @@ def test_a_wrong_secret_answers_nothing(asked: Stack, secret: str) -> None:
     assert len(asked.sent("SendTaskSuccess")) == 1
 
 
-def test_after_its_time_a_link_answers_nothing(asked: Stack) -> None:
-    with pytest.raises(ClaimGoneError):
-        answer_request(str(HANDLE), LINK_SECRET, EXPIRY, wanted=True, source_ip="192.0.2.10")
-    assert asked.operations() == ["GetParameters"]
+@pytest.mark.parametrize("seconds", [-1, 24 * 3600 + 120])
+def test_a_link_past_its_time_or_of_no_time_at_all_is_looked_up_nowhere(asked: Stack, seconds: int) -> None:
+    other = replace(HANDLE, expires_at=NOW + timedelta(seconds=seconds))
+    answered = post(answer="yes", ph=str(other))
+    assert (answered["statusCode"], json.loads(answered["body"])) == (410, GONE)
+    assert asked.operations() == []
 
 
 @pytest.mark.parametrize("answer", [None, "", "Yes", "maybe", "perhaps", True, 1, ["yes"]])

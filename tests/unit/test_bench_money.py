@@ -1,5 +1,6 @@
 """What a reset costs is what it used, times the table."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ ASSUMPTIONS = {
     "aws_call_ms": {"value": 20},
     "full_processor_mb": {"value": 1769},
     "cold": {"value": 1},
+    "units_of_a_write": {"value": 3},
 }
 HANDLERS = {
     "StorePassword": Handler(0.01, 0.5, 256),
@@ -31,9 +33,11 @@ CLAIMED = Usage(
     calls=(
         ("StorePassword", "ssm", "PutParameter"),
         ("StorePassword", "kms", "Decrypt"),
-        ("RevealPassword", "ssm", "GetParameters"),
-        ("RevealPassword", "ssm", "DeleteParameters"),
-        ("ResetStateMachine", "ssm", "PutParameter"),
+        ("StorePassword", "dynamodb", "UpdateItem"),
+        ("RevealPassword", "dynamodb", "UpdateItem"),
+        ("RevealPassword", "ssm", "GetParameter"),
+        ("ResetStateMachine", "ssm", "DeleteParameter"),
+        ("AnswerRequest", "dynamodb", "GetItem"),
         ("NotifyClaimed", "ses", "SendEmail"),
         ("SendClaimLink", "ses", "SendEmail"),
     ),
@@ -73,8 +77,14 @@ def test_what_a_reset_uses_is_counted() -> None:
     assert used["xray:trace"] == 2
 
 
-def test_only_calls_that_name_the_claim_are_interactions_with_an_advanced_parameter() -> None:
-    assert amounts(CLAIMED, HANDLERS, ASSUMPTIONS, 1)["ssm:advanced-interaction"] == 3
+def test_only_the_password_is_an_advanced_parameter() -> None:
+    peer = replace(CLAIMED, calls=(*CLAIMED.calls, ("Peer", "ssm", "PutParameter")))
+    assert amounts(peer, HANDLERS, ASSUMPTIONS, 1)["ssm:advanced-interaction"] == 3
+
+
+def test_writes_to_the_registry_take_more_units_than_one_and_reads_one() -> None:
+    used = amounts(CLAIMED, HANDLERS, ASSUMPTIONS, 1)
+    assert (used["dynamodb:write"], used["dynamodb:read"]) == (6, 1)
 
 
 def test_what_ssm_asks_of_the_key_is_counted_too() -> None:

@@ -8,35 +8,26 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from latchkey.claims import (
-    Claim,
     Handle,
-    execution_name,
     generate_link_secret,
     hash_link_secret,
+    new_execution_name,
+    proves,
     reset_key,
     user_key,
 )
+from latchkey.errors import ClaimGoneError
 from latchkey.kms import Secrets
 from latchkey.mails import Mail
-from tests.unit.stack import ALICE, EXECUTION, EXPIRY, HANDLE, LINK_SECRET, NOW, PASSWORD
+from tests.unit.stack import ALICE, EXECUTION, LINK_SECRET, PASSWORD
 
-WINDOW = timedelta(minutes=15)
+EXPIRY = datetime(2100, 1, 1, tzinfo=UTC)
+HANDLE = Handle.of(ALICE, EXECUTION, EXPIRY)
 MOMENT = timedelta(microseconds=1)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 # Ten decimal digits of Unix seconds: from 2001 to 2286.
 moments = st.integers(10**9, 9_990_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-
-
-def claim(expires_at: datetime = EXPIRY) -> Claim:
-    return Claim(
-        user=ALICE,
-        execution=EXECUTION,
-        stored_at=expires_at - timedelta(hours=1),
-        expires_at=expires_at,
-        secret_sha256=hash_link_secret(LINK_SECRET),
-        password=PASSWORD,
-    )
 
 
 @given(user=texts, execution=texts, expires_at=moments)
@@ -47,11 +38,11 @@ def test_a_handle_survives_being_spelled_and_parsed(user: str, execution: str, e
 
 @given(st.text())
 def test_other_text_is_no_handle(text: str) -> None:
-    assume(not re.fullmatch(r"[0-9a-f]{16}\.[0-9]{10}\.[0-9a-f]{32}", text, re.ASCII))
+    assume(not re.fullmatch(r"[0-9a-f]{32}\.[0-9]{10}\.[0-9a-f]{32}", text, re.ASCII))
     assert Handle.parse(text) is None
 
 
-@given(st.from_regex(r"[0-9a-f]{16}\.[1-9][0-9]{9}\.[0-9a-f]{32}", fullmatch=True))
+@given(st.from_regex(r"[0-9a-f]{32}\.[1-9][0-9]{9}\.[0-9a-f]{32}", fullmatch=True))
 def test_whatever_looks_like_a_handle_is_spelled_as_it_was_read(text: str) -> None:
     assert str(Handle.parse(text)) == text
 
@@ -72,6 +63,8 @@ def test_whatever_looks_like_a_handle_is_spelled_as_it_was_read(text: str) -> No
 )
 def test_a_near_miss_is_no_handle(text: str) -> None:
     assert Handle.parse(text) is None
+    with pytest.raises(ClaimGoneError):
+        Handle.in_time(text, EXPIRY - MOMENT)
 
 
 def test_a_handle_has_the_documented_form() -> None:
@@ -79,82 +72,62 @@ def test_a_handle_has_the_documented_form() -> None:
 
 
 def test_a_retry_of_the_same_execution_gets_the_same_handle() -> None:
-    assert Handle.of(ALICE, EXECUTION, EXPIRY) == Handle.of(ALICE.upper(), EXECUTION, EXPIRY)
+    assert Handle.of(ALICE, EXECUTION, EXPIRY + timedelta(milliseconds=999)) == HANDLE
 
 
 def test_another_execution_gets_another_handle() -> None:
     assert Handle.of(ALICE, EXECUTION, EXPIRY) != Handle.of(ALICE, EXECUTION + "2", EXPIRY)
 
 
-def test_a_handle_counts_whole_seconds() -> None:
-    assert Handle.of(ALICE, EXECUTION, EXPIRY + timedelta(milliseconds=999)) == HANDLE
-
-
-@given(user=texts, now=moments, minutes=st.integers(1, 1440))
-def test_step_functions_takes_every_execution_name(user: str, now: datetime, minutes: int) -> None:
-    # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name)
-    assert re.fullmatch(r"[0-9A-Za-z_-]{1,80}", execution_name(user, now, timedelta(minutes=minutes)))
-
-
-@given(
-    user=texts,
-    start=st.integers(10**6, 8 * 10**6),
-    first=st.floats(0, 899.999),
-    second=st.floats(0, 899.999),
-)
-def test_requests_in_one_window_share_a_name(user: str, start: int, first: float, second: float) -> None:
-    window = datetime.fromtimestamp(start * 900, UTC)
-    names = {execution_name(user, window + timedelta(seconds=s), WINDOW) for s in (first, second)}
-    assert len(names) == 1
-
-
-@given(user=texts, now=moments)
-def test_the_next_window_has_another_name(user: str, now: datetime) -> None:
-    assert execution_name(user, now, WINDOW) != execution_name(user, now + WINDOW, WINDOW)
-
-
-def test_a_window_ends_where_the_next_begins() -> None:
-    begin = datetime(2026, 3, 1, 9, 15, tzinfo=UTC)
-    assert execution_name(ALICE, begin - MOMENT, WINDOW).endswith("-20260301T0900Z")
-    assert execution_name(ALICE, begin, WINDOW).endswith("-20260301T0915Z")
-
-
-@given(now=moments, users=st.lists(st.emails().map(str.lower), min_size=2, max_size=2, unique=True))
-def test_users_do_not_share_a_window(now: datetime, users: list[str]) -> None:
-    assert len({execution_name(user, now, WINDOW) for user in users}) == 2
-
-
-@given(user=st.text(st.characters(codec="ascii"), max_size=64), now=moments)
-def test_case_makes_no_other_user(user: str, now: datetime) -> None:
-    assert execution_name(user.upper(), now, WINDOW) == execution_name(user.lower(), now, WINDOW)
+@pytest.mark.parametrize("ahead", [MOMENT, timedelta(minutes=5), timedelta(hours=24)])
+def test_a_handle_in_its_time_may_lead_somewhere(ahead: timedelta) -> None:
+    assert Handle.in_time(str(HANDLE), EXPIRY - ahead) == HANDLE
 
 
 @pytest.mark.parametrize(
-    ("name", "other"),
-    [("sam", "\N{LATIN SMALL LETTER LONG S}am"), ("kim", "\N{KELVIN SIGN}im"), ("strasse", "straße")],
+    "ahead", [timedelta(), -MOMENT, timedelta(days=-365), timedelta(hours=24, minutes=2), timedelta(days=365)]
 )
-def test_a_name_iam_cannot_have_does_not_use_up_anothers_window(name: str, other: str) -> None:
-    assert execution_name(name, NOW, WINDOW) != execution_name(other, NOW, WINDOW)
+def test_a_handle_past_its_time_or_further_ahead_than_any_link_leads_nowhere(ahead: timedelta) -> None:
+    with pytest.raises(ClaimGoneError):
+        Handle.in_time(str(HANDLE), EXPIRY - ahead)
 
 
-def test_the_right_secret_opens_before_expiry() -> None:
-    assert claim().opens_with(LINK_SECRET, NOW)
+@given(user=texts)
+def test_step_functions_takes_every_execution_name(user: str) -> None:
+    # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name)
+    assert re.fullmatch(r"[0-9A-Za-z_-]{1,80}", new_execution_name(user))
+
+
+def test_a_name_begins_with_the_users_key_and_cannot_be_computed() -> None:
+    names = {new_execution_name(ALICE) for _ in range(1000)}
+    assert len(names) == 1000
+    assert {name.partition("-")[0] for name in names} == {user_key(ALICE)}
+    assert {len(name.partition("-")[2]) for name in names} == {32}, "128 random bits"
+
+
+@given(names=st.lists(texts, min_size=2, max_size=2, unique=True))
+def test_every_spelling_has_a_key_of_its_own(names: list[str]) -> None:
+    assert len({user_key(name) for name in names}) == 2
+
+
+def test_a_key_has_the_documented_form() -> None:
+    # printf %s alice@example.com | sha256sum | cut -c1-32
+    assert user_key(ALICE) == "ff8d9819fc0e12bf0d24892e45987e24"
+
+
+def test_a_proof_is_of_this_very_handle_and_secret() -> None:
+    other = Handle(HANDLE.user_key, EXPIRY + timedelta(seconds=1), HANDLE.reset_key)
+    proofs = {HANDLE.proof(LINK_SECRET), other.proof(LINK_SECRET), HANDLE.proof(LINK_SECRET + "x")}
+    assert len(proofs) == 3
+    assert HANDLE.proof(LINK_SECRET) == hash_link_secret(f"{HANDLE}&{LINK_SECRET}")
 
 
 @pytest.mark.parametrize(
     "wrong", ["", LINK_SECRET[:-1], LINK_SECRET + "a", LINK_SECRET.lower(), hash_link_secret(LINK_SECRET)]
 )
-def test_another_secret_does_not_open(wrong: str) -> None:
-    assert not claim().opens_with(wrong, NOW)
-
-
-@pytest.mark.parametrize(("before", "opens"), [(MOMENT, True), (timedelta(), False), (-MOMENT, False)])
-def test_a_claim_is_over_at_the_moment_of_its_expiry(before: timedelta, *, opens: bool) -> None:
-    assert claim().opens_with(LINK_SECRET, EXPIRY - before) is opens
-
-
-def test_a_wrong_secret_does_not_open_after_expiry_either() -> None:
-    assert not claim().opens_with("wrong", EXPIRY)
+def test_only_the_secret_itself_proves_anything(wrong: str) -> None:
+    assert proves(LINK_SECRET, hash_link_secret(LINK_SECRET))
+    assert not proves(wrong, hash_link_secret(LINK_SECRET))
 
 
 def test_link_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +138,7 @@ def test_link_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPa
         return False
 
     monkeypatch.setattr("hmac.compare_digest", compare_digest)
-    assert not claim().opens_with(LINK_SECRET, NOW)
+    assert not proves(LINK_SECRET, hash_link_secret(LINK_SECRET))
     assert compared == [{hash_link_secret(LINK_SECRET)}]
 
 
@@ -184,12 +157,8 @@ def test_a_link_secret_is_kept_as_its_sha_256() -> None:
 
 @pytest.mark.parametrize(
     "holder",
-    [
-        claim(),
-        Secrets(PASSWORD, LINK_SECRET),
-        Mail("subject", f"text {LINK_SECRET}", f"<p>{LINK_SECRET}</p>"),
-    ],
-    ids=["claim", "secrets", "mail"],
+    [Secrets(PASSWORD, LINK_SECRET), Mail("subject", f"text {LINK_SECRET}", f"<p>{LINK_SECRET}</p>")],
+    ids=["secrets", "mail"],
 )
 def test_what_holds_a_secret_does_not_show_it(holder: object) -> None:
     shown = f"{holder!r} {holder}"

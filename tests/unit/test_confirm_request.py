@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from latchkey.claims import Handle, TicketKind
+from latchkey.claims import Handle
+from latchkey.domain.action_links import LinkKind
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import confirm_request, forget_request
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, TASK_TOKEN, Stack
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
-ENTERED_AT = "2099-12-31T23:45:00.000Z"
+ENTERED_AT = (EXPIRY - timedelta(minutes=15)).isoformat()
 
 
 def ask(task_token: str = TASK_TOKEN) -> None:
@@ -55,14 +57,14 @@ def test_the_link_lives_a_quarter_of_an_hour(stack: Stack) -> None:
 
 def test_the_task_token_waits_with_the_hash_of_the_links_secret(stack: Stack) -> None:
     ask()
-    (ticket,) = stack.tickets(TicketKind.REQUEST)
-    assert (ticket.user, ticket.execution, ticket.task_token) == ("alice", EXECUTION, TASK_TOKEN)
-    assert ticket.opens_with(link_of(stack)[1])
+    (link,) = stack.links(LinkKind.QUESTION).values()
+    assert (link.user, link.execution, link.task_token) == ("alice", EXECUTION, TASK_TOKEN)
+    assert link.opens_with(link_of(stack)[1])
 
 
 def test_nothing_of_the_account_is_touched(stack: Stack) -> None:
     ask()
-    assert stack.operations() == ["PutParameter", "SendEmail", "PutEvents"]
+    assert stack.operations() == ["PutItem", "SendEmail", "PutEvents"]
 
 
 def test_neither_the_secret_nor_the_token_is_logged_or_told(stack: Stack, lines: Lines) -> None:
@@ -77,9 +79,9 @@ def test_after_a_second_try_the_second_link_alone_works(stack: Stack) -> None:
     ask("dead-token")
     first = link_of(stack)[1]
     ask()
-    (ticket,) = stack.tickets(TicketKind.REQUEST)
-    assert ticket.task_token == TASK_TOKEN
-    assert not ticket.opens_with(first)
+    (link,) = stack.links(LinkKind.QUESTION).values()
+    assert link.task_token == TASK_TOKEN
+    assert not link.opens_with(first)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,6 @@ def test_what_nobody_answered_is_forgotten(stack: Stack) -> None:
     ask()
     stack.calls.clear()
     forget_request.handler({"execution": EXECUTION, "user": "alice", "entered_at": ENTERED_AT}, CONTEXT)
-    assert stack.operations() == ["DeleteParameters", "PutEvents"]
-    assert stack.parameters() == {}
+    assert stack.operations() == ["DeleteItem", "PutEvents"]
+    assert stack.links(LinkKind.QUESTION) == {}
     assert [step for step, _ in stack.told()] == ["Unconfirmed"]

@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from latchkey import iam, ssm
-from latchkey.claims import Handle, TicketKind
+from cleanup.remove_orphans import remove_all
+from latchkey import iam
+from latchkey.adapters import registry
+from latchkey.claims import user_key
+from latchkey.domain.action_links import LinkKind
+from latchkey.domain.resets import Phase, disowning
 from latchkey.http import Answer
 from reset.disown_claim import REVOKED, handler
 from tests.unit.stack import (
     ALICE,
     CONTEXT,
     EXECUTION,
-    EXPIRY,
     HANDLE,
     IAM,
     LINK_SECRET,
@@ -25,28 +30,29 @@ from tests.unit.stack import (
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
-NEWER = Handle.of(ALICE, "newer", EXPIRY)
-
 
 @pytest.fixture
 def claimed(stack: Stack) -> Stack:
     """Return a stack in which the user's password was shown, and the notice mailed."""
     stack.add_user(password=PASSWORD, must_change=True)
-    stack.store_ticket(TicketKind.NOTICE)
+    stack.keep_reset(Phase.CLAIMED, password="")
+    stack.keep_link(LinkKind.NOTICE)
     stack.calls.clear()
     return stack
 
 
-def post(**fields: object) -> Answer:
+def post(request: str = "press", **fields: object) -> Answer:
     body = {"ph": str(HANDLE), "rs": LINK_SECRET} | fields
-    return handler(load_event("disown_claim_valid") | {"body": json.dumps(body)}, CONTEXT)
+    event = load_event("disown_claim_valid") | {"body": json.dumps(body)}
+    event["requestContext"]["requestId"] = request
+    return handler(event, CONTEXT)
 
 
 def test_the_password_that_was_shown_is_replaced(claimed: Stack) -> None:
     answered = post()
     assert (answered["statusCode"], json.loads(answered["body"])) == (200, {"message": REVOKED})
     assert claimed.password_of() != PASSWORD
-    assert iam.must_change_password(ALICE)
+    assert iam.login_profile(ALICE).must_change
 
 
 def test_a_password_the_thief_chose_is_replaced_too(claimed: Stack) -> None:
@@ -56,9 +62,10 @@ def test_a_password_the_thief_chose_is_replaced_too(claimed: Stack) -> None:
 
 
 def test_links_that_wait_for_the_user_end(claimed: Stack) -> None:
-    claimed.store_token(claimed.store_claim(NEWER), "newer-token")
+    claimed.keep_reset(execution="newer", token="newer-token")
     post()
-    assert claimed.claims() == set()
+    assert claimed.passwords() == {}
+    assert claimed.phase() == Phase.OVER
     assert [call["taskToken"] for call in claimed.sent("SendTaskFailure")] == ["newer-token"]
 
 
@@ -67,17 +74,53 @@ def test_it_is_counted_and_told_and_used_up(claimed: Stack, lines: Lines) -> Non
     assert [line["Disowned"] for line in lines() if "_aws" in line] == [[1.0]]
     detail = {"stack": "latchkey-test", "execution": EXECUTION, "user": ALICE}
     assert claimed.told() == [("Disowned", detail)]
-    assert claimed.parameters() == {}
+    assert claimed.links(LinkKind.NOTICE) == {}
     assert post()["statusCode"] == 410
 
 
-def test_a_reset_at_work_is_waited_for(claimed: Stack) -> None:
-    ssm.take_lock(ALICE, "another", "reset")
+@pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.REVOKING])
+def test_whoever_is_changing_the_account_is_waited_for(claimed: Stack, phase: Phase) -> None:
+    claimed.keep_reset(phase, "another", password="")
     answered = post()
     assert (answered["statusCode"], answered["headers"]["Retry-After"]) == (503, "2")
     assert claimed.password_of() == PASSWORD
-    ssm.release_lock(ALICE, "another")
+    claimed.keep_reset(Phase.OVER, "another", password="")
     assert post()["statusCode"] == 200
+
+
+def test_two_presses_at_once_are_one_after_the_other(claimed: Stack) -> None:
+    first = claimed.keep_reset(Phase.REVOKING, disowning(EXECUTION), password="", undone_by="first press")
+    assert first.disowns
+    assert post("second press")["statusCode"] == 503
+    assert claimed.password_of() == PASSWORD
+
+
+def test_what_a_press_left_half_done_the_next_one_finishes_once_its_time_is_over(claimed: Stack) -> None:
+    claimed.refuse("UpdateLoginProfile", "ServiceFailure", 500)
+    assert post("first press")["statusCode"] == 503
+    half_done = registry.read(user_key(ALICE))
+    assert half_done.current
+    claimed.keep(replace(half_done, due_at=1))
+    assert post("second press")["statusCode"] == 200
+    assert claimed.password_of() != PASSWORD
+    assert claimed.phase() == Phase.OVER
+
+
+def test_a_cleanup_leaves_a_revocation_that_is_under_way_alone(claimed: Stack) -> None:
+    claimed.refuse("UpdateLoginProfile", "ServiceFailure", 500)
+    post()
+    assert remove_all([user_key(ALICE)], "cleanup", datetime.now(UTC)) == 0
+    assert claimed.password_of() == PASSWORD
+    assert claimed.phase() == Phase.REVOKING
+
+
+def test_a_cleanup_finishes_a_revocation_that_nobody_tries_again(claimed: Stack) -> None:
+    claimed.refuse("UpdateLoginProfile", "ServiceFailure", 500)
+    post()
+    claimed.choose_password(ALICE, "The-Thief-5-Password")
+    assert remove_all([user_key(ALICE)], "cleanup", datetime.now(UTC) + timedelta(minutes=6)) == 1
+    assert claimed.password_of() != "The-Thief-5-Password"
+    assert claimed.phase() == Phase.OVER
 
 
 @pytest.mark.parametrize(
@@ -93,7 +136,6 @@ def test_what_failed_can_be_tried_again(claimed: Stack, code: str, status: int, 
     claimed.refuse("UpdateLoginProfile", code, status)
     assert post()["statusCode"] == answer
     assert claimed.told() == []
-    assert not ssm.holds_lock(ALICE, f"disown-{EXECUTION}")
     assert post()["statusCode"] == 200
     assert claimed.password_of() != PASSWORD
 
@@ -107,13 +149,13 @@ def test_a_user_who_is_gone_has_nothing_to_revoke(claimed: Stack) -> None:
 @pytest.mark.parametrize("secret", ["-", LINK_SECRET[:-1], LINK_SECRET + "A"])
 def test_a_wrong_secret_revokes_nothing(claimed: Stack, secret: str) -> None:
     assert post(rs=secret)["statusCode"] == 410
-    assert claimed.operations() == ["GetParameters"]
+    assert claimed.operations() == ["GetItem"]
     assert claimed.password_of() == PASSWORD
 
 
 def test_the_link_of_a_request_revokes_nothing(stack: Stack) -> None:
     stack.add_user()
-    stack.store_ticket(TicketKind.REQUEST)
+    stack.keep_link(LinkKind.QUESTION)
     assert post()["statusCode"] == 410
 
 

@@ -80,20 +80,20 @@ def test_groups_that_cannot_be_listed_are_not_taken_for_none(
 @pytest.mark.parametrize("must_change", [True, False])
 def test_a_login_profile_tells_whether_the_password_must_change(stack: Stack, *, must_change: bool) -> None:
     stack.add_user(must_change=must_change)
-    assert iam.must_change_password(ALICE) is must_change
+    assert iam.login_profile(ALICE).must_change is must_change
 
 
 def test_a_user_without_login_profile_is_not_eligible(stack: Stack) -> None:
     stack.add_user(password=None)
     with pytest.raises(UserNotEligibleError):
-        iam.must_change_password(ALICE)
+        iam.login_profile(ALICE)
 
 
 def test_a_set_password_is_the_users_and_must_be_changed(stack: Stack) -> None:
     stack.add_user()
     iam.set_password(ALICE, PASSWORD)
     assert stack.password_of() == PASSWORD
-    assert iam.must_change_password(ALICE)
+    assert iam.login_profile(ALICE).must_change
 
 
 def test_a_login_profile_is_never_created(stack: Stack) -> None:
@@ -118,8 +118,6 @@ def test_an_account_without_policy_has_iams_default() -> None:
 @pytest.mark.parametrize(
     ("code", "status", "meaning"),
     [
-        ("NoSuchEntity", 404, UserNotFoundError),
-        ("ValidationError", 400, UserNotFoundError),
         ("Throttling", 400, ThrottledError),
         ("AccessDenied", 403, AccessDeniedError),
         ("ServiceFailure", 500, ServiceUnavailableError),
@@ -131,6 +129,15 @@ def test_what_iam_means_when_it_will_not_show_a_user(
     stack.refuse("GetUser", code, status)
     with pytest.raises(meaning, match="Could not look up the user"):
         iam.find_user(ALICE)
+
+
+@pytest.mark.parametrize(("code", "status"), [("NoSuchEntity", 404), ("ValidationError", 400)])
+def test_of_a_name_the_account_has_not_nothing_is_repeated(stack: Stack, code: str, status: int) -> None:
+    stack.refuse("GetUser", code, status)
+    with pytest.raises(UserNotFoundError) as raised:
+        iam.find_user("Summer2026")
+    assert str(raised.value) == "The account has no user of that name."
+    assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize(

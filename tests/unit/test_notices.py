@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from latchkey.claims import Handle, TicketKind
+from latchkey.adapters import registry
+from latchkey.claims import Handle, user_key
+from latchkey.domain.action_links import LinkKind
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, Stack
@@ -32,6 +34,7 @@ def notify(notice: ModuleType, user: str = "alice") -> None:
         "mail": ALICE,
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": "192.0.2.10",
+        "window": user_key("alice"),
     }
     notice.handler(event, CONTEXT)
 
@@ -42,7 +45,7 @@ def text(stack: Stack) -> str:
 
 
 def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no_one(stack: Stack) -> None:
-    notify_failed.handler({"execution": EXECUTION, "user": "", "mail": ""}, CONTEXT)
+    notify_failed.handler({"execution": EXECUTION, "user": "", "mail": "", "window": ""}, CONTEXT)
     assert stack.told() == [("Failed", {"stack": "latchkey-test", "execution": EXECUTION})]
     assert stack.sent("SendEmail") == []
 
@@ -160,12 +163,11 @@ def test_the_claimed_notice_has_a_link_that_lives_a_day(stack: Stack) -> None:
 def test_the_links_secret_is_kept_as_a_hash_alone(stack: Stack, lines: Lines) -> None:
     notify(notify_claimed)
     handle, secret = link_of(text(stack))
-    ((name, parameter),) = stack.parameters().items()
-    assert name == f"/latchkey-test/notices/{handle.user_key}/{handle}"
-    assert secret not in json.dumps(parameter, default=str) + json.dumps(lines())
-    (ticket,) = stack.tickets(TicketKind.NOTICE)
-    assert ticket.opens_with(secret)
-    assert (ticket.user, ticket.execution, ticket.task_token) == ("alice", EXECUTION, "")
+    ((known, link),) = stack.links(LinkKind.NOTICE).items()
+    assert known == str(handle)
+    assert secret not in json.dumps(stack.sent("PutItem")) + json.dumps(lines())
+    assert link.opens_with(secret)
+    assert (link.user, link.execution, link.task_token) == ("alice", EXECUTION, "")
 
 
 def test_the_links_of_two_tries_both_work(stack: Stack) -> None:
@@ -173,4 +175,36 @@ def test_the_links_of_two_tries_both_work(stack: Stack) -> None:
     first = link_of(text(stack))
     notify(notify_claimed)
     assert link_of(text(stack))[0] != first[0]
-    assert len(stack.tickets(TicketKind.NOTICE)) == 2
+    assert len(stack.links(LinkKind.NOTICE)) == 2
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("notice", [notify_expired, notify_failed])
+def test_after_a_reset_that_came_to_nothing_the_next_request_starts_at_once(notice: ModuleType) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    registry.open_window(user_key("alice"), EXECUTION, now)
+    notify(notice)
+    assert registry.open_window(user_key("alice"), "next", now) == "next"
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(("notice", "first"), [(notify_expired, "third"), (notify_failed, "second")])
+def test_a_second_failure_in_a_window_does_not_bring_a_third_mail_at_once(
+    monkeypatch: pytest.MonkeyPatch, notice: ModuleType, first: str
+) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    for execution in ("first", "second"):
+        registry.open_window(user_key("alice"), execution, now)
+        monkeypatch.setitem(globals(), "EXECUTION", execution)
+        notify(notice)
+    assert registry.open_window(user_key("alice"), "third", now) == first
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_failure_before_the_user_was_found_frees_what_was_typed() -> None:
+    now = int(datetime.now(UTC).timestamp())
+    registry.open_window(user_key("typed"), EXECUTION, now)
+    notify_failed.handler(
+        {"execution": EXECUTION, "user": "", "mail": "", "window": user_key("typed")}, CONTEXT
+    )
+    assert registry.open_window(user_key("typed"), "next", now) == "next"

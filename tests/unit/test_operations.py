@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from latchkey.adapters import registry
 from latchkey.claims import user_key
 from tools.commands import Block, command_blocks
 
@@ -17,7 +18,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 #: Stands in for the AWS CLI: says on standard error how it was called, one argument a line.
 AWS = """#!/bin/sh
 printf '%s\\n' "$@" >&2
-case $2 in get-parameters-by-path) echo "$4/a $4/b";; esac
+case $2 in describe-stack-resource) echo the-registry;; esac
 """
 
 
@@ -58,10 +59,10 @@ def test_revoking_by_hand_sets_a_password_nobody_knows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("user", ["alice@example.com", "Carol@Example.com"])
-def test_revoking_by_hand_deletes_what_waits_for_the_user(user: str, tmp_path: Path) -> None:
+def test_revoking_by_hand_takes_the_account_from_whatever_reset_has_it(user: str, tmp_path: Path) -> None:
     said = revoked_by_hand(user, tmp_path)
-    path = f"/latchkey-prod/claims/{user_key(user)}"
-    assert f"delete-parameters\n--names\n{path}/a\n{path}/b\n" in said
+    key = f'{{"id": {{"S": "{registry.item_id(user_key(user))}"}}}}'
+    assert f"delete-item\n--table-name\nthe-registry\n--key\n{key}\n" in said
 
 
 def test_a_directorys_certificate_is_tried_as_strictly_as_the_function_does() -> None:

@@ -1,15 +1,17 @@
 """The registry's item says of every transition what the rules say, whatever state it is in."""
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from datetime import timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ConnectionError as LostConnection
 
 from latchkey.adapters import registry, table
+from latchkey.claims import user_key
 from latchkey.domain import resets
 from latchkey.domain.resets import Attempt, Item, Phase, Refusal, Reset, Transition, allows, refusal
 from latchkey.errors import (
@@ -20,9 +22,11 @@ from latchkey.errors import (
     SupersededError,
     ThrottledError,
 )
-from tests.unit.stack import Stack
+from tests.unit.stack import DYNAMODB, Stack
+from tools.asl import read_definition
 
-KEY, NOW, WINDOW = "key", 1000, timedelta(minutes=15)
+ROOT = Path(__file__).parents[2]
+KEY, NOW = "key", 1000
 OWN = Reset(execution="own", phase=Phase.RESETTING, user="alice", begun_at=NOW, secret_sha256="hash")
 ATTEMPT = Attempt(execution="own", actor="own", now=NOW, secret_sha256="hash")
 #: Between them the values at which a condition turns.
@@ -141,54 +145,74 @@ def test_nobody_moves_what_is_not_there(stack: Stack, gone: Transition) -> None:
 
 # The window of requests
 
+ALICE_KEY = user_key("alice")
+
 
 def test_the_first_request_opens_the_window_and_others_are_told_of_it(stack: Stack) -> None:
-    assert registry.open_window(KEY, "first", NOW, WINDOW) == "first"
-    assert registry.open_window(KEY, "second", NOW + 899, WINDOW) == "first"
-    assert registry.open_window(KEY, "first", NOW + 899, WINDOW) == "first"
+    assert registry.open_window(KEY, "first", NOW) == "first"
+    assert registry.open_window(KEY, "second", NOW + 899) == "first"
+    assert registry.open_window(KEY, "first", NOW + 899) == "first"
     assert stack.operations() == ["UpdateItem"] * 3
 
 
-def test_after_its_time_the_next_request_opens_it_again(stack: Stack) -> None:
-    registry.open_window(KEY, "first", NOW, WINDOW)
-    assert registry.open_window(KEY, "second", NOW + 900, WINDOW) == "second"
-    assert stack.operations() == ["UpdateItem"] * 2
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("minutes", [1, 15, 1440])
+def test_after_its_time_the_next_request_opens_it_again(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    monkeypatch.setenv("REQUEST_WINDOW_MINUTES", str(minutes))
+    registry.open_window(KEY, "first", NOW)
+    assert registry.open_window(KEY, "second", NOW + minutes * 60 - 1) == "first"
+    assert registry.open_window(KEY, "second", NOW + minutes * 60) == "second"
 
 
-def test_a_window_is_closed_by_its_own_reset_alone(stack: Stack) -> None:
-    registry.open_window(KEY, "first", NOW, WINDOW)
-    registry.close_window(KEY, "other")
-    assert registry.open_window(KEY, "second", NOW, WINDOW) == "first"
-    registry.close_window(KEY, "first")
-    assert registry.open_window(KEY, "second", NOW, WINDOW) == "second"
-    assert stack.operations() == ["UpdateItem"] * 5
+@pytest.mark.usefixtures("stack")
+def test_a_window_is_closed_by_its_own_reset_alone() -> None:
+    registry.open_window(ALICE_KEY, "first", NOW)
+    registry.close_windows("alice", "", "other")
+    assert registry.open_window(ALICE_KEY, "second", NOW) == "first"
+    registry.close_windows("alice", "", "first")
+    assert registry.open_window(ALICE_KEY, "second", NOW) == "second"
 
 
-def test_a_claim_closes_the_window(stack: Stack) -> None:
+@pytest.mark.usefixtures("stack")
+def test_the_window_of_what_was_typed_is_closed_with_that_of_the_name() -> None:
+    for key in (user_key("ALICE"), ALICE_KEY):
+        registry.open_window(key, "first", NOW)
+    registry.close_windows("alice", user_key("ALICE"), "first")
+    for key in (user_key("ALICE"), ALICE_KEY):
+        assert registry.open_window(key, "second", NOW) == "second"
+
+
+def test_without_a_user_and_a_window_nothing_is_written(stack: Stack) -> None:
+    registry.close_windows("", "", "first")
+    assert stack.operations() == []
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_claim_closes_the_window() -> None:
     keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60)))
-    registry.open_window(KEY, "own", NOW, WINDOW)
+    registry.open_window(KEY, "own", NOW)
     registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"))
-    assert registry.open_window(KEY, "next", NOW, WINDOW) == "next"
-    assert stack.sent("UpdateItem")
+    assert registry.open_window(KEY, "next", NOW) == "next"
 
 
-def test_failures_close_the_window_once_in_its_length(stack: Stack) -> None:
+@pytest.mark.usefixtures("stack")
+def test_failures_close_the_window_once_in_its_length() -> None:
     for number, (moment, opened) in enumerate([(NOW, True), (NOW + 1, True), (NOW + 2, False)]):
         name = f"failed-{number}"
-        assert (registry.open_window(KEY, name, moment, WINDOW) == name) is opened
-        registry.close_window_after_failure(KEY, name, moment, WINDOW)
-    assert registry.open_window(KEY, "later", NOW + 901, WINDOW) == "later"
-    registry.close_window_after_failure(KEY, "later", NOW + 902, WINDOW)
-    assert registry.open_window(KEY, "at-once", NOW + 903, WINDOW) == "at-once"
-    assert stack.sent("UpdateItem")
+        assert (registry.open_window(ALICE_KEY, name, moment) == name) is opened
+        registry.close_windows("alice", ALICE_KEY, name, failed_at=moment)
+    assert registry.open_window(ALICE_KEY, "later", NOW + 901) == "later"
+    registry.close_windows("alice", ALICE_KEY, "later", failed_at=NOW + 902)
+    assert registry.open_window(ALICE_KEY, "at-once", NOW + 903) == "at-once"
 
 
-def test_a_window_does_not_touch_the_reset_beside_it(stack: Stack) -> None:
+@pytest.mark.usefixtures("stack")
+def test_a_window_does_not_touch_the_reset_beside_it() -> None:
     keep(Item(current=OWN, due_at=NOW))
-    registry.open_window(KEY, "next", NOW, WINDOW)
-    registry.close_window(KEY, "next")
+    registry.open_window(KEY, "next", NOW)
     assert registry.read(KEY) == Item(current=OWN, due_at=NOW)
-    assert stack.sent("UpdateItem")
 
 
 # What is due
@@ -197,7 +221,7 @@ def test_a_window_does_not_touch_the_reset_beside_it(stack: Stack) -> None:
 def test_the_index_names_what_is_due_and_nothing_else(stack: Stack) -> None:
     for number, due_at in enumerate((NOW - 1, NOW, NOW + 1)):
         registry.begin(f"key-{number}", replace(OWN, begun_at=due_at - 1800))
-    registry.open_window("asked-only", "execution", NOW, WINDOW)
+    registry.open_window("asked-only", "execution", NOW)
     assert registry.due(NOW, "", 10) == (["key-0", "key-1"], "")
     assert stack.sent("Query")
 
@@ -233,8 +257,10 @@ def test_throttling_is_told_as_such(stack: Stack) -> None:
         registry.begin(KEY, OWN)
 
 
-def test_no_repr_shows_a_task_token() -> None:
-    assert "the-token" not in repr(Item(current=replace(OWN, task_token="the-token")))
+def test_no_repr_shows_a_hash_or_a_task_token() -> None:
+    shown = repr(Item(current=replace(OWN, task_token="the-token", secret_sha256="the-hash")))
+    assert "the-token" not in shown
+    assert "the-hash" not in shown
 
 
 def test_what_the_table_cannot_hold_is_refused_before_it_is_sent(stack: Stack) -> None:
@@ -247,3 +273,37 @@ def test_a_lost_connection_is_worth_retrying(stack: Stack) -> None:
     stack.fail("GetItem", LostConnection(error=OSError("lost")))
     with pytest.raises(LatchkeyError):
         registry.read(KEY)
+
+
+WAIT_FOR_CLAIM = read_definition(ROOT / "statemachines" / "reset.asl.json")["States"]["WaitForClaim"][
+    "Arguments"
+]
+
+
+def test_the_state_machine_waits_under_the_condition_of_the_rules() -> None:
+    assert WAIT_FOR_CLAIM["ConditionExpression"] == registry.condition(resets.WAIT)
+
+
+def test_the_state_machine_moves_the_item_as_the_rules_do(stack: Stack) -> None:
+    values = WAIT_FOR_CLAIM["ExpressionAttributeValues"] | {
+        ":execution": {"S": "own"},
+        ":task_token": {"S": "token"},
+    }
+    for item in items(resets.WAIT):
+        keep(item)
+        arguments = WAIT_FOR_CLAIM | {
+            "TableName": os.environ["REGISTRY_TABLE"],
+            "Key": {"id": {"S": registry.item_id(KEY)}},
+            "ExpressionAttributeValues": values,
+        }
+        allowed = allows(resets.WAIT, item, ATTEMPT)
+        refused = DYNAMODB.exceptions.ConditionalCheckFailedException
+        with nullcontext() if allowed else pytest.raises(refused):
+            DYNAMODB.update_item(**arguments)
+        after = registry.read(KEY)
+        if item.current and allowed:
+            waiting = replace(item.current, phase=Phase.WAITING, task_token="token")
+            assert after == replace(item, current=waiting)
+        else:
+            assert after == item
+    assert stack.calls

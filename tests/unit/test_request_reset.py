@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from latchkey.claims import execution_name
+from latchkey.adapters import registry
+from latchkey.claims import user_key
 from latchkey.http import Answer
 from reset.request_reset import SUBMITTED, handler, request_reset
 from tests.unit.stack import ALICE, CONTEXT, NOW, Stack, load_event
@@ -52,51 +53,81 @@ def test_the_same_work_is_done_whoever_the_user_is(stack: Stack, user: str) -> N
     stack.add_user(ALICE)
     stack.calls.clear()
     post(user)
-    assert stack.operations() == ["StartExecution", "PutEvents"]
+    assert stack.operations() == ["UpdateItem", "StartExecution"]
+
+
+@pytest.mark.parametrize("user", [ALICE, "nobody@example.com"])
+def test_a_repeated_request_does_the_same_work_as_the_first(stack: Stack, user: str) -> None:
+    stack.add_user(ALICE)
+    stack.calls.clear()
+    for _ in range(3):
+        post(user)
+    assert stack.operations() == ["UpdateItem", "StartExecution"] * 3
 
 
 @pytest.mark.parametrize(("access", "confirm"), [("Public", True), ("Iam", False), ("public", True)])
-def test_the_execution_gets_the_user_the_requests_id_and_whether_to_ask_first(
+def test_the_execution_gets_the_user_the_window_and_whether_to_ask_first(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, access: str, *, confirm: bool
 ) -> None:
     monkeypatch.setenv("REQUEST_ACCESS", access)
     post(f" {ALICE} ", SIGNED)
     (call,) = stack.sent("StartExecution")
-    request = load_event("request_reset_valid")["requestContext"]["requestId"]
-    assert json.loads(call["input"]) == {"user": ALICE, "request": request, "confirm": confirm}
+    assert json.loads(call["input"]) == {"user": ALICE, "window": user_key(ALICE), "confirm": confirm}
 
 
-def test_the_execution_is_named_for_the_user_and_the_window(stack: Stack) -> None:
-    request_reset(ALICE, "a-request", NOW)
-    (call,) = stack.sent("StartExecution")
-    assert call["name"] == execution_name(ALICE, NOW, timedelta(minutes=15))
+def test_repeated_requests_start_the_execution_that_the_first_noted(stack: Stack) -> None:
+    for _ in range(3):
+        post(ALICE)
+    names = [call["name"] for call in stack.sent("StartExecution")]
+    inputs = {call["input"] for call in stack.sent("StartExecution")}
+    assert len(names) == 3
+    assert (len(set(names)), len(inputs)) == (1, 1)
+    assert names[0].startswith(f"{user_key(ALICE)}-")
 
 
-def test_the_stack_decides_how_long_a_window_is(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_after_one_that_crashed_before_the_start_starts_it(stack: Stack) -> None:
+    stack.refuse("StartExecution", "InternalFailure", 500)
+    assert post(ALICE)["statusCode"] == 503
+    assert post(ALICE)["statusCode"] == 202
+    first, second = (call["name"] for call in stack.sent("StartExecution"))
+    assert first == second
+
+
+def test_after_the_window_another_execution_starts(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUEST_WINDOW_MINUTES", "60")
-    request_reset(ALICE, "a-request", datetime(2026, 3, 1, 9, 59, tzinfo=UTC))
-    assert stack.sent("StartExecution")[0]["name"].endswith("-20260301T0900Z")
+    for minutes in (0, 59, 60):
+        request_reset(ALICE, NOW + timedelta(minutes=minutes))
+    first, second, third = (call["name"] for call in stack.sent("StartExecution"))
+    assert first == second != third
 
 
-def test_a_new_request_is_counted_once(stack: Stack, lines: Lines) -> None:
+def test_another_spelling_has_a_window_of_its_own(stack: Stack) -> None:
+    # Or a stranger's ALICE would swallow what alice asks for, should IAM not know an ALICE.
+    post(ALICE.upper())
     post(ALICE)
-    assert [line["Requested"] for line in lines() if "_aws" in line] == [[1.0]]
-    assert len(stack.sent("StartExecution")) == 1
+    assert len({call["name"] for call in stack.sent("StartExecution")}) == 2
 
 
-def test_what_somebody_typed_is_not_told_to_whoever_listens(stack: Stack) -> None:
+def test_once_its_reset_came_to_an_end_the_next_request_starts_at_once(stack: Stack) -> None:
     post(ALICE)
-    ((step, detail),) = stack.told()
-    name = stack.sent("StartExecution")[0]["name"]
-    assert (step, detail) == ("Requested", {"stack": "latchkey-test", "execution": name})
+    (first,) = (call["name"] for call in stack.sent("StartExecution"))
+    registry.close_windows(ALICE, user_key(ALICE), first)
+    post(ALICE)
+    assert stack.sent("StartExecution")[-1]["name"] != first
 
 
-def test_a_repeated_request_is_answered_alike_but_not_counted(stack: Stack, lines: Lines) -> None:
+def test_a_repeated_request_is_answered_alike(stack: Stack) -> None:
     stack.refuse("StartExecution", "ExecutionAlreadyExists")
     answered = post(ALICE)
     assert (answered["statusCode"], json.loads(answered["body"])) == (202, {"message": SUBMITTED})
-    assert not [line for line in lines() if "_aws" in line]
-    assert stack.told() == []
+
+
+@pytest.mark.parametrize("typed", ["Summer-2026!", "my secret", "pass:word", "ünknown", "a/b", "x*y"])
+def test_what_can_be_no_name_goes_nowhere(stack: Stack, lines: Lines, typed: str) -> None:
+    answered = post(typed)
+    assert (answered["statusCode"], json.loads(answered["body"])) == (202, {"message": SUBMITTED})
+    assert stack.operations() == []
+    assert typed not in json.dumps(lines(), ensure_ascii=False)
 
 
 def test_every_line_logged_once_the_execution_is_known_names_it(stack: Stack, lines: Lines) -> None:
@@ -107,7 +138,7 @@ def test_every_line_logged_once_the_execution_is_known_names_it(stack: Stack, li
 
 def test_the_user_is_not_logged(stack: Stack, lines: Lines) -> None:
     post(ALICE)
-    assert stack.operations() == ["StartExecution", "PutEvents"]
+    assert stack.operations() == ["UpdateItem", "StartExecution"]
     assert "alice" not in json.dumps(lines())
 
 
@@ -173,4 +204,4 @@ def test_signed_in_people_ask_for_themselves_and_the_helpdesk_for_anybody(
     monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
     monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
     assert post(ALICE, {"authorizer": {"claims": claims}} if claims else None)["statusCode"] == status
-    assert stack.operations() == (["StartExecution", "PutEvents"] if status == 202 else [])
+    assert stack.operations() == (["UpdateItem", "StartExecution"] if status == 202 else [])

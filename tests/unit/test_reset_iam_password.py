@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from latchkey import iam, ssm
-from latchkey.claims import Handle, user_key
+from latchkey import iam
+from latchkey.adapters import registry, ssm
+from latchkey.claims import user_key
+from latchkey.domain.resets import Phase
 from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,
     LatchkeyError,
@@ -18,23 +20,23 @@ from latchkey.errors import (
     ThrottledError,
     UserNotEligibleError,
 )
-from reset.reset_iam_password import handler
+from reset.reset_iam_password import Event, handler
 from tests.unit.stack import (
     ALICE,
     CONTEXT,
     EXECUTION,
-    EXPIRY,
-    HANDLE,
+    NOW,
     OLD_PASSWORD,
     PASSWORD,
     Stack,
 )
 
-OLDER = Handle.of(ALICE, "older", EXPIRY)
+KEY = user_key(ALICE)
 
 
 def reset(stack: Stack, execution: str = EXECUTION) -> None:
-    handler({"execution": EXECUTION, "user": ALICE, "sealed": stack.seal(execution)}, CONTEXT)
+    event: Event = {"execution": EXECUTION, "user": ALICE, "window": KEY, "sealed": stack.seal(execution)}
+    handler(event, CONTEXT)
 
 
 def test_the_sealed_password_becomes_the_users(sealing_stack: Stack) -> None:
@@ -46,77 +48,88 @@ def test_the_sealed_password_becomes_the_users(sealing_stack: Stack) -> None:
 def test_the_password_must_be_changed_at_the_next_sign_in(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
     reset(sealing_stack)
-    assert iam.must_change_password(ALICE)
+    assert iam.login_profile(ALICE).must_change
 
 
-def test_the_lock_is_kept_until_the_claim_is_stored(sealing_stack: Stack) -> None:
+def test_the_account_is_taken_until_the_password_is_stored(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
     reset(sealing_stack)
-    assert ssm.holds_lock(ALICE, EXECUTION)
+    item = registry.read(KEY)
+    assert item.current
+    assert (item.current.execution, item.current.phase) == (EXECUTION, Phase.RESETTING)
+    assert (item.current.user, item.current.window) == (ALICE, KEY)
+    # Longer than every try of this step and the next takes.
+    assert item.due_at == item.current.begun_at + 30 * 60
 
 
-def test_while_another_reset_holds_the_lock_nothing_changes(sealing_stack: Stack) -> None:
+@pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.REVOKING])
+def test_while_another_changes_the_account_nothing_happens(sealing_stack: Stack, phase: Phase) -> None:
     sealing_stack.add_user()
-    ssm.take_lock(ALICE, "another", "reset")
-    sealing_stack.store_claim(OLDER)
+    sealing_stack.keep_reset(phase, "another")
     with pytest.raises(ResetInProgressError):
         reset(sealing_stack)
     assert sealing_stack.password_of() == OLD_PASSWORD
-    assert sealing_stack.claims()
+    assert sealing_stack.phase() == phase
 
 
 def test_older_links_end_before_the_password_changes(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER), "older-token")
+    sealing_stack.keep_reset(execution="older", token="older-token")
     sealing_stack.calls.clear()
     reset(sealing_stack)
-    assert sealing_stack.claims() == set()
-    operations = sealing_stack.operations()
-    assert operations.index("DeleteParameters") < operations.index("UpdateLoginProfile")
-
-
-def test_the_execution_of_an_older_link_is_told(sealing_stack: Stack) -> None:
-    sealing_stack.add_user()
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER), "older-token")
-    reset(sealing_stack)
+    assert sealing_stack.operations()[-4:] == [
+        "UpdateItem",
+        "SendTaskFailure",
+        "DeleteParameter",
+        "UpdateLoginProfile",
+    ]
+    assert sealing_stack.passwords() == {}
     assert [call["taskToken"] for call in sealing_stack.sent("SendTaskFailure")] == ["older-token"]
-    assert ssm.waiting(user_key(ALICE)) == {}
 
 
-def test_an_older_execution_that_does_not_wait_yet_finds_a_mark(sealing_stack: Stack) -> None:
+def test_an_older_execution_that_does_not_wait_yet_finds_out_by_itself(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
-    sealing_stack.store_claim(OLDER)
+    sealing_stack.keep_reset(Phase.STORED, "older")
     reset(sealing_stack)
-    assert sealing_stack.claims() == set()
-    assert ssm.is_superseded(OLDER)
+    assert sealing_stack.passwords() == {}
     assert sealing_stack.sent("SendTaskFailure") == []
 
 
 def test_an_older_execution_that_is_over_does_not_disturb(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER))
+    sealing_stack.keep_reset(execution="older")
     sealing_stack.refuse("SendTaskFailure", "TaskTimedOut")
     reset(sealing_stack)
-    assert ssm.waiting(user_key(ALICE)) == {}
+    assert sealing_stack.password_of() == PASSWORD
 
 
-@pytest.mark.parametrize("crash", ["SendTaskFailure", "DeleteParameters"])
+def test_of_an_older_reset_that_was_undone_nothing_is_left_to_end(sealing_stack: Stack) -> None:
+    sealing_stack.add_user()
+    sealing_stack.keep_reset(Phase.OVER, "older", password="")
+    reset(sealing_stack)
+    assert {"SendTaskFailure", "DeleteParameter"}.isdisjoint(sealing_stack.operations())
+
+
+@pytest.mark.parametrize("crash", ["SendTaskFailure", "DeleteParameter", "UpdateLoginProfile"])
 def test_after_a_crash_while_ending_an_older_link_the_retry_ends_it(sealing_stack: Stack, crash: str) -> None:
     sealing_stack.add_user()
-    sealing_stack.store_token(sealing_stack.store_claim(OLDER), "older-token")
+    sealing_stack.keep_reset(execution="older", token="older-token")
     sealing_stack.refuse(crash, "InternalServerError", 500)
     with pytest.raises(ServiceUnavailableError):
         reset(sealing_stack)
     reset(sealing_stack)
-    assert ssm.waiting(user_key(ALICE)) == {}
+    assert sealing_stack.passwords() == {}
     assert "older-token" in [call["taskToken"] for call in sealing_stack.sent("SendTaskFailure")]
+    assert sealing_stack.password_of() == PASSWORD
 
 
 def test_its_own_earlier_try_is_no_other_reset(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
-    sealing_stack.store_claim()
     reset(sealing_stack)
-    assert sealing_stack.claims() == {ssm.claim_name(HANDLE)}
+    ssm.store_password(EXECUTION, PASSWORD, NOW)
+    reset(sealing_stack)
+    assert list(sealing_stack.passwords().values()) == [PASSWORD]
+    assert registry.read(KEY).older is None
 
 
 def test_a_seal_of_another_execution_changes_nothing(sealing_stack: Stack) -> None:

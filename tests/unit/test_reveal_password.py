@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from latchkey import ssm
-from latchkey.claims import Claim, Handle
+from latchkey.adapters import registry
+from latchkey.claims import Handle, user_key
+from latchkey.domain.resets import Phase
 from latchkey.errors import ClaimGoneError, ClaimNotReadyError
 from latchkey.http import Answer
-from reset.reveal_password import handler, take
+from reset.reveal_password import handler, reveal, take
 from tests.unit.stack import (
     ALICE,
     CONTEXT,
@@ -36,28 +38,31 @@ TIMEOUT = ReadTimeoutError(endpoint_url="https://states.eu-central-1.amazonaws.c
 @pytest.fixture
 def waiting(stack: Stack) -> Stack:
     """Return a stack in which a workflow waits for its claim; calls are recorded from here on."""
-    stack.store_token(stack.store_claim())
+    stack.keep_reset()
     stack.calls.clear()
     return stack
 
 
-def bring(handle: object = HANDLE, link_secret: str = LINK_SECRET, now: datetime = NOW) -> Claim:
-    return take(str(handle), link_secret, now, "192.0.2.10")
+def bring(
+    handle: Handle = HANDLE, link_secret: str = LINK_SECRET, now: datetime = NOW, request: str = "request"
+) -> str:
+    return reveal(take(handle, link_secret, request, now), now, "192.0.2.10")
 
 
-def post(ph: object = str(HANDLE), rs: object = LINK_SECRET) -> Answer:
-    body = json.dumps({"ph": ph, "rs": rs})
-    return handler(load_event("reveal_password_valid") | {"body": body}, CONTEXT)
+def post(ph: object = str(HANDLE), rs: object = LINK_SECRET, request: str = "request") -> Answer:
+    event = load_event("reveal_password_valid") | {"body": json.dumps({"ph": ph, "rs": rs})}
+    event["requestContext"]["requestId"] = request
+    return handler(event, CONTEXT)
 
 
-def test_the_first_to_bring_the_link_gets_the_claim(waiting: Stack) -> None:
-    assert bring().password == PASSWORD
-    assert waiting.parameters() == {}
+def test_the_first_to_bring_the_link_gets_the_password(waiting: Stack) -> None:
+    assert bring() == PASSWORD
+    assert waiting.phase() == Phase.CLAIMED
 
 
-def test_the_gates_are_passed_in_order(waiting: Stack) -> None:
+def test_a_claim_is_one_write_one_read_and_one_answer_to_the_workflow(waiting: Stack) -> None:
     bring()
-    assert waiting.operations() == ["GetParameters", "DeleteParameters", "SendTaskSuccess"]
+    assert waiting.operations() == ["UpdateItem", "GetParameter", "SendTaskSuccess"]
 
 
 def test_the_workflow_learns_when_and_from_where_and_no_secret(waiting: Stack) -> None:
@@ -70,8 +75,30 @@ def test_the_workflow_learns_when_and_from_where_and_no_secret(waiting: Stack) -
 def test_the_second_to_bring_the_link_gets_nothing(waiting: Stack) -> None:
     bring()
     with pytest.raises(ClaimGoneError):
-        bring()
+        bring(request="another")
     assert len(waiting.sent("SendTaskSuccess")) == 1
+
+
+def test_a_claim_whose_answer_was_lost_is_won_all_the_same(waiting: Stack) -> None:
+    # The SDK tries again: the write finds that this very request made it.
+    take(HANDLE, LINK_SECRET, "request", NOW)
+    assert bring() == PASSWORD
+    assert waiting.operations().count("UpdateItem") == 2
+
+
+def test_after_a_claim_the_next_request_starts_at_once(waiting: Stack) -> None:
+    registry.open_window(user_key(ALICE), EXECUTION, int(NOW.timestamp()))
+    bring()
+    assert registry.open_window(user_key(ALICE), "next", int(NOW.timestamp())) == "next"
+    assert waiting.sent("SendTaskSuccess")
+
+
+def test_after_a_claim_what_was_typed_may_be_asked_for_again_too(stack: Stack) -> None:
+    typed = user_key(ALICE.upper())
+    registry.open_window(typed, EXECUTION, int(NOW.timestamp()))
+    stack.keep_reset(window=typed)
+    bring()
+    assert registry.open_window(typed, "next", int(NOW.timestamp())) == "next"
 
 
 WRONG_SECRETS = ["wrong", LINK_SECRET[:-1], LINK_SECRET.swapcase()]
@@ -81,7 +108,8 @@ WRONG_SECRETS = ["wrong", LINK_SECRET[:-1], LINK_SECRET.swapcase()]
 def test_a_wrong_secret_consumes_nothing(waiting: Stack, link_secret: str) -> None:
     with pytest.raises(ClaimGoneError):
         bring(link_secret=link_secret)
-    assert waiting.operations() == ["GetParameters"]
+    assert waiting.operations() == ["UpdateItem"]
+    assert waiting.phase() == Phase.WAITING
 
 
 @pytest.mark.parametrize("late", [timedelta(), timedelta(microseconds=1), timedelta(days=1)])
@@ -90,73 +118,87 @@ def test_a_claim_past_its_expiry_stays_shut_and_is_left_to_the_workflow(
 ) -> None:
     with pytest.raises(ClaimGoneError):
         bring(now=EXPIRY + late)
-    assert waiting.operations() == ["GetParameters"]
+    assert waiting.phase() == Phase.WAITING
 
 
-def test_a_claim_opens_until_the_last_moment(waiting: Stack) -> None:
-    assert bring(now=EXPIRY - timedelta(microseconds=1)).user == ALICE
-    assert waiting.parameters() == {}
+def test_a_claim_opens_until_the_last_second(waiting: Stack) -> None:
+    assert bring(now=EXPIRY - timedelta(microseconds=1)) == PASSWORD
+    assert waiting.phase() == Phase.CLAIMED
 
 
 def test_a_later_expiry_in_the_link_does_not_lengthen_the_claims_life(waiting: Stack) -> None:
-    later = Handle(HANDLE.user_key, EXPIRY + timedelta(days=1), HANDLE.reset_key)
+    later = Handle(HANDLE.user_key, EXPIRY + timedelta(hours=1), HANDLE.reset_key)
     with pytest.raises(ClaimGoneError):
         bring(later, now=EXPIRY)
-    assert waiting.operations() == ["GetParameters"]
+    assert waiting.phase() == Phase.WAITING
 
 
-@pytest.mark.parametrize("handle", ["", "nonsense", f"{HANDLE}/", f"../{HANDLE}", f"{HANDLE}\n"])
-def test_a_malformed_handle_is_looked_up_nowhere(waiting: Stack, handle: str) -> None:
-    with pytest.raises(ClaimGoneError):
-        bring(handle)
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "nonsense",
+        f"{HANDLE}/",
+        f"../{HANDLE}",
+        str(Handle(HANDLE.user_key, NOW - timedelta(seconds=1), HANDLE.reset_key)),
+        str(Handle(HANDLE.user_key, NOW + timedelta(hours=25), HANDLE.reset_key)),
+    ],
+    ids=["nonsense", "followed by a slash", "in another folder", "past its time", "too far ahead"],
+)
+def test_a_handle_that_can_open_nothing_is_looked_up_nowhere(waiting: Stack, handle: str) -> None:
+    answered = post(ph=handle)
+    assert (answered["statusCode"], json.loads(answered["body"])) == (410, GONE)
     assert waiting.operations() == []
 
 
-def test_a_link_that_never_was_opens_nothing(waiting: Stack) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        Handle.of("bob@example.com", EXECUTION, EXPIRY),
+        replace(HANDLE, expires_at=EXPIRY + timedelta(seconds=1)),
+        replace(HANDLE, reset_key=HANDLE.reset_key[::-1]),
+    ],
+    ids=["of another user", "of another time", "of another reset"],
+)
+def test_a_link_that_never_was_opens_nothing(waiting: Stack, other: Handle) -> None:
     with pytest.raises(ClaimGoneError):
-        bring(Handle.of(ALICE, "another", EXPIRY))
-    assert waiting.operations() == ["GetParameters"]
+        bring(other)
+    assert waiting.operations() == ["UpdateItem"]
+    assert waiting.phase() == Phase.WAITING
 
 
 def test_a_link_brought_before_the_workflow_waits_is_not_consumed(stack: Stack) -> None:
-    stack.store_claim()
+    stack.keep_reset(Phase.STORED)
     stack.calls.clear()
     with pytest.raises(ClaimNotReadyError):
         bring()
-    assert stack.operations() == ["GetParameters"]
+    assert stack.operations() == ["UpdateItem"]
+    assert stack.phase() == Phase.STORED
 
 
 def test_a_link_brought_too_early_works_a_moment_later(stack: Stack) -> None:
-    stack.store_claim()
+    stack.keep_reset(Phase.STORED)
     with pytest.raises(ClaimNotReadyError):
         bring()
-    stack.store_token()
-    assert bring().password == PASSWORD
+    stack.keep_reset()
+    assert bring() == PASSWORD
 
 
-@pytest.mark.parametrize(("link_secret", "now"), [("wrong", NOW), (LINK_SECRET, EXPIRY)])
+@pytest.mark.parametrize(
+    ("link_secret", "now"), [("wrong", NOW), (LINK_SECRET, EXPIRY)], ids=["wrong secret", "too late"]
+)
 def test_only_who_could_open_it_learns_that_a_claim_is_not_ready(
     stack: Stack, link_secret: str, now: datetime
 ) -> None:
-    stack.store_claim()
+    stack.keep_reset(Phase.STORED)
     with pytest.raises(ClaimGoneError):
         bring(link_secret=link_secret, now=now)
 
 
-def test_who_loses_the_race_of_deletion_never_reaches_the_workflow(
-    waiting: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read_claim = ssm.read_claim
-
-    def read_claim_then_lose(handle: Handle) -> tuple[Claim | None, str | None]:
-        read = read_claim(handle)
-        assert ssm.take_claim(handle)
-        return read
-
-    monkeypatch.setattr(ssm, "read_claim", read_claim_then_lose)
+def test_who_loses_the_race_never_reaches_password_and_workflow(waiting: Stack) -> None:
+    take(HANDLE, LINK_SECRET, "quicker", NOW)
     with pytest.raises(ClaimGoneError):
         bring()
-    assert waiting.sent("SendTaskSuccess") == []
+    assert set(waiting.operations()) == {"UpdateItem"}
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
@@ -166,7 +208,7 @@ def test_a_workflow_that_no_longer_waits_shuts_the_claim(waiting: Stack, code: s
         bring()
 
 
-AFTER_DELETION = [
+AFTER_THE_CLAIM = [
     client_error("ThrottlingException"),
     client_error("AccessDeniedException"),
     client_error("InternalFailure", 500),
@@ -177,29 +219,25 @@ AFTER_DELETION = [
 ]
 
 
-@pytest.mark.parametrize("fault", AFTER_DELETION, ids=str)
-def test_a_fault_after_the_deletion_reveals_nothing_then_or_later(waiting: Stack, fault: Exception) -> None:
-    waiting.fail("SendTaskSuccess", fault)
-    answers = [post(), post()]
+@pytest.mark.parametrize("operation", ["GetParameter", "SendTaskSuccess"])
+@pytest.mark.parametrize("fault", AFTER_THE_CLAIM, ids=str)
+def test_a_fault_after_the_claim_reveals_nothing_then_or_later(
+    waiting: Stack, operation: str, fault: Exception
+) -> None:
+    waiting.fail(operation, fault)
+    answers = [post(), post(request="again")]
     assert [answered["statusCode"] for answered in answers] == [410, 410]
     assert PASSWORD not in json.dumps(answers)
 
 
 @pytest.mark.parametrize(
-    ("operation", "fault"),
-    [
-        ("GetParameters", client_error("ThrottlingException")),
-        ("GetParameters", TIMEOUT),
-        ("DeleteParameters", client_error("ThrottlingException")),
-        ("DeleteParameters", client_error("InternalServerError", 500)),
-    ],
+    "fault",
+    [client_error("ThrottlingException"), TIMEOUT, client_error("InternalServerError", 500)],
     ids=str,
 )
-def test_a_fault_before_the_deletion_can_be_tried_again(
-    waiting: Stack, operation: str, fault: Exception
-) -> None:
-    waiting.fail(operation, fault)
-    assert [post()["statusCode"], post()["statusCode"]] == [503, 200]
+def test_a_fault_before_the_claim_can_be_tried_again(waiting: Stack, fault: Exception) -> None:
+    waiting.fail("UpdateItem", fault)
+    assert [post()["statusCode"], post(request="again")["statusCode"]] == [503, 200]
 
 
 def test_the_answer_is_password_user_and_where_to_sign_in(waiting: Stack) -> None:
@@ -210,45 +248,44 @@ def test_the_answer_is_password_user_and_where_to_sign_in(waiting: Stack) -> Non
         "user": ALICE,
         "sign_in_url": "https://123456789012.signin.aws.amazon.com/console",
     }
-    assert waiting.parameters() == {}
+    assert waiting.phase() == Phase.CLAIMED
 
 
 def test_the_answer_is_not_stored_by_anybody_on_the_way(waiting: Stack) -> None:
     assert post()["headers"]["Cache-Control"] == "no-store"
-    assert waiting.parameters() == {}
+    assert waiting.phase() == Phase.CLAIMED
 
 
 def test_too_early_is_answered_by_503_and_when_to_retry(stack: Stack) -> None:
-    stack.store_claim()
+    stack.keep_reset(Phase.STORED)
     answered = post()
     assert (answered["statusCode"], answered["headers"]["Retry-After"]) == (503, "2")
     assert PASSWORD not in answered["body"]
 
 
 def used(stack: Stack) -> Answer:
-    stack.store_token(stack.store_claim())
+    stack.keep_reset()
     post()
-    return post()
+    return post(request="again")
 
 
 def expired(stack: Stack) -> Answer:
-    past = Handle.of(ALICE, EXECUTION, datetime.fromisoformat("2026-03-01T10:00:00Z"))
-    stack.store_token(stack.store_claim(past))
-    return post(ph=str(past))
-
-
-def superseded(stack: Stack) -> Answer:
-    ssm.take_claim(stack.store_token(stack.store_claim()))
+    stack.keep_reset(expires_at=int(NOW.timestamp()) - 1)
     return post()
 
 
-def superseded_before_it_waited(stack: Stack) -> Answer:
-    stack.store_token()
+def superseded(stack: Stack) -> Answer:
+    stack.keep_reset(execution="newer", secret_sha256="another")
+    return post()
+
+
+def being_undone(stack: Stack) -> Answer:
+    stack.keep_reset(Phase.REVOKING)
     return post()
 
 
 def wrong_secret(stack: Stack) -> Answer:
-    stack.store_token(stack.store_claim())
+    stack.keep_reset()
     return post(rs="wrong")
 
 
@@ -261,7 +298,7 @@ def never_made(_stack: Stack) -> Answer:
 
 
 @pytest.mark.parametrize(
-    "reason", [used, expired, superseded, superseded_before_it_waited, wrong_secret, malformed, never_made]
+    "reason", [used, expired, superseded, being_undone, wrong_secret, malformed, never_made]
 )
 def test_every_link_that_opens_nothing_gets_the_same_answer(
     stack: Stack, reason: Callable[[Stack], Answer]
@@ -273,7 +310,7 @@ def test_every_link_that_opens_nothing_gets_the_same_answer(
 @pytest.mark.parametrize("field", ["ph", "rs"])
 @pytest.mark.parametrize("value", [None, "", " ", 7, True, [], {}, "x" * 129, "\x00", "\ufffd", chr(0xD800)])
 def test_a_malformed_value_is_refused_by_name(waiting: Stack, field: str, value: object) -> None:
-    answered = post(**{field: value})
+    answered = post(value, LINK_SECRET) if field == "ph" else post(str(HANDLE), value)
     assert (answered["statusCode"], json.loads(answered["body"])["field"]) == (400, field)
     assert waiting.operations() == []
 
@@ -290,10 +327,10 @@ def test_a_reveal_logs_its_execution_and_no_secret(waiting: Stack, lines: Lines)
     logged = lines()
     assert [line["execution"] for line in logged] == [EXECUTION]
     assert not [s for s in (PASSWORD, LINK_SECRET, "task-token") if s in json.dumps(logged)]
-    assert waiting.parameters() == {}
+    assert waiting.phase() == Phase.CLAIMED
 
 
-@pytest.mark.parametrize("fault", AFTER_DELETION, ids=str)
+@pytest.mark.parametrize("fault", AFTER_THE_CLAIM, ids=str)
 def test_a_lost_claim_is_logged_under_its_execution_without_secrets(
     waiting: Stack, lines: Lines, fault: Exception
 ) -> None:

@@ -1,12 +1,15 @@
 """RevokePassword: after expiry or failure nothing that anybody holds opens the account."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from latchkey import iam, ssm
-from latchkey.claims import Handle
+from latchkey import iam
+from latchkey.adapters import registry, ssm
+from latchkey.claims import user_key
+from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,
     ResetInProgressError,
@@ -14,10 +17,11 @@ from latchkey.errors import (
     ThrottledError,
 )
 from reset.revoke_password import Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, HANDLE, OLD_PASSWORD, PASSWORD, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, NOW, OLD_PASSWORD, PASSWORD, Stack, client_error
 
-RESET_AT = "2026-03-01T09:00:00.123Z"
 MINUTE = timedelta(minutes=1)
+#: The stack's reset began a minute ago, and was stored half a minute ago.
+RESET_AT = NOW - MINUTE
 
 
 REVOKED: Result = {"revoked": True, "superseded": False}
@@ -25,8 +29,8 @@ LEFT_ALONE: Result = {"revoked": False, "superseded": False}
 SUPERSEDED: Result = {"revoked": False, "superseded": True}
 
 
-def revoke() -> Result:
-    return handler({"execution": EXECUTION, "user": ALICE, "reset_at": RESET_AT}, CONTEXT)
+def revoke(*, began: bool = True) -> Result:
+    return handler({"execution": EXECUTION, "user": ALICE, "began": began}, CONTEXT)
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def expired(stack: Stack) -> Stack:
     """Return a stack in which nobody claimed the password that a reset gave Alice."""
     stack.add_user()
     iam.set_password(ALICE, PASSWORD)
-    stack.store_token(stack.store_claim())
+    stack.keep_reset()
     return stack
 
 
@@ -55,71 +59,79 @@ def test_the_replacement_is_as_long_as_iam_allows(expired: Stack) -> None:
 
 def test_the_replacement_must_be_changed_too(expired: Stack) -> None:
     revoke()
-    assert iam.must_change_password(ALICE)
+    assert iam.login_profile(ALICE).must_change
     assert expired.password_of() != PASSWORD
 
 
-def test_claim_and_token_are_gone(expired: Stack) -> None:
+def test_the_reset_is_over_and_its_password_is_gone(expired: Stack) -> None:
     revoke()
-    assert expired.parameters() == {}
+    assert expired.passwords() == {}
+    assert expired.phase() == Phase.OVER
+    assert registry.read(user_key(ALICE)).due_at == 0
 
 
-def test_the_password_goes_before_the_claim(expired: Stack) -> None:
+def test_the_account_is_taken_first_and_given_back_last(expired: Stack) -> None:
     expired.calls.clear()
     revoke()
-    operations = expired.operations()
-    assert operations.index("UpdateLoginProfile") < operations.index("DeleteParameters")
+    writes = [each for each in expired.operations() if each.startswith(("Update", "Delete"))]
+    assert writes == ["UpdateItem", "UpdateLoginProfile", "UpdateItem", "DeleteParameter"]
 
 
-def test_a_password_that_was_never_stored_is_replaced(stack: Stack) -> None:
+@pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.STORED, Phase.WAITING, Phase.CLAIMED])
+def test_an_own_reset_is_undone_however_far_it_came(stack: Stack, phase: Phase) -> None:
+    # A claim that won the item but lost the token's last instant showed nothing.
     stack.add_user()
-    ssm.take_lock(ALICE, EXECUTION, "reset")
     iam.set_password(ALICE, PASSWORD)
+    stack.keep_reset(phase)
     assert revoke() == REVOKED
     assert stack.password_of() != PASSWORD
+    assert stack.passwords() == {}
 
 
 def test_a_reset_that_never_began_leaves_the_password_alone(stack: Stack) -> None:
     stack.add_user(must_change=True)
-    assert revoke() == LEFT_ALONE
+    assert revoke(began=False) == LEFT_ALONE
     assert stack.password_of() == OLD_PASSWORD
-    assert stack.parameters() == {}
+    assert stack.phase() is None
 
 
-def test_while_another_reset_holds_the_lock_nothing_is_revoked(expired: Stack) -> None:
-    ssm.take_lock(ALICE, "another", "reset")
+def test_while_another_undoes_it_nothing_is_revoked(expired: Stack) -> None:
+    expired.keep_reset(Phase.REVOKING, undone_by="a-cleanup")
     with pytest.raises(ResetInProgressError):
         revoke()
     assert expired.password_of() == PASSWORD
 
 
-def test_a_claim_stored_by_a_step_that_then_failed_is_revoked(expired: Stack) -> None:
-    ssm.take_lock(ALICE, EXECUTION, "reset")
-    assert revoke() == REVOKED
-    assert expired.parameters() == {}
-
-
-def newer_reset(stack: Stack) -> Handle:
-    """Let a newer reset give Alice another password."""
-    ssm.supersede_claim(HANDLE)
-    iam.set_password(ALICE, "NewerPassword-1")
-    return stack.store_token(stack.store_claim(Handle.of(ALICE, "newer", EXPIRY)), "newer-token")
-
-
-def test_a_superseded_reset_leaves_the_newer_password_and_claim_alone(expired: Stack) -> None:
-    newer = newer_reset(expired)
-    assert revoke() == LEFT_ALONE
-    assert expired.password_of() == "NewerPassword-1"
-    assert set(expired.parameters()) == {ssm.claim_name(newer), ssm.token_name(newer)}
-
-
-def test_a_reset_superseded_before_it_waited_says_so_and_takes_the_mark_along(stack: Stack) -> None:
+def test_an_older_reset_that_was_not_told_yet_is_told_by_whoever_undoes_the_newer(stack: Stack) -> None:
     stack.add_user()
-    stack.store_claim()
-    newer = newer_reset(stack)
+    ssm.store_password("older", "Older-1", NOW)
+    older = Reset(execution="older", phase=Phase.WAITING, user=ALICE, task_token="older-token")
+    begun = Reset(execution=EXECUTION, phase=Phase.RESETTING, user=ALICE)
+    stack.keep(Item(current=begun, older=older, due_at=1))
+    revoke()
+    assert [call["taskToken"] for call in stack.sent("SendTaskFailure")] == ["older-token"]
+    assert stack.passwords() == {}
+
+
+def newer_reset(stack: Stack) -> None:
+    """Let a newer reset give Alice another password."""
+    iam.set_password(ALICE, "NewerPassword-1")
+    stack.keep_reset(execution="newer", password="NewerPassword-1")
+
+
+def test_a_superseded_reset_leaves_the_newer_one_alone_and_says_so(expired: Stack) -> None:
+    newer_reset(expired)
+    before = registry.read(user_key(ALICE))
     assert revoke() == SUPERSEDED
-    assert stack.password_of() == "NewerPassword-1"
-    assert set(stack.parameters()) == {ssm.claim_name(newer), ssm.token_name(newer)}
+    assert expired.password_of() == "NewerPassword-1"
+    assert expired.passwords() == {ssm.password_parameter("newer"): "NewerPassword-1"}
+    assert registry.read(user_key(ALICE)) == before
+
+
+def test_a_failure_before_the_account_was_taken_is_no_superseding(stack: Stack) -> None:
+    stack.add_user()
+    newer_reset(stack)
+    assert revoke(began=False) == LEFT_ALONE
 
 
 def changed_the_password(stack: Stack) -> None:
@@ -127,10 +139,17 @@ def changed_the_password(stack: Stack) -> None:
 
 
 def signed_in(stack: Stack) -> None:
-    stack.sign_in(ALICE, datetime.fromisoformat(RESET_AT) + MINUTE)
+    stack.sign_in(ALICE, RESET_AT + MINUTE)
 
 
-@pytest.mark.parametrize("take_over", [changed_the_password, signed_in])
+def got_another_password_from_an_administrator(stack: Stack) -> None:
+    profile = {"UserName": ALICE, "CreateDate": NOW + MINUTE, "PasswordResetRequired": True}
+    stack.answer("GetLoginProfile", {"LoginProfile": profile})
+
+
+@pytest.mark.parametrize(
+    "take_over", [changed_the_password, signed_in, got_another_password_from_an_administrator]
+)
 def test_a_password_somebody_made_their_own_is_left_alone(
     expired: Stack, take_over: Callable[[Stack], None]
 ) -> None:
@@ -140,26 +159,26 @@ def test_a_password_somebody_made_their_own_is_left_alone(
     assert expired.password_of() == own
 
 
-def test_a_claim_nobody_needs_any_more_goes_all_the_same(expired: Stack) -> None:
+def test_a_stored_password_goes_all_the_same(expired: Stack) -> None:
     signed_in(expired)
     revoke()
-    assert expired.parameters() == {}
+    assert expired.passwords() == {}
 
 
 def test_a_sign_in_before_the_reset_keeps_no_password(expired: Stack) -> None:
-    expired.sign_in(ALICE, datetime.fromisoformat(RESET_AT) - MINUTE)
+    expired.sign_in(ALICE, RESET_AT - MINUTE)
     assert revoke() == REVOKED
 
 
 def test_a_user_who_is_gone_has_nothing_to_revoke(stack: Stack) -> None:
-    stack.store_claim()
+    stack.keep_reset()
     assert revoke() == LEFT_ALONE
-    assert stack.parameters() == {}
+    assert stack.passwords() == {}
 
 
 def test_a_user_without_console_access_is_not_given_any(stack: Stack) -> None:
     stack.add_user(password=None)
-    stack.store_claim()
+    stack.keep_reset()
     assert revoke() == LEFT_ALONE
     assert stack.password_of() is None
 
@@ -169,30 +188,29 @@ def test_console_access_that_goes_meanwhile_is_not_given_back(expired: Stack) ->
     assert revoke() == LEFT_ALONE
 
 
-def test_after_a_crash_between_password_and_claim_the_retry_ends_revoked(expired: Stack) -> None:
-    expired.refuse("DeleteParameters", "InternalServerError", 500)
-    with pytest.raises(ServiceUnavailableError):
-        revoke()
-    assert revoke() == REVOKED
-    assert expired.password_of() != PASSWORD
-    assert expired.parameters() == {}
+@pytest.mark.parametrize("crash", ["UpdateLoginProfile", "UpdateItem", "DeleteParameter"])
+def test_after_a_crash_at_any_write_the_retry_ends_undone(expired: Stack, crash: str) -> None:
+    faults = [client_error("InternalServerError", 500)]
+    for passed in range(2):
+        expired.keep_reset()
+        iam.set_password(ALICE, PASSWORD)
+        expired.fail(crash, *faults, after=passed)
+        for _ in range(2):
+            with suppress(ServiceUnavailableError):
+                revoke()
+        assert expired.password_of() != PASSWORD
+        assert (expired.phase(), expired.passwords()) == (Phase.OVER, {})
 
 
 @pytest.mark.parametrize(
     ("code", "error"),
     [("EntityTemporarilyUnmodifiable", EntityTemporarilyUnmodifiableError), ("Throttling", ThrottledError)],
 )
-def test_while_iam_is_busy_the_claim_stays_for_the_retry(
+def test_while_iam_is_busy_the_account_is_kept_for_the_retry(
     expired: Stack, code: str, error: type[Exception]
 ) -> None:
     expired.refuse("UpdateLoginProfile", code)
     with pytest.raises(error):
         revoke()
-    assert expired.claims()
+    assert expired.phase() == Phase.REVOKING
     assert revoke() == REVOKED
-
-
-def test_another_users_claim_stays(expired: Stack) -> None:
-    bob = expired.store_claim(Handle.of("bob@example.com", EXECUTION, EXPIRY))
-    revoke()
-    assert expired.claims() == {ssm.claim_name(bob)}

@@ -8,24 +8,26 @@ from latchkey import sfn
 from latchkey.errors import LatchkeyError
 from tests.unit.stack import ALICE, EXECUTION, SFN, SFN_REFUSALS, TASK_OVER, Stack
 
-REQUEST = "11111111-2222-4333-8444-555555555555"
+WINDOW = "the-key-of-a-window"
 
 
-def test_a_reset_is_started_under_its_name_with_user_and_request(stack: Stack) -> None:
-    assert sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
+def test_a_reset_is_started_under_its_name_with_user_and_window(stack: Stack) -> None:
+    sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
     machine = stack.sent("StartExecution")[0]["stateMachineArn"]
     (execution,) = SFN.list_executions(stateMachineArn=machine)["executions"]
     described = SFN.describe_execution(executionArn=execution["executionArn"])
     assert (described["name"], json.loads(described["input"])) == (
         EXECUTION,
-        {"user": ALICE, "request": REQUEST, "confirm": True},
+        {"user": ALICE, "window": WINDOW, "confirm": True},
     )
 
 
 def test_a_second_reset_of_that_name_is_no_new_one(stack: Stack) -> None:
-    sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
+    sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
     stack.refuse("StartExecution", "ExecutionAlreadyExists")
-    assert not sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
+    sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
+    machine = stack.sent("StartExecution")[0]["stateMachineArn"]
+    assert len(SFN.list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
 @pytest.mark.parametrize(("code", "status", "meaning"), SFN_REFUSALS)
@@ -34,7 +36,7 @@ def test_what_a_refusal_to_start_means(
 ) -> None:
     stack.refuse("StartExecution", code, status)
     with pytest.raises(meaning, match="Could not start the reset"):
-        sfn.start_reset(ALICE, EXECUTION, REQUEST, confirm=True)
+        sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
 
 
 def test_a_superseded_execution_is_told_the_error_its_state_catches(stack: Stack) -> None:

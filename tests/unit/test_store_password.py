@@ -1,4 +1,4 @@
-"""StorePassword puts the password where only the link finds it, while it holds the user's lock."""
+"""StorePassword puts the password where only the link finds it, and then tells the registry."""
 
 import json
 from collections.abc import Callable
@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from latchkey import ssm
+from latchkey.adapters import registry, ssm
 from latchkey.claims import Handle, user_key
+from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import ServiceUnavailableError, SupersededError, ThrottledError
 from reset.store_password import Event, Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, LINK_SECRET, PASSWORD, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, LINK_SECRET, PASSWORD, TASK_TOKEN, Stack
 
-ENTERED_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+KEY = user_key(ALICE)
 
 
 def event(stack: Stack) -> Event:
@@ -26,30 +27,44 @@ def event(stack: Stack) -> Event:
 
 
 def store(stack: Stack) -> Result:
-    ssm.take_lock(ALICE, EXECUTION, "reset")
+    stack.keep_reset(Phase.RESETTING)
+    stack.calls.clear()
     return handler(event(stack), CONTEXT)
 
 
-def test_the_link_opens_what_was_stored(sealing_stack: Stack) -> None:
+def current() -> Reset:
+    found = registry.read(KEY).current
+    assert found
+    return found
+
+
+def test_the_password_waits_and_the_registry_knows_the_links_hash(sealing_stack: Stack) -> None:
     handle = Handle.parse(store(sealing_stack)["handle"])
     assert handle is not None
-    claim, _ = ssm.read_claim(handle)
-    assert claim is not None
-    assert (claim.password, claim.user, claim.execution) == (PASSWORD, ALICE, EXECUTION)
-    assert claim.opens_with(LINK_SECRET, ENTERED_AT)
+    assert list(sealing_stack.passwords().values()) == [PASSWORD]
+    assert (current().phase, current().secret_sha256) == (Phase.STORED, handle.proof(LINK_SECRET))
+
+
+def test_the_password_is_there_before_the_registry_names_it(sealing_stack: Stack) -> None:
+    store(sealing_stack)
+    assert sealing_stack.operations()[-2:] == ["PutParameter", "UpdateItem"]
 
 
 def test_the_link_lives_from_the_entry_into_the_state(sealing_stack: Stack) -> None:
     assert store(sealing_stack)["expires_at"] == "2026-03-01T10:00:00Z"
 
 
-def test_handle_claim_and_result_agree_on_the_expiry(sealing_stack: Stack) -> None:
+def test_handle_registry_and_result_agree_on_the_expiry(sealing_stack: Stack) -> None:
     result = store(sealing_stack)
     handle = Handle.parse(result["handle"])
     assert handle is not None
-    claim, _ = ssm.read_claim(handle)
-    assert claim is not None
-    assert handle.expires_at == claim.expires_at == datetime.fromisoformat(result["expires_at"])
+    known = datetime.fromtimestamp(current().expires_at, UTC)
+    assert handle.expires_at == known == datetime.fromisoformat(result["expires_at"])
+
+
+def test_five_minutes_after_its_time_it_is_due_for_the_cleanup(sealing_stack: Stack) -> None:
+    store(sealing_stack)
+    assert registry.read(KEY).due_at == current().expires_at + 300
 
 
 def test_the_stack_decides_how_many_minutes_a_link_lives(
@@ -66,15 +81,10 @@ def test_for_a_trial_a_link_may_live_for_seconds(
     assert store(sealing_stack)["expires_at"] == "2026-03-01T09:00:08Z"
 
 
-def test_the_result_names_the_parameters_the_workflow_uses(sealing_stack: Stack) -> None:
+def test_the_result_names_what_the_workflow_uses(sealing_stack: Stack) -> None:
     result = store(sealing_stack)
-    handle = Handle.parse(result["handle"])
-    assert handle is not None
-    assert (result["claim_parameter"], result["token_parameter"]) == (
-        ssm.claim_name(handle),
-        ssm.token_name(handle),
-    )
-    assert set(sealing_stack.parameters()) == {result["claim_parameter"]}
+    assert result["item"] == registry.item_id(KEY)
+    assert set(sealing_stack.passwords()) == {result["parameter"]}
 
 
 def test_neither_secret_is_returned_or_logged(
@@ -85,48 +95,60 @@ def test_neither_secret_is_returned_or_logged(
     assert LINK_SECRET not in shown
 
 
-def test_the_lock_is_released_once_the_claim_stands(sealing_stack: Stack) -> None:
-    store(sealing_stack)
-    assert not ssm.holds_lock(ALICE, EXECUTION)
-    stored, released = (
-        sealing_stack.operations().index("PutParameter"),
-        sealing_stack.operations().index("DeleteParameters"),
-    )
-    assert stored < released
+def test_the_older_reset_needs_no_remembering_any_more(sealing_stack: Stack) -> None:
+    older = Reset(execution="older", phase=Phase.WAITING, user=ALICE, task_token=TASK_TOKEN)
+    begun = Reset(execution=EXECUTION, phase=Phase.RESETTING, user=ALICE)
+    sealing_stack.keep(Item(current=begun, older=older, due_at=1))
+    handler(event(sealing_stack), CONTEXT)
+    assert registry.read(KEY).older is None
 
 
-def test_a_retry_returns_the_same_and_stores_no_second_claim(sealing_stack: Stack) -> None:
+def test_a_retry_returns_the_same_and_leaves_one_password(sealing_stack: Stack) -> None:
     first = store(sealing_stack)
-    sealing_stack.calls.clear()
     assert handler(event(sealing_stack), CONTEXT) == first
-    assert sealing_stack.sent("PutParameter") == []
+    assert list(sealing_stack.passwords()) == [first["parameter"]]
+    assert current().phase == Phase.STORED
 
 
-def test_after_a_crash_before_the_release_the_retry_gets_to_the_end(sealing_stack: Stack) -> None:
-    sealing_stack.refuse("DeleteParameters", "InternalServerError", 500)
+def test_after_a_crash_between_the_two_writes_the_retry_gets_to_the_end(sealing_stack: Stack) -> None:
+    sealing_stack.keep_reset(Phase.RESETTING)
+    sealing_stack.refuse("UpdateItem", "InternalServerError", 500)
     with pytest.raises(ServiceUnavailableError):
-        store(sealing_stack)
+        handler(event(sealing_stack), CONTEXT)
     result = handler(event(sealing_stack), CONTEXT)
-    assert set(sealing_stack.parameters()) == {result["claim_parameter"]}
+    assert set(sealing_stack.passwords()) == {result["parameter"]}
+    assert current().phase == Phase.STORED
 
 
-def test_a_retry_after_a_newer_reset_took_over_stores_nothing(sealing_stack: Stack) -> None:
-    store(sealing_stack)
-    for handle in ssm.waiting(user_key(ALICE)):
-        ssm.supersede_claim(handle)
+@pytest.mark.parametrize(
+    ("phase", "execution"),
+    [
+        (Phase.RESETTING, "newer"),
+        (Phase.WAITING, "newer"),
+        (Phase.REVOKING, EXECUTION),
+        (Phase.OVER, EXECUTION),
+    ],
+)
+def test_a_reset_that_lost_the_account_leaves_no_password(
+    sealing_stack: Stack, phase: Phase, execution: str
+) -> None:
+    sealing_stack.keep_reset(phase, execution, password="")
     with pytest.raises(SupersededError):
         handler(event(sealing_stack), CONTEXT)
-    assert sealing_stack.claims() == set()
+    assert sealing_stack.passwords() == {}
+    assert sealing_stack.phase() == phase
 
 
-def test_another_users_link_stays(sealing_stack: Stack) -> None:
-    bob = sealing_stack.store_claim(Handle.of("bob@example.com", "bobs", EXPIRY))
-    store(sealing_stack)
-    assert ssm.claim_name(bob) in sealing_stack.claims()
+def test_another_resets_password_stays(sealing_stack: Stack) -> None:
+    sealing_stack.keep_reset(Phase.WAITING, "newer", password="Newer-1")
+    with pytest.raises(SupersededError):
+        handler(event(sealing_stack), CONTEXT)
+    assert sealing_stack.passwords() == {ssm.password_parameter("newer"): "Newer-1"}
 
 
 def test_throttling_reaches_the_state_machine(sealing_stack: Stack) -> None:
-    ssm.take_lock(ALICE, EXECUTION, "reset")
+    sealing_stack.keep_reset(Phase.RESETTING)
     sealing_stack.refuse("PutParameter", "ThrottlingException")
     with pytest.raises(ThrottledError):
         handler(event(sealing_stack), CONTEXT)
+    assert sealing_stack.phase() == Phase.RESETTING

@@ -96,9 +96,10 @@ def test_a_web_acl_stands_before_the_stage_where_one_is_given() -> None:
     assert association["Properties"] == {"ResourceArn": {"Fn::Sub": stage}, "WebACLArn": {"Ref": "WebAclArn"}}
 
 
-@pytest.mark.parametrize("route", ["Generate", "Extract", "Other"])
-def test_rates_let_two_hundred_requests_at_once_pass(route: str) -> None:
-    assert PARAMETERS[f"{route}Rate"]["Default"] >= 100
+@pytest.mark.parametrize(("route", "most"), [("Generate", 5), ("Extract", 50), ("Other", 100)])
+def test_rates_let_two_hundred_requests_at_once_pass_and_no_flood(route: str, most: int) -> None:
+    # SSM stores three passwords a second; a new account answers 100 requests.
+    assert 3 < PARAMETERS[f"{route}Rate"]["Default"] <= most
     assert PARAMETERS[f"{route}Burst"]["Default"] >= 200
 
 

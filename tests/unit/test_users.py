@@ -7,10 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.errors import UserNotEligibleError
-from latchkey.users import IamUser, Protection, mail_address, refuse_protected, was_taken_over
+from latchkey.users import (
+    IamUser,
+    LoginProfile,
+    Protection,
+    is_possible_name,
+    mail_address,
+    refuse_protected,
+    was_taken_over,
+)
 
 RESET_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+ALICE = "alice@example.com"
 PROTECTION = Protection.of("/admins/", "Administrators, Admins,")
 
 
@@ -116,19 +125,41 @@ def test_nobody_is_protected_by_parameters_that_are_empty() -> None:
     refuse_protected(IamUser("alice", groups=frozenset({"Admins"})), Protection.of("", ""))
 
 
+STORED_AT = RESET_AT + timedelta(seconds=2)
+
+
 @pytest.mark.parametrize(
-    ("must_change", "last_used", "taken_over"),
+    ("must_change", "last_used", "created_at", "taken_over"),
     [
-        (True, None, False),
-        (True, RESET_AT - MINUTE, False),
-        (True, RESET_AT, False),
-        (True, RESET_AT + MINUTE, True),
-        (False, None, True),
-        (False, RESET_AT - MINUTE, True),
+        (True, None, RESET_AT - MINUTE, False),
+        (True, RESET_AT - MINUTE, RESET_AT - MINUTE, False),
+        (True, RESET_AT, RESET_AT - MINUTE, False),
+        (True, RESET_AT + MINUTE, RESET_AT - MINUTE, True),
+        (False, None, RESET_AT - MINUTE, True),
+        (False, RESET_AT - MINUTE, RESET_AT - MINUTE, True),
+        # Should IAM note the reset's own change there, that is no other's.
+        (True, None, STORED_AT, False),
+        (True, None, STORED_AT + MINUTE, False),
+        (True, None, STORED_AT + MINUTE + timedelta(seconds=1), True),
     ],
 )
-def test_a_password_is_the_users_own_once_changed_or_used_after_the_reset(
-    *, must_change: bool, last_used: datetime | None, taken_over: bool
+def test_a_password_is_anothers_once_changed_used_or_set_after_the_reset(
+    *, must_change: bool, last_used: datetime | None, created_at: datetime, taken_over: bool
 ) -> None:
-    user = IamUser("alice", password_last_used=last_used)
-    assert was_taken_over(user, must_change=must_change, since=RESET_AT) is taken_over
+    user, profile = IamUser("alice", password_last_used=last_used), LoginProfile(must_change, created_at)
+    assert was_taken_over(user, profile, reset_at=RESET_AT, stored_at=STORED_AT) is taken_over
+
+
+def test_a_reset_that_did_not_get_to_storing_minds_no_login_profile() -> None:
+    profile = LoginProfile(must_change=True, created_at=RESET_AT + timedelta(hours=1))
+    assert not was_taken_over(IamUser("alice"), profile, reset_at=RESET_AT, stored_at=None)
+
+
+@pytest.mark.parametrize("name", ["alice", ALICE, "a", "A_b+c=d,e.f@g-h", "x" * 64, "Summer2026"])
+def test_what_iam_takes_as_a_name_is_possible(name: str) -> None:
+    assert is_possible_name(name)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 65, "a b", "a!", "ünknown", "a/b", "alice\n", "\u0661", "a:b"])
+def test_what_iam_never_takes_is_not(text: str) -> None:
+    assert not is_possible_name(text)

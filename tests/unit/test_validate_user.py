@@ -1,26 +1,30 @@
 """ValidateUser lets through only who has a password to reset, may have it reset, and can get mail."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from latchkey.adapters import registry
+from latchkey.claims import user_key
 from latchkey.errors import (
     AddressSuppressedError,
     LatchkeyError,
     MailRefusedError,
+    RequestRepeatedError,
     ThrottledError,
     UserNotEligibleError,
     UserNotFoundError,
 )
 from reset.validate_user import Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, SES_ACCOUNT, Stack, client_error
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, NOW, SES_ACCOUNT, Stack, client_error
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
 
-def validate(user: str = ALICE) -> Result:
-    return handler({"execution": EXECUTION, "user": user}, CONTEXT)
+def validate(user: str = ALICE, window: str = "", execution: str = EXECUTION) -> Result:
+    return handler({"execution": execution, "user": user, "window": window}, CONTEXT)
 
 
 def test_a_user_named_by_a_mail_address_is_mailed_there(stack: Stack) -> None:
@@ -147,3 +151,59 @@ def test_a_question_ses_does_not_answer_locks_no_user_out(stack: Stack, operatio
     stack.add_user()
     stack.answer(operation, client_error(code, 400))
     assert validate() == {"user": ALICE, "mail": ALICE}
+
+
+@pytest.fixture
+def any_spelling(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return a stack whose IAM finds a name in every spelling; whether AWS's does is not documented."""
+    stack.add_user(ALICE)
+    found = IAM.get_user(UserName=ALICE)
+    looked_up = stack.call
+    monkeypatch.setattr(
+        stack,
+        "call",
+        lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
+    )
+    return stack
+
+
+@pytest.mark.usefixtures("any_spelling")
+def test_a_user_gets_one_reset_however_often_it_is_spelled_otherwise() -> None:
+    spellings = [ALICE.upper(), ALICE.title(), ALICE]
+    assert validate(spellings[0], user_key(spellings[0]), "first")
+    for number, spelling in enumerate(spellings[1:]):
+        registry.open_window(user_key(spelling), f"later-{number}", int(NOW.timestamp()))
+        if spelling != ALICE:
+            with pytest.raises(RequestRepeatedError):
+                validate(spelling, user_key(spelling), f"later-{number}")
+    assert registry.open_window(user_key(ALICE), "mine", int(NOW.timestamp())) == "first"
+
+
+@pytest.mark.usefixtures("any_spelling")
+def test_a_second_try_and_a_second_look_after_a_yes_are_no_repetition() -> None:
+    for _ in range(2):
+        assert validate(ALICE.upper(), user_key(ALICE.upper()), "first")
+    registry.open_window(user_key(ALICE), "another", int(NOW.timestamp()) + 3600)
+    assert validate(ALICE, "", "first")
+
+
+def test_an_operators_reset_has_no_window(stack: Stack) -> None:
+    stack.add_user()
+    registry.open_window(user_key(ALICE), "somebody's", int(NOW.timestamp()))
+    assert validate()
+    assert [step for step, _ in stack.told()] == []
+
+
+def test_a_request_is_told_and_counted_without_what_was_typed(stack: Stack, lines: Lines) -> None:
+    stack.add_user()
+    validate(window=user_key(ALICE))
+    assert stack.told() == [("Requested", {"stack": "latchkey-test", "execution": EXECUTION})]
+    assert [line["Requested"] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+def test_a_password_typed_as_a_name_is_in_no_log_and_no_cause(stack: Stack, lines: Lines) -> None:
+    with pytest.raises(UserNotFoundError) as raised:
+        validate("Summer2026", user_key("Summer2026"))
+    assert str(raised.value) == "The account has no user of that name."
+    assert raised.value.__cause__ is None
+    assert "Summer2026" not in json.dumps([*lines(), *stack.told()])

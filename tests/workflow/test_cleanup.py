@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from latchkey.claims import Handle, TicketKind, user_key
-from local.product import Product, Run
+from latchkey.claims import user_key
+from local.product import Product, Run, wait_for
 from tools.asl import Transition, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "cleanup.asl.json")
 OLD_PASSWORD = "0ld-Password-of-the-user"
 LEFT_PASSWORD = "Left-behind-Passw0rd"
-ORPHANS = 1000
+#: More than one part of the list.
+ORPHANS = 1001
 
 seen: set[Transition] = set()
 
@@ -36,26 +37,37 @@ def stopped_reset(product: Product, state: str = "WaitForClaim") -> tuple[str, s
     arn = product.start_reset(user)
     product.wait_for_state(arn, state)
     product.client("stepfunctions").stop_execution(executionArn=arn)
-    (name,) = [name for name in product.parameters(user) if name.endswith("/claim")]
+    (name,) = product.passwords(user)
     value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    return user, json.loads(value)["password"]
+    return user, value
 
 
-def leave_claim(product: Product, user: str, expires_at: datetime, execution: str = "long-gone") -> None:
-    """Put a claim as `StorePassword` would, for an execution nobody knows."""
-    handle = Handle.of(user, execution, expires_at)
-    claim = {
-        "user": user,
-        "execution": execution,
-        "stored_at": (expires_at - timedelta(hours=1)).isoformat(),
-        "expires_at": handle.expires_at.isoformat(),
-        "secret_sha256": "0" * 64,
-        "password": LEFT_PASSWORD,
-    }
-    path = f"/{product.stack.stack_name}/claims/{user_key(user)}/{handle}"
-    ssm = product.client("ssm")
-    ssm.put_parameter(Name=f"{path}/claim", Type="SecureString", Value=json.dumps(claim))
-    ssm.put_parameter(Name=f"{path}/token", Type="String", Value="no-token")
+def make_due(product: Product, user: str) -> None:
+    """Let so much time pass that the cleanup looks at the user's reset."""
+    product.client("dynamodb").update_item(
+        TableName=product.registry,
+        Key={"id": {"S": f"user#{user_key(user)}"}},
+        UpdateExpression="SET due_at = :past",
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )
+
+
+def leave_reset(product: Product, user: str, due_at: datetime, phase: str = "waiting") -> None:
+    """Put a reset into the registry whose execution nobody knows."""
+    current = {"execution": f"gone-{user}", "phase": phase, "user": user, "task_token": "no-token"}
+    times = {"begun_at": due_at - timedelta(hours=2), "expires_at": due_at}
+    product.client("dynamodb").put_item(
+        TableName=product.registry,
+        Item={
+            "id": {"S": f"user#{user_key(user)}"},
+            "queue": {"S": "cleanup"},
+            "due_at": {"N": str(int(due_at.timestamp()))},
+            "current": {
+                "M": {name: {"S": value} for name, value in current.items()}
+                | {name: {"N": str(int(moment.timestamp()))} for name, moment in times.items()}
+            },
+        },
+    )
 
 
 def test_healthy_stack_has_nothing_to_clean(product: Product) -> None:
@@ -63,10 +75,14 @@ def test_healthy_stack_has_nothing_to_clean(product: Product) -> None:
     assert (run.status, run.states) == ("SUCCEEDED", ["FindOrphans", "EachBatch", "MoreToFind", "Cleaned"])
 
 
-def test_stopped_reset_is_undone_in_one_run(product: Product) -> None:
+def test_stopped_reset_is_undone_in_one_run_once_its_time_is_over(product: Product) -> None:
     user, password = stopped_reset(product)
     assert clean(product).status == "SUCCEEDED"
-    assert product.parameters(user) == []
+    assert product.phase(user) == "waiting", "it is younger than the grace"
+    assert product.extract(product.wait_for_link(user)).status_code == 410
+    make_due(product, user)
+    assert clean(product).status == "SUCCEEDED"
+    assert product.waiting(user) == []
     assert not product.sign_in(user, password)["signed_in"]
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
 
@@ -84,82 +100,75 @@ def test_claim_past_its_time_is_undone_though_its_execution_still_runs(product: 
     user = product.create_user(OLD_PASSWORD)
     arn = product.start_reset(user)
     product.wait_for_state(arn, "WaitForClaim")
-    leave_claim(product, user, datetime.now(UTC) - timedelta(minutes=10), arn.rpartition(":")[2])
+    product.wait_for_link(user)
+    wait_for("the token", lambda: product.phase(user) == "waiting")
+    make_due(product, user)
     clean(product)
     assert product.wait_for_end(arn).status == "ABORTED"
-    assert product.parameters(user) == []
+    assert product.phase(user) == "waiting", "a step of it may still be at work"
+    clean(product)
+    assert product.waiting(user) == []
     assert product.mails(user, "expired") == []
 
 
-def test_reset_stopped_while_it_held_the_lock_is_undone(product: Product) -> None:
+def test_reset_stopped_while_it_changed_the_account_is_undone(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     slow = {"service": "lambda", "action": "Invoke", "match": "StorePasswordFunction", "delay_seconds": 5}
     with product.faults(slow):
         arn = product.start_reset(user)
         product.wait_for_state(arn, "StorePassword")
         product.client("stepfunctions").stop_execution(executionArn=arn)
-    assert [name.rpartition("/")[2] for name in product.parameters(user)] == ["lock"]
+    assert product.phase(user) == "resetting"
+    make_due(product, user)
     clean(product)
-    assert product.parameters(user) == []
+    wait_for("the last step to find out", lambda: product.waiting(user) == [])
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
     assert product.wait_for_end(product.start_reset_and_claim(user)).states[-1] == "Claimed"
 
 
-@pytest.mark.parametrize("kind", TicketKind)
-def test_ticket_past_its_time_is_swept_in_silence(product: Product, kind: TicketKind) -> None:
-    user = product.create_user(OLD_PASSWORD)
-    now = datetime.now(UTC)
-    past, present = (leave_ticket(product, kind, user, now + timedelta(minutes=each)) for each in (-10, 10))
-    run = clean(product)
-    assert run.states[-1] == "Cleaned"
-    assert product.parameters(user, kind) == [present]
-    assert past not in product.parameters(user, kind)
-    assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
-
-
-def leave_ticket(product: Product, kind: TicketKind, user: str, expires_at: datetime) -> str:
-    handle = Handle.of(user, "long-gone", expires_at)
-    name = f"/{product.stack.stack_name}/{kind}/{handle.user_key}/{handle}"
-    product.client("ssm").put_parameter(Name=name, Type="String", Value="{}")
-    return name
-
-
 def test_password_that_somebody_made_their_own_stays(product: Product) -> None:
     user, _ = stopped_reset(product)
+    make_due(product, user)
     product.client("iam").update_login_profile(
         UserName=user, Password=OLD_PASSWORD, PasswordResetRequired=False
     )
     clean(product)
-    assert product.parameters(user) == []
+    assert product.waiting(user) == []
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
 
 
-def test_second_cleanup_at_once_leaves_the_work_to_the_first(product: Product) -> None:
-    slow = {"service": "lambda", "action": "Invoke", "match": "FindOrphansFunction", "delay_seconds": 2}
-    with product.faults(slow), ThreadPoolExecutor(2) as pair:
+def test_of_two_cleanups_at_once_each_reset_is_undone_by_one(product: Product) -> None:
+    users = [product.create_user(OLD_PASSWORD) for _ in range(5)]
+    for user in users:
+        leave_reset(product, user, datetime.now(UTC) - timedelta(hours=2))
+    with ThreadPoolExecutor(2) as pair:
         runs = list(pair.map(lambda _: clean(product), range(2)))
-    assert sorted(run.states[-1] for run in runs) == ["AlreadyRunning", "Cleaned"]
+    assert [run.states[-1] for run in runs] == ["Cleaned"] * 2
+    removed = [json.loads(run.description["output"])["removed"] for run in runs]
+    assert sum(removed) == len(users)
+    assert [product.waiting(user) for user in users] == [[]] * len(users)
 
 
 def test_one_that_cannot_be_cleaned_does_not_keep_the_others(product: Product) -> None:
     stuck, well = (product.create_user(OLD_PASSWORD) for _ in range(2))
     for user in (stuck, well):
-        leave_claim(product, user, datetime.now(UTC) - timedelta(hours=2))
+        leave_reset(product, user, datetime.now(UTC) - timedelta(hours=2))
     denied = {"service": "iam", "action": "GetUser", "match": stuck, "error": "AccessDenied", "times": None}
     run = clean(product, denied)
     assert run.states[-1] == "Cleaned"
-    assert product.parameters(well) == []
-    assert product.parameters(stuck)
+    assert product.waiting(well) == []
+    assert product.waiting(stuck) == ["revoking"]
+    make_due(product, stuck)
     clean(product)
-    assert product.parameters(stuck) == []
+    assert product.waiting(stuck) == []
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
         (
-            {"service": "ssm", "action": "GetParametersByPath", "error": "AccessDeniedException"},
-            "list the parameters",
+            {"service": "dynamodb", "action": "Query", "error": "AccessDeniedException"},
+            "look for what is due",
         ),
         ({"service": "lambda", "action": "Invoke", "error": "States.Timeout"}, "States.Timeout"),
     ],
@@ -178,11 +187,11 @@ def test_thousand_orphans_are_cleaned_in_one_execution(product: Product) -> None
     for user in users:
         iam.create_user(UserName=user)
         iam.create_login_profile(UserName=user, Password=LEFT_PASSWORD, PasswordResetRequired=True)
-        leave_claim(product, user, past)
+        leave_reset(product, user, past)
     run = clean(product)
     assert run.status == "SUCCEEDED"
     assert run.states.count("FindOrphans") > 1
-    assert product.parameters_below(f"/{product.stack.stack_name}/claims") == []
+    assert {product.phase(user) for user in users} == {"over"}
     assert [user for user in users[::100] if product.sign_in(user, LEFT_PASSWORD)["signed_in"]] == []
 
 

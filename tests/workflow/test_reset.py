@@ -120,13 +120,13 @@ FAILURES = [
     ),
     Failure(
         "SSM throttles for ever",
-        [fault("ssm", "PutParameter", "ThrottlingException", match='/claim"')],
+        [fault("ssm", "PutParameter", "ThrottlingException")],
         [*HAPPY[:5], *UNDONE],
-        ["StorePassword failed with ThrottledError", "store the claim"],
+        ["StorePassword failed with ThrottledError", "store the password"],
         ["could not be reset"],
     ),
     Failure(
-        "storing crashes after the claim was stored",
+        "storing crashes after the password was stored",
         [fault("lambda", "Invoke", "Runtime.ExitError", match="StorePasswordFunction", late=True)],
         [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with Runtime.ExitError"],
@@ -155,9 +155,9 @@ FAILURES = [
     ),
     Failure(
         "the task token cannot be stored",
-        [fault("ssm", "PutParameter", "InternalServerError", status=500, match="/token")],
+        [fault("dynamodb", "UpdateItem", "InternalServerError", status=500, match=":task_token")],
         [*HAPPY, *UNDONE],
-        ["WaitForClaim failed with Ssm."],
+        ["WaitForClaim failed with DynamoDb."],
         ["CONFIDENTIAL", "could not be reset"],
     ),
     Failure(
@@ -185,7 +185,7 @@ def test_failed_reset_is_undone_and_says_why(product: Product, failure: Failure)
     assert run.status == "FAILED"
     assert run.states == failure.states
     assert [words for words in failure.cause if words not in run.cause] == []
-    assert product.parameters(user) == []
+    assert product.waiting(user) == []
     for mail, words in zip(product.mails(user), failure.mails, strict=True):
         assert words in mail["subject"]
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"] is failure.old_password_works
@@ -197,7 +197,7 @@ def test_claimed_reset_ends_in_claimed(product: Product) -> None:
     password = product.claim(product.wait_for_link(user)).json()["password"]
     run = finish(product, arn)
     assert (run.status, run.states) == ("SUCCEEDED", CLAIMED)
-    assert product.parameters(user) == []
+    assert product.waiting(user) == []
     assert product.sign_in(user, password) == {"signed_in": True, "password_reset_required": True}
     assert product.wait_for_mail(user, "was shown")
 
@@ -209,7 +209,14 @@ def test_claimed_reset_ends_in_claimed(product: Product) -> None:
         fault("iam", "UpdateLoginProfile", "EntityTemporarilyUnmodifiable", status=409, times=4),
         fault("kms", "Decrypt", "ThrottlingException", times=4),
         fault("ssm", "PutParameter", "TooManyUpdates", times=4),
-        fault("ssm", "PutParameter", "ThrottlingException", times=4, match="/token"),
+        fault("dynamodb", "UpdateItem", "ThrottlingException", times=4, match=":task_token"),
+        fault("dynamodb", "UpdateItem", "ThrottlingException", times=4, match=":resetting"),
+        fault(
+            "dynamodb", "UpdateItem", "InternalServerError", status=500, times=1, late=True, match=':reset"'
+        ),
+        fault(
+            "dynamodb", "UpdateItem", "InternalServerError", status=500, times=1, late=True, match=":secret"
+        ),
         fault("ses", "SendEmail", "TooManyRequestsException", status=429, times=4),
         fault("lambda", "Invoke", "TooManyRequestsException", status=429, times=4, match="StorePassword"),
         fault("lambda", "Invoke", "Runtime.ExitError", times=2, match="StorePassword"),
@@ -230,14 +237,24 @@ def test_passing_trouble_is_retried(product: Product, passing: dict[str, Any]) -
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
 
 
+def test_claim_waits_for_a_password_that_parameter_store_does_not_show_yet(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.faults({"service": "ssm", "action": "GetParameter", "stale": True, "times": 3}) as hits:
+        arn = product.start_reset(user)
+        password = product.claim(product.wait_for_link(user)).json()["password"]
+        assert finish(product, arn).states == CLAIMED
+        assert hits() == [3]
+    assert product.sign_in(user, password)["signed_in"]
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
-        fault("ssm", "DeleteParameters", "InternalServerError", status=500, after=2),
+        fault("ssm", "DeleteParameter", "InternalServerError", status=500),
         fault("ses", "SendEmail", "MessageRejected", after=1),
         hangs("NotifyClaimed"),
     ],
-    ids=["sweeping fails", "the notice is refused", "the notice hangs"],
+    ids=["deleting fails", "the notice is refused", "the notice hangs"],
 )
 def test_trouble_after_the_claim_does_not_undo_it(product: Product, trouble: dict[str, Any]) -> None:
     user = product.create_user(OLD_PASSWORD)
@@ -265,7 +282,7 @@ def test_expired_reset_leaves_nothing_that_opens_the_account(product: Product) -
     user = product.create_user(OLD_PASSWORD)
     run = expire(product, user)
     assert (run.status, run.states) == ("SUCCEEDED", EXPIRED)
-    assert product.parameters(user) == []
+    assert product.waiting(user) == []
     assert product.extract(product.wait_for_link(user)).status_code == 410
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
     assert product.wait_for_mail(user, "expired")
@@ -298,12 +315,12 @@ def test_revoking_that(product: Product, trouble: dict[str, Any], words: str) ->
 
 def test_failed_revocation_tells_of_the_first_failure_too(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
-    denied = fault("ssm", "GetParametersByPath", "AccessDeniedException")
+    denied = fault("dynamodb", "UpdateItem", "AccessDeniedException", match=user_key(user))
     with product.faults(denied):
         run = finish(product, product.start_reset(user))
     assert run.states == [*HAPPY[:4], "RevokePassword", "NotifyFailed", "Failed"]
     assert "RevokePassword failed" in run.cause
-    assert "(after ResetIamPassword failed with AccessDeniedError: Could not list" in run.cause
+    assert "(after ResetIamPassword failed with AccessDeniedError: Could not write" in run.cause
 
 
 def test_newer_reset_supersedes_the_older_at_once(product: Product) -> None:
@@ -336,7 +353,7 @@ def test_reset_superseded_before_it_waits_ends_when_it_would_wait(product: Produ
     password = product.claim(link).json()["password"]
     assert finish(product, newer).states == CLAIMED
     assert product.sign_in(user, password)["signed_in"]
-    assert product.parameters(user) == []
+    assert product.waiting(user) == []
 
 
 def test_storing_that_comes_after_a_newer_reset_is_superseded(product: Product) -> None:
@@ -345,32 +362,49 @@ def test_storing_that_comes_after_a_newer_reset_is_superseded(product: Product) 
     with product.faults(stuck):
         older = product.start_reset(user)
         product.wait_for_state(older, "StorePassword")
-        release_lock_of(product, user)
+        take_the_account(product, user, "over")
         newer = product.start_reset(user)
         password = product.claim(product.wait_for_link(user)).json()["password"]
         run = finish(product, older)
     assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:5], *SUPERSEDED])
     assert finish(product, newer).states == CLAIMED
     assert product.sign_in(user, password)["signed_in"]
+    assert product.waiting(user) == []
 
 
-def release_lock_of(product: Product, user: str) -> None:
-    """Do what `cleanup` does to a lock whose holder is over."""
-    (lock,) = [name for name in product.parameters(user) if name.endswith("/lock")]
-    product.client("ssm").delete_parameter(Name=lock)
+def take_the_account(product: Product, user: str, phase: str) -> None:
+    """Put another reset in the place of the user's."""
+    product.client("dynamodb").update_item(
+        TableName=product.registry,
+        Key={"id": {"S": f"user#{user_key(user)}"}},
+        UpdateExpression="SET #current = :other",
+        ExpressionAttributeNames={"#current": "current"},
+        ExpressionAttributeValues={
+            ":other": {"M": {"execution": {"S": "another"}, "phase": {"S": phase}, "user": {"S": user}}}
+        },
+    )
 
 
-def test_reset_that_never_gets_the_lock_changes_nothing(product: Product) -> None:
+def test_reset_that_never_gets_the_account_changes_nothing(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
-    lock = f"/{product.stack.stack_name}/claims/{user_key(user)}/lock"
-    holder = {"execution": "another", "user": user, "purpose": "reset"}
-    product.client("ssm").put_parameter(Name=lock, Type="String", Value=json.dumps(holder))
+    take_the_account(product, user, "resetting")
     run = finish(product, product.start_reset(user))
     assert run.states == [*HAPPY[:4], "NotifyFailed", "Failed"]
     assert "ResetInProgressError: Another reset of" in run.cause
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
-    assert product.parameters(user) == [lock]
-    product.client("ssm").delete_parameter(Name=lock)
+    assert product.waiting(user) == ["resetting"]
+
+
+def test_reset_that_lost_the_account_to_nobody_knows_whom_is_superseded(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with product.claims_live(3):
+        arn = product.start_reset(user)
+        product.wait_for_state(arn, "WaitForClaim")
+        product.wait_for_link(user)
+        take_the_account(product, user, "waiting")
+        run = finish(product, arn)
+    assert run.states == [*HAPPY, "RevokePassword", "ExpiredOrFailed", *SUPERSEDED]
+    assert product.passwords(user) == []
 
 
 def test_revocation_leaves_a_password_alone_that_was_changed_meanwhile(product: Product) -> None:
@@ -412,7 +446,7 @@ def test_nothing_changes_until_the_user_says_yes(product: Product) -> None:
     password = product.claim(product.wait_for_link(user)).json()["password"]
     assert finish(product, arn).states == [*ASKED, *CLAIMED]
     assert product.sign_in(user, password)["signed_in"]
-    assert product.parameters(user, "requests") == []
+    assert product.waiting(user) == []
 
 
 def test_declined_request_changes_nothing(product: Product) -> None:
@@ -439,7 +473,7 @@ def test_whoever_is_protected_by_the_time_of_the_answer_is_not_reset(product: Pr
 
 def untouched(product: Product, user: str) -> None:
     assert product.sign_in(user, OLD_PASSWORD) == {"signed_in": True, "password_reset_required": False}
-    assert product.parameters(user) == product.parameters(user, "requests") == []
+    assert product.waiting(user) == []
 
 
 #: The question goes out, and nobody answers it until the state's time is over.
@@ -463,7 +497,7 @@ def test_request_that_cannot_be_forgotten_opens_nothing(product: Product) -> Non
         run = finish(product, product.start_reset(user, confirm=True))
         assert all(hits())
     assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ForgetRequest", "Unconfirmed"])
-    assert product.parameters(user, "requests")
+    assert product.waiting(user)
     assert product.answer(product.wait_for_question(user), "yes").status_code == 410
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
 

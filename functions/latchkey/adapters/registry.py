@@ -4,12 +4,14 @@ A user has one item, `user#{key}`. Nothing in it is secret: it holds a hash and 
 `domain.resets` say who may move it; here each of those transitions is one conditional write.
 """
 
+import os
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
 
 from latchkey.adapters import table
+from latchkey.claims import user_key
 from latchkey.domain.resets import (
     BEGIN,
     CLAIM,
@@ -43,8 +45,8 @@ def item_id(key: str) -> str:
 # The window of requests
 
 
-def open_window(key: str, execution: str, now: int, length: timedelta) -> str:
-    """Open a window of requests for one name, unless one is open.
+def open_window(key: str, execution: str, now: int) -> str:
+    """Open a window of requests for one name, for RequestWindowMinutes, unless one is open.
 
     Returns:
         The execution it is open for: this one, or that of an earlier request, which swallows this one.
@@ -55,27 +57,29 @@ def open_window(key: str, execution: str, now: int, length: timedelta) -> str:
         "attribute_not_exists(#open_until) OR #open_until <= :now OR #asked_by = :execution",
         execution=execution,
         now=now,
-        until=now + _seconds(length),
+        until=now + _window_seconds(),
         kept_until=now + _seconds(KEPT),
     )
     return str(refused["asked_by"]) if refused else execution
 
 
-def close_window(key: str, execution: str) -> None:
-    """Close the window that is open for an execution, so that the next request starts at once."""
-    table.update(item_id(key), "REMOVE #open_until", "#asked_by = :execution", execution=execution)
+def close_windows(user: str, window: str, execution: str, failed_at: int = 0) -> None:
+    """Close the windows that are open for an execution, so that the next request starts at once.
 
-
-def close_window_after_failure(key: str, execution: str, now: int, length: timedelta) -> None:
-    """Close the window as above, but only once in its length: each failure sends a mail."""
-    table.update(
-        item_id(key),
-        "SET #excused_until = :until REMOVE #open_until",
-        "#asked_by = :execution AND (attribute_not_exists(#excused_until) OR #excused_until <= :now)",
-        execution=execution,
-        now=now,
-        until=now + _seconds(length),
-    )
+    Args:
+        user: the user as IAM spells it; empty where no user was found.
+        window: the key of the window that let the reset through; empty for an operator's.
+        execution: the execution.
+        failed_at: when it failed, in seconds since 1970. Then windows are closed once in RequestWindowMinutes
+            only: each failure sends a mail.
+    """
+    change, condition = "REMOVE #open_until", "#asked_by = :execution"
+    if failed_at:
+        change = f"SET #excused_until = :until {change}"
+        condition += " AND (attribute_not_exists(#excused_until) OR #excused_until <= :now)"
+    for key in {window, user_key(user) if user else ""} - {""}:
+        until = failed_at + _window_seconds() if failed_at else 0
+        table.update(item_id(key), change, condition, execution=execution, now=failed_at, until=until)
 
 
 # The transitions of a reset
@@ -230,6 +234,10 @@ def _item(found: dict[str, Any]) -> Item:
 def _reset(found: dict[str, Any]) -> Reset | None:
     known = {field.name: found[field.name] for field in fields(Reset) if field.name in found}
     return Reset(**known) if known else None
+
+
+def _window_seconds() -> int:
+    return int(os.environ["REQUEST_WINDOW_MINUTES"]) * 60
 
 
 def _seconds(length: timedelta) -> int:

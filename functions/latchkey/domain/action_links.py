@@ -19,7 +19,7 @@ class ActionLink:
 
     user: str
     execution: str
-    secret_sha256: str
+    secret_sha256: str = field(repr=False)
     task_token: str = field(default="", repr=False)
 
     def opens_with(self, link_secret: str) -> bool:

@@ -22,6 +22,14 @@ LONGEST_CHANGE = timedelta(minutes=30)
 KEPT = timedelta(days=7)
 
 
+_DISOWNING = "disown-"
+
+
+def disowning(execution: str) -> str:
+    """Return the name under which the claim of an execution is disowned; no execution has it."""
+    return f"{_DISOWNING}{execution}"
+
+
 class Phase(StrEnum):
     """How far a reset has come."""
 
@@ -45,12 +53,17 @@ class Reset:
     begun_at: int = 0
     stored_at: int = 0
     expires_at: int = 0
-    secret_sha256: str = ""
+    secret_sha256: str = field(default="", repr=False)
     task_token: str = field(default="", repr=False)
     #: The request whose claim won.
     claimed_by: str = ""
     #: Who undoes it: its own execution, a cleanup's, or the request that revokes it.
     undone_by: str = ""
+
+    @property
+    def disowns(self) -> bool:
+        """Whether it is no reset but a revocation by the mailbox's owner, `disowning`."""
+        return self.execution.startswith(_DISOWNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,3 +201,20 @@ def refusal(transition: Transition, item: Item, attempt: Attempt) -> Refusal:
     ):
         return Refusal.EARLY
     return Refusal.OVERTAKEN
+
+
+class Fate(Enum):
+    """What the cleanup does with a reset that is due."""
+
+    LEFT = "its own steps are at work"
+    STOPPED = (
+        "its execution hangs: it is stopped now, and undone by the next cleanup, when no step of it can run"
+    )
+    UNDONE = "nobody looks after it"
+
+
+def fate(reset: Reset, *, running: bool) -> Fate:
+    """Decide what becomes of a reset that is due, by whether its execution still runs."""
+    if not running:
+        return Fate.UNDONE
+    return Fate.STOPPED if reset.phase in {Phase.STORED, Phase.WAITING} else Fate.LEFT

@@ -1,0 +1,73 @@
+"""SSM Parameter Store: a temporary password, until its link is opened."""
+
+import json
+import os
+import time
+from datetime import datetime, timedelta
+
+import boto3
+
+from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.claims import reset_key
+from latchkey.errors import ClaimGoneError
+
+_ssm = boto3.client("ssm", config=CLIENT_CONFIG)
+
+#: The workflow, and after it `cleanup`, undo what they find past its time. SSM deletes a day later, should
+#: neither have been able to.
+_EXPIRATION_MARGIN = timedelta(days=1)
+
+#: Parameter Store is eventually consistent: what was just stored may not be there yet. Pauses in seconds.
+_PAUSES = (0.1, 0.3, 1, 2)
+
+
+def password_parameter(execution: str) -> str:
+    """Return the name of the parameter that holds an execution's password: the same at every try."""
+    return f"{os.environ['PASSWORDS_PATH']}/{reset_key(execution)}"
+
+
+def store_password(execution: str, password: str, expires_at: datetime) -> None:
+    """Store the password, encrypted; a second try overwrites the first."""
+    expiration = {
+        "Type": "Expiration",
+        "Version": "1.0",
+        "Attributes": {"Timestamp": f"{expires_at + _EXPIRATION_MARGIN:%Y-%m-%dT%H:%M:%S.000Z}"},
+    }
+    with translated("store the password"):
+        _ssm.put_parameter(
+            Name=password_parameter(execution),
+            Type="SecureString",
+            KeyId=os.environ["CLAIM_KEY_ARN"],
+            Value=password,
+            Tier="Advanced",
+            Policies=json.dumps([expiration]),
+            Overwrite=True,
+        )
+
+
+def read_password(execution: str) -> str:
+    """Return the password that waits for an execution's link.
+
+    Raises:
+        ClaimGoneError: when there is none.
+    """
+    for pause in (*_PAUSES, None):
+        with translated("read the password"):
+            try:
+                found = _ssm.get_parameter(Name=password_parameter(execution), WithDecryption=True)
+            except _ssm.exceptions.ParameterNotFound:
+                if pause is None:
+                    break
+                time.sleep(pause)
+            else:
+                return found["Parameter"]["Value"]
+    raise ClaimGoneError("The password of this claim is gone.")
+
+
+def delete_password(execution: str) -> None:
+    """Delete the password that waits for an execution's link, if there is one."""
+    with translated("delete the password"):
+        try:
+            _ssm.delete_parameter(Name=password_parameter(execution))
+        except _ssm.exceptions.ParameterNotFound:
+            return

@@ -1,0 +1,71 @@
+"""How a reset ends that was not claimed, or that another replaces: its password opens nothing any more."""
+
+from datetime import UTC, datetime
+
+from latchkey import iam, sfn
+from latchkey.adapters import registry, ssm
+from latchkey.claims import user_key
+from latchkey.domain.resets import Attempt, Phase, Reset
+from latchkey.errors import UserNotEligibleError, UserNotFoundError
+from latchkey.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
+from latchkey.users import was_taken_over
+
+
+def undo(execution: str, user: str, actor: str, now: datetime) -> bool:
+    """Undo a reset: revoke the password it set, if that still stands, and delete what its link shows.
+
+    Every part can run again. The account is given back only after its password was replaced, so that no newer
+    reset comes in between.
+
+    Args:
+        execution: the reset's name.
+        user: the user's name, as IAM spells it.
+        actor: who undoes it: the execution itself, a cleanup's, or a request.
+        now: the present time.
+
+    Returns:
+        Whether a password was revoked by this call.
+
+    Raises:
+        ResetInProgressError: when another undoes it, or it is not due for a cleanup.
+        SupersededError: when the reset has lost the account, or never had it.
+    """
+    key = user_key(user)
+    attempt = Attempt(execution=execution, actor=actor, now=int(now.timestamp()))
+    item = registry.revoke(key, attempt)
+    revoked = False
+    if item.current and item.current.phase != Phase.OVER:
+        if item.older:
+            end_replaced(item.older)
+        revoked = _revoke(user, item.current)
+        registry.finish(key, attempt)
+    ssm.delete_password(execution)
+    return revoked
+
+
+def end_replaced(older: Reset) -> None:
+    """Tell a reset that another replaced it, if it waits, and delete the password its link would show."""
+    if older.phase != Phase.OVER:
+        if older.task_token:
+            sfn.supersede(older.task_token)
+        ssm.delete_password(older.execution)
+
+
+def _revoke(name: str, reset: Reset) -> bool:
+    """Give the user a password nobody knows, unless the password is no longer the one this reset set.
+
+    Left alone are users who are gone or lost console access, and those whose password was changed or used
+    meanwhile; but not where its owner says that it was shown to somebody else, who may have done just that.
+    """
+    try:
+        taken_over = not reset.disowns and was_taken_over(
+            iam.find_user(name),
+            iam.login_profile(name),
+            reset_at=datetime.fromtimestamp(reset.begun_at, UTC),
+            stored_at=datetime.fromtimestamp(reset.stored_at, UTC) if reset.stored_at else None,
+        )
+        if not taken_over:
+            iam.set_password(name, generate_password(PasswordPolicy(), MAXIMUM_LENGTH))
+    except (UserNotFoundError, UserNotEligibleError):
+        return False
+    return not taken_over

@@ -1,0 +1,155 @@
+"""FindOrphans asks the index; RemoveOrphans undoes what nobody looks after, and nothing else."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cleanup.find_orphans import BATCH
+from cleanup.find_orphans import handler as find
+from cleanup.remove_orphans import handler as remove
+from cleanup.remove_orphans import remove_all
+from latchkey import iam
+from latchkey.adapters import registry
+from latchkey.claims import user_key
+from latchkey.domain import resets
+from latchkey.domain.resets import Attempt, Fate, Item, Phase, Reset, fate
+from latchkey.errors import AccessDeniedError
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, NOW, OLD_PASSWORD, PASSWORD, Stack
+
+KEY = user_key(ALICE)
+LATE = EXPIRY + timedelta(minutes=6)
+type Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def left(stack: Stack) -> Stack:
+    """Return a stack in which a reset waits whose execution is not there any more."""
+    stack.add_user()
+    iam.set_password(ALICE, PASSWORD)
+    stack.keep_reset()
+    stack.calls.clear()
+    return stack
+
+
+def running(stack: Stack) -> None:
+    """Let the reset's execution still run."""
+    stack.answer("DescribeExecution", {"status": "RUNNING"})
+
+
+def test_what_nobody_looks_after_is_undone(left: Stack) -> None:
+    assert remove_all([KEY], "cleanup", LATE) == 1
+    assert left.password_of() not in {PASSWORD, OLD_PASSWORD}
+    assert (left.phase(), left.passwords()) == (Phase.OVER, {})
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT", "SUCCEEDED"])
+def test_an_execution_that_is_over_looks_after_nothing(left: Stack, status: str) -> None:
+    left.answer("DescribeExecution", {"status": status})
+    assert remove_all([KEY], "cleanup", LATE) == 1
+
+
+def test_it_is_counted_and_told(left: Stack, lines: Lines) -> None:
+    assert remove({"execution": "cleanup", "batch": [KEY]}, CONTEXT) == {"removed": 0}
+    left.keep(Item(current=registry.read(KEY).current, due_at=1))
+    assert remove({"execution": "cleanup", "batch": [KEY]}, CONTEXT) == {"removed": 1}
+    assert [step for step, _ in left.told()] == ["Orphaned"]
+    assert [line["Orphaned"] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+@pytest.mark.parametrize("early", [timedelta(seconds=1), timedelta(hours=1)])
+def test_what_is_younger_than_the_grace_is_left_alone_whatever_is_said_of_its_execution(
+    left: Stack, early: timedelta
+) -> None:
+    assert remove_all([KEY], "cleanup", EXPIRY + resets.GRACE - early) == 0
+    assert left.operations() == ["GetItem"]
+    assert left.password_of() == PASSWORD
+
+
+def test_an_execution_that_hangs_is_stopped_now_and_undone_by_the_next_cleanup(left: Stack) -> None:
+    running(left)
+    left.answer("StopExecution", {"stopDate": NOW})
+    assert remove_all([KEY], "cleanup", LATE) == 0
+    assert left.password_of() == PASSWORD
+    (stopped,) = left.sent("StopExecution")
+    machine = os.environ["RESET_STATE_MACHINE_ARN"].replace(":stateMachine:", ":execution:")
+    assert stopped["executionArn"] == f"{machine}:{EXECUTION}"
+    left.answer("DescribeExecution", {"status": "ABORTED"})
+    assert remove_all([KEY], "next cleanup", LATE + timedelta(hours=1)) == 1
+
+
+@pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.REVOKING])
+def test_an_execution_whose_own_steps_are_at_work_is_left_alone(left: Stack, phase: Phase) -> None:
+    running(left)
+    left.keep_reset(phase)
+    assert remove_all([KEY], "cleanup", LATE) == 0
+    assert left.sent("StopExecution") == []
+    assert left.phase() == phase
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_what_becomes_of_a_reset_that_is_due(phase: Phase) -> None:
+    reset = Reset(execution=EXECUTION, phase=phase, user=ALICE)
+    assert fate(reset, running=False) is Fate.UNDONE
+    stops = phase in {Phase.STORED, Phase.WAITING}
+    assert fate(reset, running=True) is (Fate.STOPPED if stops else Fate.LEFT)
+
+
+def test_of_two_cleanups_at_once_one_undoes(left: Stack) -> None:
+    registry.revoke(KEY, Attempt(execution=EXECUTION, actor="other", now=int(LATE.timestamp())))
+    assert remove_all([KEY], "cleanup", LATE) == 0
+    assert left.password_of() == PASSWORD
+
+
+def test_a_password_its_user_changed_stays(left: Stack) -> None:
+    left.choose_password(ALICE, "Own-Password-1")
+    assert remove_all([KEY], "cleanup", LATE) == 1
+    assert left.password_of() == "Own-Password-1"
+
+
+@pytest.mark.usefixtures("left")
+def test_afterwards_the_user_may_ask_at_once() -> None:
+    registry.open_window(KEY, EXECUTION, int(LATE.timestamp()))
+    remove_all([KEY], "cleanup", LATE)
+    assert registry.open_window(KEY, "next", int(LATE.timestamp())) == "next"
+
+
+def test_one_that_fails_does_not_keep_the_others(left: Stack) -> None:
+    bob = "bob@example.com"
+    left.add_user(bob, must_change=True)
+    gone = Reset(execution="bobs", phase=Phase.WAITING, user=bob)
+    left.keep(Item(current=gone, due_at=1), user=bob)
+    left.refuse("GetUser", "AccessDenied", 403)
+    with pytest.raises(AccessDeniedError):
+        remove_all([KEY, user_key(bob)], "cleanup", LATE)
+    assert left.password_of(bob) != OLD_PASSWORD
+    assert left.phase() == Phase.REVOKING
+    assert remove_all([KEY, user_key(bob)], "cleanup", LATE) == 1, "the same cleanup may try again"
+
+
+def test_what_is_due_is_found_in_batches(stack: Stack) -> None:
+    reset = Reset(execution=EXECUTION, phase=Phase.RESETTING, user=ALICE, begun_at=1)
+    for number in range(BATCH + 1):
+        registry.begin(f"key-{number:02}", reset)
+    registry.begin("later", Reset(execution="x", phase=Phase.RESETTING, user=ALICE, begun_at=in_seconds(NOW)))
+    found = find({"execution": "cleanup", "next": ""}, CONTEXT)
+    assert [len(batch) for batch in found["batches"]] == [BATCH, 1]
+    assert found["next"] == ""
+    assert stack.operations()[-1] == "Query"
+
+
+def in_seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+@pytest.mark.parametrize("open_resets", [0, 50])
+def test_looking_costs_the_same_however_many_resets_are_open(stack: Stack, open_resets: int) -> None:
+    for number in range(open_resets):
+        reset = Reset(execution="x", phase=Phase.RESETTING, user=ALICE, begun_at=in_seconds(NOW))
+        registry.begin(f"key-{number}", reset)
+    stack.calls.clear()
+    found = find({"execution": "cleanup", "next": ""}, CONTEXT)
+    assert (found["batches"], found["next"]) == ([], "")
+    assert stack.operations() == ["Query"]
