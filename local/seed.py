@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SENDER = "latchkey@example.com"
 ADMIN = "admin@example.com"
 USERS = ("alice@example.com", "bob@example.com")
+_DEFAULT_SET = "account-default"
 _LOGS_ROLE = "arn:aws:iam::000000000000:role/api-gateway-logs"
 USER_WITHOUT_CONSOLE = "robot@example.com"
 
@@ -24,12 +25,19 @@ def _any_password() -> str:
 
 
 def seed(iam: IAMClient, ses: SESV2Client, gateway: APIGatewayClient) -> None:
-    """Verify the sender, let stages write access logs, and create the users; may run again."""
+    """Verify the sender, let stages write access logs, and create the users; may run again.
+
+    The sender has a default configuration set, as accounts have that watch what is sent.
+    """
     role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": _LOGS_ROLE}
     gateway.update_account(patchOperations=[role])  # type: ignore[list-item]  # the stubs want a literal
     verified = {identity["IdentityName"] for identity in ses.list_email_identities()["EmailIdentities"]}
     if SENDER not in verified:
         ses.create_email_identity(EmailIdentity=SENDER)
+        ses.create_configuration_set(ConfigurationSetName=_DEFAULT_SET)
+        ses.put_email_identity_configuration_set_attributes(
+            EmailIdentity=SENDER, ConfigurationSetName=_DEFAULT_SET
+        )
     known = {
         user["UserName"] for page in iam.get_paginator("list_users").paginate() for user in page["Users"]
     }
