@@ -3,6 +3,7 @@
 import base64
 import ssl
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,12 @@ import trustme
 from ldap3.core.exceptions import (
     LDAPBusyResult,
     LDAPInvalidCredentialsResult,
+    LDAPInvalidFilterError,
     LDAPNoSuchObjectResult,
+    LDAPOperationsErrorResult,
     LDAPResponseTimeoutError,
     LDAPSessionTerminatedByServerError,
+    LDAPSocketOpenError,
     LDAPSocketReceiveError,
 )
 
@@ -49,11 +53,15 @@ class Server:
         self.searches: list[tuple[str, str]] = []
         self.closed = True
         self.at_bind: list[Exception] = []
+        self.strategy = self
 
     def __call__(self, server: Any, *_: object, **__: object) -> "Server":  # noqa: ANN401  # ldap3's
         self.server = server
         self.hosts.append(server.host)
         return self
+
+    def close(self) -> None:
+        self.closed = True
 
     def bind(self) -> None:
         if self.at_bind:
@@ -125,6 +133,7 @@ def test_a_time_that_may_not_be_read_is_unknown_and_a_bad_address_is_none(direct
         LDAPSocketReceiveError("reset"),
         LDAPResponseTimeoutError("silent"),
         LDAPBusyResult(description="busy"),
+        LDAPOperationsErrorResult(description="operationsError"),
     ],
 )
 def test_a_lost_connection_goes_on_at_the_next_server_and_doubles_nobody(
@@ -167,6 +176,50 @@ def test_a_refused_login_is_told_without_the_password(directory: Build) -> None:
         list(corp.accounts())
     assert "hunter2" not in str(caught.value) + repr(LOGIN)
     assert server.hosts == ["dc1"]
+
+
+def test_a_certificate_that_does_not_verify_is_told_with_the_reason(directory: Build) -> None:
+    class Untrusting:
+        def wrap_socket(self, *_: object, server_hostname: str, **__: object) -> None:
+            error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+            error.verify_message = f"Hostname mismatch for {server_hostname}"
+            raise error
+
+    corp, server = directory()
+    tls = server_tls(corp)
+    tls.context = Untrusting()
+    handshake = SimpleNamespace(socket=None, server=SimpleNamespace(host="dc1"))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        tls.wrap_socket(handshake)
+    # What ldap3 makes of it.
+    server.at_bind.append(LDAPSocketOpenError("socket ssl wrapping error"))
+    with pytest.raises(DirectoryCertificateError, match="dc1:636 does not verify: Hostname mismatch for dc1"):
+        list(corp.accounts())
+
+
+def server_tls(corp: Directory) -> Any:  # noqa: ANN401  # ldap3's, and ours
+    return corp._tls  # noqa: SLF001  # which ldap3 calls, and no connection is real here
+
+
+def test_what_ldap3_does_not_understand_is_not_tried_elsewhere(directory: Build) -> None:
+    corp, server = directory(LDAPInvalidFilterError("malformed filter"))
+    with pytest.raises(DirectorySearchError, match="dc1:636: malformed filter"):
+        list(corp.accounts())
+    assert server.hosts == ["dc1"]
+
+
+def test_a_connection_is_closed_at_the_end(directory: Build) -> None:
+    corp, server = directory(page())
+    server.closed = False
+    assert list(corp.accounts()) == []
+    assert server.closed
+
+
+def test_an_answer_about_one_user_names_the_policy_and_survives_a_lost_connection(directory: Build) -> None:
+    own = entry(2, msDS_ResultantPSO="CN=Short")
+    corp, server = directory(LDAPSocketReceiveError("reset"), page(entry(1), own))
+    assert [each.policy for each in corp.find("u")] == ["the domain's password policy", "CN=Short"]
+    assert server.hosts == ["dc1", "dc2"]
 
 
 def test_what_is_asked_about_is_searched_as_text(directory: Build) -> None:

@@ -141,6 +141,12 @@ def test_many_mails_take_one_connection_and_the_next_hundred_another(server: Ser
     assert len(server.logins) == 2
 
 
+def test_an_outbox_that_sent_nothing_never_connects(server: Server) -> None:
+    with an_outbox():
+        pass
+    assert server.logins == []
+
+
 def test_an_idle_connection_is_replaced(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     box = an_outbox()
     box.send(b"", SENDER, ALICE)

@@ -23,6 +23,7 @@ from latchkey.errors import (
     ReminderInProgressError,
     ReportNotReadyError,
     ServiceUnavailableError,
+    ThrottledError,
 )
 from latchkey.ldap import Settings
 from latchkey.reminders import TEST_IS_FULL, Account, Expiry, Moment, Outcome, Reminder, Row
@@ -108,6 +109,18 @@ class TestPlan:
         assert plan([account(str(number)) for number in range(30)], mode="test")["due"] == 20
         others = [Row.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
         assert {row.outcome for row in others} == {Outcome.NOT_SENT}
+
+    def test_a_list_of_nobody_makes_no_batch(self) -> None:
+        result = plan([])
+        assert (result["due"], s3.read_json(result["batches"])) == (0, [])
+
+    def test_an_expiry_that_is_unknown_is_reported_with_the_reason(self) -> None:
+        assert plan([account("a", expires_at=Expiry.UNKNOWN)])["due"] == 0
+        (row,) = [Row.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
+        assert (row.outcome, row.reason) == (
+            Outcome.FAILED,
+            "the source does not tell when the password expires",
+        )
 
     def test_who_asks_about_a_user_is_told_and_nothing_is_planned(self) -> None:
         result = plan([account("a", policy="weekly")], user="a")
@@ -236,6 +249,21 @@ class TestSend:
             send("a")
         assert box.mailed == []
 
+    def test_a_mail_that_another_try_is_sending_is_left_to_it(self, box: Box) -> None:
+        def meanwhile() -> None:
+            with pytest.raises(ReminderInProgressError):
+                send("a")
+
+        SentReminders(Context()).once(Reminder(account("a"), 7).key, EARLIER, meanwhile)
+        (row,) = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        assert row.outcome is Outcome.NOT_SENT
+        assert box.mailed == []
+
+    def test_nobody_is_reminded_of_a_password_that_does_not_expire(self) -> None:
+        batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
+        with pytest.raises(TypeError, match="does not expire"):
+            batch._words(Reminder(account("a", expires_at=Expiry.NEVER), 7))  # noqa: SLF001
+
     def test_the_link_leads_where_directory_users_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "https://passwords.example.com")
         batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
@@ -270,6 +298,22 @@ class TestSent:
             SentReminders(Context(milliseconds=0)).once("key", EARLIER, lambda: times.append(1))
         assert SentReminders(Context()).once("key", RUN, lambda: times.append(2)) == RUN
         assert times == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("trouble", "meaning"),
+        [(OSError("no route"), ServiceUnavailableError), (ThrottledError(), ThrottledError)],
+    )
+    def test_a_record_that_cannot_be_made_sends_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, trouble: Exception, meaning: type[Exception]
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise trouble
+
+        monkeypatch.setattr("latchkey.sent.DynamoDBPersistenceLayer.save_inprogress", fail)
+        times: list[int] = []
+        with pytest.raises(meaning):
+            SentReminders(Context()).once("key", RUN, lambda: times.append(1))
+        assert times == []
 
     def test_records_name_nobody_and_are_forgotten_in_a_month(self) -> None:
         SentReminders(Context()).once(Reminder(account("alice"), 7).key, RUN, nothing)

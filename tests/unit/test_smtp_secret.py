@@ -133,6 +133,40 @@ def test_nothing_staged_needs_no_call(smtp: Smtp) -> None:
     assert smtp.stack.sent("UpdateSecretVersionStage") == []
 
 
+def test_a_label_that_went_though_its_answer_was_lost_is_no_failure(
+    smtp: Smtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smtp.add_pending()
+    listed = smtp_secret.list_versions
+    answers = iter([listed(), []])
+    monkeypatch.setattr(smtp_secret, "list_versions", lambda: next(answers))
+    smtp.stack.refuse("UpdateSecretVersionStage", "InvalidParameterException")
+    smtp_secret.drop_pending()
+    assert list(answers) == []
+
+
+def test_a_label_that_stays_is_a_failure(smtp: Smtp) -> None:
+    smtp.add_pending()
+    smtp.stack.refuse("UpdateSecretVersionStage", "InvalidParameterException")
+    with pytest.raises(Exception, match="InvalidParameterException"):
+        smtp_secret.drop_pending()
+    assert smtp.labels()[PENDING] == NEW
+
+
+def test_mail_clients_get_what_is_current(smtp: Smtp) -> None:
+    with pytest.raises(CredentialsGoneError, match="The secret holds no SMTP credentials"):
+        smtp_secret.current_credentials()
+    key = smtp.add_current()
+    smtp.add_pending()
+    assert smtp_secret.current_credentials().username == key
+
+
+def test_a_secret_without_a_current_version_says_so(smtp: Smtp) -> None:
+    smtp.stack.answer("ListSecretVersionIds", {"Versions": []})
+    with pytest.raises(CredentialsGoneError, match="no current version"):
+        smtp_secret.due_at(30)
+
+
 def test_credentials_are_due_so_many_days_after_they_were_made(smtp: Smtp) -> None:
     smtp.add_current()
     due = datetime.now(UTC) + timedelta(days=30)
