@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -409,6 +410,23 @@ class TestReport:
         monkeypatch.setenv("ADMIN_ADDRESS", "")
         reported()
         assert lists.sent("SendEmail") == []
+
+    @pytest.mark.parametrize(("mode", "counted"), [("", [[1.0]]), ("dry-run", []), ("test", [])])
+    def test_only_a_real_run_counts_as_the_days(
+        self, lines: Callable[[], list[dict[str, Any]]], mode: str, counted: list[list[float]]
+    ) -> None:
+        write_run()
+        reported(mode=mode)
+        assert [line["RemindersReported"] for line in lines() if "RemindersReported" in line] == counted
+
+    def test_more_reasons_than_fit_are_told_by_their_number(self) -> None:
+        write_run()
+        rows = [
+            Row(Reminder(account(str(each)), 7), Outcome.NOT_SENT, f"reason {each}") for each in range(30)
+        ]
+        s3.write_lines(f"runs/{RUN}/others.jsonl", (row.as_json() for row in rows))
+        problems = reported()[0]["problems"]
+        assert (len(problems), problems[-1]) == (21, "10 other reasons, see the report")
 
     def test_the_mail_names_nobody(self, lists: Stack) -> None:
         write_run()
