@@ -186,7 +186,7 @@ def test_asking_where_no_password_expires_tells_so(reminders: Reminders) -> None
 
 def test_test_run_that_sends_nothing_fails(reminders: Reminders) -> None:
     mailed = Mailed(reminders)
-    ended = run(reminders, smtp("Connect", crash=True, times=None), mode="test", to="tester@example.com")
+    ended = run(reminders, smtp("Connect", crash=True, times=None), mode="test")
     assert (ended.status, ended.states[-1]) == ("FAILED", "Incomplete")
     assert f"{len(DUE) + 1} not sent: SmtpUnavailableError" in ended.cause
     assert f"report: s3://{reminders.bucket}/runs/" in ended.cause
