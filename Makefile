@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format pictures deploy delete clean
+.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -100,6 +100,9 @@ format: .venv/ready ## let ruff put things in order
 
 pictures: .venv/ready ## redraw the state machines in the documents
 	$(BIN)/python -m tools.draw_statemachines
+
+check: .venv/ready ## what would go wrong in the account, before and after a deployment (STAGE=dev|qa|prod)
+	@$(BIN)/python -m cli check --stage $(STAGE)
 
 deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
 	$(BIN)/sam build --config-env $(STAGE)
