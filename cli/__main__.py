@@ -11,7 +11,13 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.ask import ask
 from cli.check import check
+from cli.list import list_running
+from cli.remind import remind
+from cli.revoke import revoke
+from cli.rotate import rotate
+from cli.show import show
 
 
 class AwsError(click.ClickException):
@@ -49,7 +55,8 @@ def main() -> None:
     """
 
 
-main.add_command(check)
+for _command in (check, list_running, show, ask, revoke, rotate, remind):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main(prog_name="latchkey")

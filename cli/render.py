@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rich.console import Console
 
     from cli.findings import Finding, Kind
 
 
+#: Wide enough for each line that goes to a pipe.
+_PIPE_COLUMNS = 2000
+
+
 def write_json(value: object) -> None:
     """Print a value as JSON; times in ISO 8601."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def write_line(text: str, *, bad: bool = False) -> None:
+    """Print a line."""
+    _console().print(text, style="red" if bad else None)
+
+
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; nothing where there are no rows."""
+    # For those who print; --help and completion do not.
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    if not rows:
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    _console().print(table)
 
 
 def write_findings(findings: Iterable[Finding]) -> None:
@@ -44,8 +68,9 @@ def _console() -> Console:
     # For those who print; --help and completion do not.
     from rich.console import Console  # noqa: PLC0415
 
-    # Lines are for the terminal to wrap: a pipe wants them whole.
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    # A terminal wraps; a pipe wants each line whole, and each row of a table on one line.
+    width = None if sys.stdout.isatty() else _PIPE_COLUMNS
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def _plain(value: object) -> str:

@@ -23,7 +23,6 @@ _DEPLOYMENT = (
     "cloudwatch:PutMetricAlarm",
     "dynamodb:CreateTable",
     "iam:CreateRole",
-    "iam:CreateUser",
     "kms:CreateKey",
     "lambda:CreateFunction",
     "logs:CreateLogGroup",
@@ -77,11 +76,15 @@ def read_deployer(scope: Scope) -> Deployer | None:
     if not source:
         return None
     boundary = scope.parameter("PermissionsBoundaryArn")
+    # Only reminders need SMTP credentials, and these a user.
+    reminds = scope.parameter("RemindIamUsers") == "true" or bool(scope.listed("DirectoryHosts"))
     context: list[ContextEntryTypeDef] = [
         {"ContextKeyName": _BOUNDARY, "ContextKeyValues": [boundary], "ContextKeyType": "string"}
     ]
     pages = iam.get_paginator("simulate_principal_policy").paginate(
-        PolicySourceArn=source, ActionNames=_DEPLOYMENT, ContextEntries=context if boundary else []
+        PolicySourceArn=source,
+        ActionNames=[*_DEPLOYMENT, *(["iam:CreateUser"] if reminds else [])],
+        ContextEntries=context if boundary else [],
     )
     refused = [
         result

@@ -20,11 +20,11 @@ _kind = partial(Kind, section="the-account")
 
 API_LOGGING_ROLE_MISSING = _kind(
     "ApiLoggingRoleMissing",
-    remedy="Give API Gateway a role that may write logs: API Gateway console, Settings, CloudWatch log role.",
+    remedy="Deploy with CreateApiLogsRole=true: API Gateway then has a role for the logs of all its APIs.",
 )
 API_LOGGING_ROLE_GONE = _kind(
     "ApiLoggingRoleGone",
-    remedy="Create the role again, or name another: API Gateway console, Settings, CloudWatch log role.",
+    remedy="Deploy with CreateApiLogsRole=true, or name another role: API Gateway console, Settings.",
 )
 FEW_CONCURRENT_FUNCTIONS = _kind(
     "FewConcurrentFunctions",
@@ -48,7 +48,7 @@ USERS_FORBIDDEN = _kind(
 )
 BOUNDARY_DEMANDED = _kind(
     "BoundaryDemanded",
-    remedy="Ask which boundary, and give it to each role of the template.",
+    remedy="Ask for the boundary's ARN, and deploy with PermissionsBoundaryArn=….",
 )
 BOUNDARY_MISSING = _kind(
     "BoundaryMissing",

@@ -36,7 +36,8 @@ SES_QUOTA_NEARLY_USED = _kind(
 )
 ENGAGEMENT_TRACKING = _kind(
     "EngagementTracking",
-    remedy="Turn engagement tracking off: SES console, Virtual Deliverability Manager, Settings.",
+    remedy="None: Latchkey's mails and links ask not to be tracked.",
+    note=True,
 )
 SENDER_NOT_VERIFIED = _kind(
     "SenderNotVerified",
@@ -56,7 +57,8 @@ CONFIGURATION_SET_PAUSED = _kind(
 )
 CLICK_TRACKING = _kind(
     "ClickTracking",
-    remedy="Take clicks out of the set's event destinations, or give the identity another default.",
+    remedy="None: Latchkey's mails and links ask not to be tracked.",
+    note=True,
 )
 ADMIN_SUPPRESSED = _kind(
     "AdminSuppressed",
@@ -129,7 +131,7 @@ def check_account(account: SesAccount) -> Iterator[Finding]:
         )
     if account.tracks_engagement:
         yield ENGAGEMENT_TRACKING.found(
-            "Virtual Deliverability Manager tracks engagement: it replaces the links in every mail."
+            "Virtual Deliverability Manager tracks engagement: it replaces the links in other mails."
         )
 
 
@@ -154,7 +156,7 @@ def check_sender(sender: Sender) -> Iterator[Finding]:
         )
     if named.tracks_clicks:
         yield CLICK_TRACKING.found(
-            f"{named.name}, the sender's default configuration set, tracks clicks: it replaces mailed links."
+            f"{named.name}, the sender's default configuration set, tracks clicks in other mails."
         )
 
 

@@ -55,6 +55,7 @@ _CA = authority(NOW + timedelta(days=300))
 
 RESOURCES = {
     "AlarmTopic": ("AWS::SNS::Topic", TOPIC),
+    "ResetLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
     "ClaimKey": ("AWS::KMS::Key", "11111111-2222-4333-8444-555555555555"),
     "SmtpSecret": ("AWS::SecretsManager::Secret", SECRET),
     "ResetFailedAlarm": ("AWS::CloudWatch::Alarm", "latchkey-prod-ResetFailedAlarm-1"),

@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from cli import options
-from cli.__main__ import main
 from cli.check import KINDS
 from tests.unit.cli.account import (
-    NOW,
-    SESSION,
     STACK,
     Account,
     before_the_first_deployment,
@@ -25,26 +20,9 @@ from tests.unit.cli.account import (
 )
 
 if TYPE_CHECKING:
-    from click.testing import Result
+    from tests.unit.cli.conftest import Latchkey
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def latchkey(account: Account, monkeypatch: pytest.MonkeyPatch) -> Latchkey:
-    """Return what runs a command on the account."""
-    assert account
-    monkeypatch.setattr(options, "open_session", lambda *_options: SESSION)
-    monkeypatch.setattr(options, "now", lambda: NOW)
-    return Latchkey()
-
-
-class Latchkey:
-    """The command line, without a terminal."""
-
-    def __call__(self, *words: str, **environment: str | None) -> Result:
-        """Run a command."""
-        return CliRunner().invoke(main, words, env=environment)
 
 
 def test_help_says_what_the_exit_codes_mean(latchkey: Latchkey) -> None:

@@ -1,0 +1,171 @@
+"""Executions of the stack's state machines; no input or output of a state is ever asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from latchkey.claims import user_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from boto3 import Session
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.literals import ExecutionStatusType
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef, HistoryEventTypeDef
+
+    from cli.scope import Stack
+
+#: The most that ListExecutions gives at once: 5 calls a second are granted.
+_PAGE = 1000
+#: How many log lines of an execution are of interest.
+_LINES = 100
+
+MACHINES = ("reset", "cleanup", "rotation", "reminders")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution, with what it is about: a user's name, or nothing."""
+
+    arn: str
+    machine: str
+    status: str
+    started: datetime
+    stopped: datetime | None = None
+    user: str = ""
+    error: str = ""
+    cause: str = ""
+    output: Any = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the ARN."""
+        return self.arn.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """What a function logged."""
+
+    at: datetime
+    level: str
+    message: str
+
+
+def machine_arn(stack: Stack, machine: str) -> str:
+    """Return a state machine's ARN; empty where the stack has none of that name."""
+    return stack.find(f"{machine.capitalize()}StateMachine")
+
+
+def running(sfn: SFNClient, stack: Stack) -> Iterator[Execution]:
+    """Yield what is under way, the longest first."""
+    found = [
+        execution
+        for machine in MACHINES
+        if (arn := machine_arn(stack, machine))
+        for execution in _listed(sfn, arn, "RUNNING")
+    ]
+    for each in sorted(found, key=lambda execution: execution["startDate"]):
+        yield describe(sfn, each["executionArn"])
+
+
+def find(sfn: SFNClient, stack: Stack, what: str) -> Execution | None:
+    """Return the execution of that ARN or name, or the last reset of the user of that name."""
+    if what.startswith("arn:"):
+        return _described(sfn, what)
+    for machine in MACHINES:
+        arn = machine_arn(stack, machine)
+        if arn and (found := _described(sfn, f"{arn.replace(':stateMachine:', ':execution:')}:{what}")):
+            return found
+    return last_of(sfn, stack, what)
+
+
+def last_of(
+    sfn: SFNClient, stack: Stack, user: str, status: ExecutionStatusType | None = None
+) -> Execution | None:
+    """Return the user's last reset; the API and `latchkey ask` name an execution after the user's key."""
+    arn, prefix = machine_arn(stack, "reset"), f"{user_key(user)}-"
+    found = (each for each in _listed(sfn, arn, status) if each["name"].startswith(prefix))
+    first = next(found, None)
+    return describe(sfn, first["executionArn"]) if first else None
+
+
+def describe(sfn: SFNClient, arn: str) -> Execution:
+    """Return an execution by its ARN."""
+    found = sfn.describe_execution(executionArn=arn)
+    given, output = _json(found.get("input", "")), _json(found.get("output", ""))
+    return Execution(
+        arn=found["executionArn"],
+        machine=arn.split(":")[-2].rpartition("-")[2],
+        status=found["status"],
+        started=found["startDate"],
+        stopped=found.get("stopDate"),
+        user=str(given.get("user", "")) if isinstance(given, dict) else "",
+        error=found.get("error", ""),
+        cause=found.get("cause", ""),
+        output=output,
+    )
+
+
+def history(sfn: SFNClient, arn: str) -> list[HistoryEventTypeDef]:
+    """Return an execution's history without any data of its states."""
+    pages = sfn.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=False)
+    return [event for page in pages for event in page["events"]]
+
+
+def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogLine]:
+    """Return what the functions logged about an execution: level and message of each line."""
+    found = session.client("logs").filter_log_events(
+        logGroupName=stack.find("ResetLogs"),
+        filterPattern=f'"{execution.name}"',
+        startTime=int(execution.started.timestamp() * 1000),
+        limit=_LINES,
+    )["events"]
+    lines = [(each["timestamp"], _json(each["message"])) for each in found]
+    return [
+        LogLine(_time(at), str(line.get("level", "")), str(line.get("message", "")))
+        for at, line in lines
+        if isinstance(line, dict) and "message" in line and line.get("execution") == execution.name
+    ]
+
+
+def _listed(
+    sfn: SFNClient, arn: str, status: ExecutionStatusType | None
+) -> Iterator[ExecutionListItemTypeDef]:
+    paginator = sfn.get_paginator("list_executions")
+    if status is None:
+        pages = paginator.paginate(
+            stateMachineArn=arn, PaginationConfig={"MaxItems": _PAGE, "PageSize": _PAGE}
+        )
+    else:
+        pages = paginator.paginate(
+            stateMachineArn=arn, statusFilter=status, PaginationConfig={"PageSize": _PAGE}
+        )
+    for page in pages:
+        yield from page["executions"]
+
+
+def _described(sfn: SFNClient, arn: str) -> Execution | None:
+    try:
+        return describe(sfn, arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn"}:
+            return None
+        raise
+
+
+def _json(text: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,430 @@
+"""What operators do to executions: list, show, ask, revoke, rotate, remind."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli import follow
+from latchkey.claims import user_key
+from tests.unit.cli.account import NOW, RESOURCES, STACK, Account, error
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Latchkey
+
+ALICE = "Alice@Example.com"
+NAME = f"{user_key(ALICE)}-20260301T0845Z"
+PASSWORD = "PlantedPassword-9"
+
+
+def machine(name: str) -> str:
+    return RESOURCES[f"{name.capitalize()}StateMachine"][1]
+
+
+def arn(of: str, name: str) -> str:
+    return f"{machine(of).replace(':stateMachine:', ':execution:')}:{name}"
+
+
+class Machines:
+    """The stack's state machines: what runs there, and what was asked of them."""
+
+    def __init__(self, account: Account) -> None:
+        self.executions: dict[str, dict[str, Any]] = {}
+        self.events: dict[str, list[dict[str, Any]]] = {}
+        self.started: list[tuple[str, str, dict[str, Any]]] = []
+        self.stopped: list[str] = []
+        #: What an execution that is started becomes.
+        self.outcome: dict[str, Any] = {"status": "RUNNING"}
+        self.states: tuple[str, ...] = ()
+        account.plant("stepfunctions.ListExecutions", self._list)
+        account.plant("stepfunctions.DescribeExecution", self._describe)
+        account.plant("stepfunctions.GetExecutionHistory", self._history)
+        account.plant("stepfunctions.StartExecution", self._start)
+        account.plant("stepfunctions.StopExecution", self._stop)
+
+    def run(self, of: str, name: str, states: tuple[str, ...] = (), **more: Any) -> str:  # noqa: ANN401
+        """Let an execution be there, two minutes old; each state took a minute but the last."""
+        started = NOW - timedelta(minutes=2)
+        self.executions[arn(of, name)] = {
+            "executionArn": arn(of, name),
+            "stateMachineArn": machine(of),
+            "name": name,
+            "status": "RUNNING",
+            "startDate": started,
+            "input": "{}",
+            **more,
+        }
+        self.events[arn(of, name)] = [
+            event
+            for number, state in enumerate(states)
+            for event in (
+                {
+                    "id": 3 * number + 1,
+                    "type": "TaskStateEntered",
+                    "timestamp": started + timedelta(minutes=number),
+                    "stateEnteredEventDetails": {"name": state},
+                },
+                {"id": 3 * number + 2, "type": "TaskScheduled", "timestamp": started},
+                *(
+                    [
+                        {
+                            "id": 3 * number + 3,
+                            "type": "TaskStateExited",
+                            "timestamp": started + timedelta(minutes=number + 1),
+                            "stateExitedEventDetails": {"name": state},
+                        }
+                    ]
+                    if number + 1 < len(states)
+                    else []
+                ),
+            )
+        ]
+        return arn(of, name)
+
+    def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
+        keys = ("executionArn", "stateMachineArn", "name", "status", "startDate")
+        return {
+            "executions": [
+                {key: each[key] for key in keys}
+                for each in self.executions.values()
+                if each["stateMachineArn"] == asked["stateMachineArn"]
+                and each["status"] == asked.get("statusFilter", each["status"])
+            ]
+        }
+
+    def _describe(self, asked: dict[str, Any]) -> Any:  # noqa: ANN401  # an answer or an error
+        return self.executions.get(asked["executionArn"]) or error("ExecutionDoesNotExist")
+
+    def _history(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert asked["includeExecutionData"] is False, "states carry what is sealed"
+        return {"events": self.events[asked["executionArn"]]}
+
+    def _start(self, asked: dict[str, Any]) -> dict[str, Any]:
+        of = asked["stateMachineArn"].rpartition("-")[2]
+        name = asked.get("name", "started")
+        self.started.append((of, name, json.loads(asked.get("input", "{}"))))
+        return {"executionArn": self.run(of, name, self.states, **self.outcome), "startDate": NOW}
+
+    def _stop(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.executions[asked["executionArn"]]["status"] = "ABORTED"
+        self.stopped.append(asked["executionArn"].rpartition(":")[2])
+        return {"stopDate": NOW}
+
+
+@pytest.fixture
+def machines(account: Account, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    """Return state machines on which nothing runs; following one waits for nothing."""
+    monkeypatch.setenv("LATCHKEY_STACK", STACK)
+    monkeypatch.setattr(follow, "pause", lambda: pytest.fail("there is nothing to wait for"))
+    account.plant("logs.FilterLogEvents", {"events": []})
+    return Machines(account)
+
+
+# list
+
+
+def test_nothing_under_way_is_an_empty_list(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME, status="SUCCEEDED")
+    assert latchkey("list").output == ""
+    assert json.loads(latchkey("list", "--json").output) == []
+
+
+def test_what_is_under_way_is_listed_with_its_state(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME, ("ValidateUser", "WaitForClaim"), input=json.dumps({"user": ALICE}))
+    machines.run("rotation", "r1", ("Overlap",))
+    head, *rows = latchkey("list").output.splitlines()
+    assert head.split() == ["machine", "user", "since", "state", "for", "execution"]
+    assert rows[0].split()[:5] == ["reset", ALICE, "2026-03-01", "08:58:00", "WaitForClaim"]
+    assert rows[0].split()[5:] == ["1", "min", "0", "s", NAME]
+    assert rows[1].split()[0] == "rotation"
+    reset, _ = json.loads(latchkey("list", "--json").output)
+    assert reset == {
+        "machine": "reset",
+        "user": ALICE,
+        "since": "2026-03-01T08:58:00+00:00",
+        "state": "WaitForClaim",
+        "seconds": 60,
+        "execution": NAME,
+    }
+
+
+# show
+
+
+def logged(execution: str, message: str, **more: str) -> dict[str, Any]:
+    line = {"level": "INFO", "message": message, "execution": execution, **more}
+    return {"timestamp": int(NOW.timestamp() * 1000), "message": json.dumps(line)}
+
+
+@pytest.mark.parametrize("what", [ALICE, ALICE.lower(), NAME, arn("reset", NAME)])
+def test_an_execution_is_found_by_user_name_or_arn(what: str, machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", f"{user_key('bob')}-20260301T0845Z")
+    machines.run("reset", NAME, ("ValidateUser",), input=json.dumps({"user": ALICE}))
+    shown = json.loads(latchkey("show", "--json", what).output)
+    assert (shown["execution"], shown["user"]) == (arn("reset", NAME), ALICE)
+
+
+def test_a_timeline_has_states_causes_and_log_lines(
+    account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    machines.run(
+        "reset",
+        NAME,
+        ("ValidateUser", "SendClaimLink"),
+        status="FAILED",
+        stopDate=NOW,
+        error="MailRefusedError",
+        cause="Sending is paused.",
+        input=json.dumps({"user": ALICE}),
+    )
+    account.plant(
+        "logs.FilterLogEvents",
+        {
+            "events": [
+                logged(NAME, "Gave up: MailRefusedError"),
+                logged("another", "Done."),
+                {"timestamp": 0, "message": "no JSON"},
+            ]
+        },
+    )
+    text = latchkey("show", NAME).output
+    assert "reset of Alice@Example.com: FAILED, 2026-03-01 08:58:00 UTC, 2 min 0 s" in text
+    assert "MailRefusedError: Sending is paused." in text
+    assert [line.split()[:6] for line in text.splitlines() if "ValidateUser" in line] == [
+        ["0.0", "s", "ValidateUser", "1", "min", "0"]
+    ]
+    assert "Gave up: MailRefusedError" in text
+    assert "Done." not in text
+    shown = json.loads(latchkey("show", "--json", NAME).output)
+    assert [state["state"] for state in shown["states"]] == ["ValidateUser", "SendClaimLink"]
+    assert [line["message"] for line in shown["log"]] == ["Gave up: MailRefusedError"]
+
+
+def test_no_data_of_a_state_is_shown(account: Account, machines: Machines, latchkey: Latchkey) -> None:
+    given = json.dumps({"user": ALICE, "sealed": PASSWORD})
+    output = json.dumps({"because": "protected", "sealed": PASSWORD})
+    machines.run("reset", NAME, ("Rejected",), status="SUCCEEDED", stopDate=NOW, input=given, output=output)
+    account.plant("logs.FilterLogEvents", {"events": [logged(NAME, "Done.", extra=PASSWORD)]})
+    for words in (["show", NAME], ["show", "--json", NAME]):
+        said = latchkey(*words).output
+        assert PASSWORD not in said
+        assert "protected" in said
+
+
+def test_what_is_not_there_is_said(machines: Machines, latchkey: Latchkey) -> None:
+    assert machines
+    result = latchkey("show", "carol")
+    assert (result.exit_code, "carol" in result.output) == (1, True)
+
+
+# ask
+
+
+def test_a_reset_is_started_under_the_name_that_the_api_would_give(
+    machines: Machines, latchkey: Latchkey
+) -> None:
+    result = latchkey("ask", ALICE)
+    name = f"{user_key(ALICE)}-20260301T090000Z"
+    assert result.exit_code == 0
+    assert f"latchkey show {name}" in result.output
+    assert machines.started == [("reset", name, {"user": ALICE})]
+
+
+def test_the_user_can_be_asked_first(machines: Machines, latchkey: Latchkey) -> None:
+    answer = json.loads(latchkey("ask", "--json", "--confirm", ALICE).output)
+    ((_, name, given),) = machines.started
+    assert given == {"user": ALICE, "confirm": True}
+    assert answer == {"execution": arn("reset", name)}
+
+
+def test_a_second_reset_is_not_started_beside_the_first(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME)
+    result = latchkey("ask", ALICE)
+    assert (result.exit_code, machines.started) == (1, [])
+    assert NAME in result.output
+
+
+# revoke
+
+
+@pytest.mark.parametrize("what", [ALICE, NAME])
+def test_a_reset_that_is_under_way_is_stopped_and_undone(
+    what: str, machines: Machines, latchkey: Latchkey
+) -> None:
+    machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    result = latchkey("revoke", "--yes", what)
+    assert result.exit_code == 0
+    assert machines.stopped == [NAME]
+    assert [started[0] for started in machines.started] == ["cleanup"]
+
+
+def test_revoking_asks_before_it_acts(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    result = latchkey("revoke", ALICE, input="n\n")
+    assert (result.exit_code, machines.stopped, machines.started) == (1, [], [])
+    assert ALICE in result.output
+    assert latchkey("revoke", "--json", ALICE, input="y\n").exit_code == 0
+    assert machines.stopped == [NAME]
+
+
+def test_what_is_over_cannot_be_revoked(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME, status="SUCCEEDED")
+    machines.run("rotation", "r1")
+    for what in (ALICE, NAME, "r1"):
+        assert latchkey("revoke", "--yes", what).exit_code == 1
+    assert machines.stopped == []
+
+
+# rotate
+
+
+def test_a_rotation_is_told_until_the_new_credentials_are_current(
+    machines: Machines, latchkey: Latchkey
+) -> None:
+    machines.states = ("CreateCredentials", "PromoteCredentials", "Overlap")
+    result = latchkey("rotate")
+    assert result.exit_code == 0
+    assert [line.split()[-1] for line in result.output.splitlines()[:3]] == list(machines.states)
+    assert "are current" in result.output
+    assert machines.started == [("rotation", "started", {})]
+
+
+def test_a_rotation_that_fails_says_why(machines: Machines, latchkey: Latchkey) -> None:
+    machines.outcome = {"status": "FAILED", "error": "KeyLimitError", "cause": "Two keys."}
+    result = latchkey("rotate")
+    assert (result.exit_code, "KeyLimitError: Two keys." in result.output) == (1, True)
+    assert json.loads(latchkey("rotate", "--json").output)["error"] == "KeyLimitError"
+
+
+def test_leaked_credentials_end_at_once(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("rotation", "r1")
+    machines.outcome = {"status": "SUCCEEDED"}
+    assert latchkey("rotate", "--leaked", input="n\n").exit_code == 1
+    assert (machines.stopped, machines.started) == ([], [])
+    assert latchkey("rotate", "--leaked", "--yes").exit_code == 0
+    assert machines.stopped == ["r1"]
+    assert machines.started == [("rotation", "started", {"overlap_seconds": 0, "watch_seconds": 0})]
+
+
+def test_an_execution_is_asked_about_until_it_ends(
+    machines: Machines, latchkey: Latchkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end() -> None:
+        machines.executions[arn("rotation", "started")]["status"] = "SUCCEEDED"
+
+    machines.states = ("PlanRotation",)
+    monkeypatch.setattr(follow, "pause", end)
+    result = latchkey("rotate", "--leaked", "--yes")
+    assert result.exit_code == 0
+    assert result.output.count("PlanRotation") == 1
+
+
+# remind
+
+
+REPORT = {"counts": {"mailed": 3, "not due": 40}, "problems": [], "report": "s3://runs/report.csv"}
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (["--yes"], {}),
+        (["--dry-run"], {"mode": "dry-run"}),
+        (["--test", "me@example.com"], {"mode": "test", "to": "me@example.com"}),
+    ],
+)
+def test_a_run_of_the_reminders_is_reported(
+    words: list[str], given: dict[str, str], machines: Machines, latchkey: Latchkey
+) -> None:
+    machines.outcome = {"status": "SUCCEEDED", "output": json.dumps(REPORT)}
+    result = latchkey("remind", *words)
+    assert result.exit_code == 0
+    assert machines.started == [("reminders", "started", given)]
+    assert ["3", "mailed"] in [line.split() for line in result.output.splitlines()]
+    assert "s3://runs/report.csv" in result.output
+    assert json.loads(latchkey("remind", "--json", *words).output)["output"] == REPORT
+
+
+def test_one_user_can_be_asked_about(machines: Machines, latchkey: Latchkey) -> None:
+    answer = {
+        "source": "iam",
+        "user": "alice",
+        "expires": "2026-03-08T09:00:00+00:00",
+        "days_left": 7,
+        "policy": "the account's password policy: 90 days",
+        "would_be_mailed": True,
+        "because": "",
+    }
+    output = {"answers": [answer], "not_found": ["directory: no such user"], "not_asked": []}
+    machines.outcome = {"status": "SUCCEEDED", "output": json.dumps(output)}
+    said = latchkey("remind", "--user", "alice").output
+    assert "alice (iam): expires 2026-03-08T09:00:00+00:00, in 7 days; is mailed today" in said
+    assert "directory: no such user" in said
+    assert machines.started == [("reminders", "started", {"user": "alice"})]
+
+
+def test_people_are_mailed_only_after_a_yes(machines: Machines, latchkey: Latchkey) -> None:
+    assert latchkey("remind", input="n\n").exit_code == 1
+    assert latchkey("remind", "--dry-run", "--user", "alice").exit_code == 2
+    assert machines.started == []
+
+
+def test_a_run_that_went_wrong_says_what(machines: Machines, latchkey: Latchkey) -> None:
+    machines.outcome = {"status": "FAILED", "error": "RemindersIncompleteError", "cause": "2 not sent"}
+    result = latchkey("remind", "--dry-run")
+    assert (result.exit_code, "2 not sent" in result.output) == (1, True)
+
+
+# all of them
+
+
+def without_machines(account: Account) -> None:
+    account.plant("cloudformation.ListStackResources", {"StackResourceSummaries": []})
+
+
+@pytest.mark.parametrize("words", [["rotate"], ["remind", "--dry-run"]])
+def test_a_stack_without_reminders_says_so(
+    words: list[str], account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    without_machines(account)
+    assert latchkey(*words).exit_code == 1
+    assert machines.started == []
+
+
+COMMANDS = ("ask", "check", "list", "remind", "revoke", "rotate", "show")
+
+
+def test_each_command_is_in_the_help(latchkey: Latchkey) -> None:
+    listed = latchkey("--help").output.partition("Commands:")[2].splitlines()
+    assert tuple(line.split()[0] for line in listed if line.strip()) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command: str, latchkey: Latchkey) -> None:
+    result = latchkey(command, "--help")
+    assert result.exit_code == 0
+    for option in ("--stack", "--profile", "--region", "--endpoint-url", "--json"):
+        assert option in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["show", "x"], ["ask", "x"], ["revoke", "x"], ["rotate"], ["remind"]]
+)
+def test_each_command_needs_a_stack_that_is_there(
+    words: list[str], account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    assert machines
+    assert latchkey(*words, LATCHKEY_STACK=None).exit_code == 2
+    account.plant("cloudformation.DescribeStacks", error("ValidationError"))
+    assert latchkey(*words).exit_code == 1
+    account.plant("cloudformation.DescribeStacks", error("AccessDenied"))
+    assert latchkey(*words).exit_code == 3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_takes_a_secret(command: str, latchkey: Latchkey) -> None:
+    for secret in ("--password", "--secret", "--token"):
+        assert secret not in latchkey(command, "--help").output
