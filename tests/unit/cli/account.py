@@ -57,6 +57,7 @@ RESOURCES = {
     "AlarmTopic": ("AWS::SNS::Topic", TOPIC),
     "ResetLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
     "ClaimKey": ("AWS::KMS::Key", "11111111-2222-4333-8444-555555555555"),
+    "RegistryTable": ("AWS::DynamoDB::Table", "latchkey-prod-RegistryTable-1"),
     "SmtpSecret": ("AWS::SecretsManager::Secret", SECRET),
     "ResetFailedAlarm": ("AWS::CloudWatch::Alarm", "latchkey-prod-ResetFailedAlarm-1"),
     "CleanupSchedule": ("AWS::Scheduler::Schedule", "latchkey-prod-CleanupSchedule-1"),
