@@ -22,7 +22,7 @@ class Mail:
     `sent_at` is ISO 8601 in UTC, to the microsecond, so that sorting the text sorts by time.
     """
 
-    via: Literal["ses", "smtp"]
+    via: Literal["ses", "smtp", "sns"]
     sender: str
     to: tuple[str, ...]
     subject: str

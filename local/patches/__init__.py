@@ -23,6 +23,8 @@ from local.patches import (
     keys,
     mails,
     maps,
+    metrics,
+    notifications,
     packages,
     parameters,
     permissions,
@@ -63,6 +65,8 @@ def apply(gateway: Gateway) -> None:
     sending.apply()
     suppression.apply()
     tracking.apply()
+    notifications.apply(gateway.mailbox.add)
+    metrics.apply()
     parameters.apply()
     keys.apply()
     schedules.apply()

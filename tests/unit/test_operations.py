@@ -72,6 +72,31 @@ def test_a_directorys_certificate_is_tried_as_strictly_as_the_function_does() ->
     assert "-verify_hostname" in command
 
 
+#: Sections in which a person who was woken up looks for a cause.
+CAUSES = [
+    "ResetFailedAlarm",
+    "SES refuses mails",
+    "A call is denied",
+    "No password satisfies the policy",
+    "The key is disabled or pending deletion",
+    "ApiErrorAlarm",
+    "OrphansFoundAlarm",
+    "CleanupFailedAlarm",
+    "RotationFailedAlarm",
+    "SmtpSecretOldAlarm",
+    "RemindersFailedAlarm",
+    "RemindersNotStartedAlarm",
+    "Someone got no mail",
+]
+
+
+@pytest.mark.parametrize("heading", CAUSES)
+def test_two_commands_at_most_lead_to_the_cause(heading: str) -> None:
+    first = next(block for block in command_blocks(OPERATIONS) if block.heading == heading)
+    commands = re.sub(r"(\\|\|)\n", " ", first.text).strip().splitlines()
+    assert 1 <= len(commands) <= 2, commands
+
+
 def test_no_recipe_gives_a_live_stack_an_input_made_for_the_tests() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for block in command_blocks(document):
