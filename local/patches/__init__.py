@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.patches import (
     access_logs,
     api,
+    api_logs,
     boundary,
     concurrency,
     conditions,
@@ -67,6 +68,7 @@ def apply(gateway: Gateway) -> None:
     tracking.apply()
     notifications.apply(gateway.mailbox.add)
     metrics.apply()
+    api_logs.apply()
     parameters.apply()
     keys.apply()
     schedules.apply()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from local.patches.api_logs import context_of, line_of
 from local.patches.base import module
 from local.patches.metrics import embedded_metrics, state_of
 from local.patches.notifications import mails_to
@@ -84,3 +85,10 @@ def test_addresses_that_subscribed_get_a_mail_each() -> None:
         "A subject",
         "A message",
     )
+
+
+def test_a_request_is_logged_in_the_form_the_stage_was_given() -> None:
+    context = context_of("POST", "/generate", 202, 0.0, 0.25)
+    form = '{"path":"$context.resourcePath","status":"$context.status","error":"$context.error.message"}'
+    assert json.loads(line_of(form, context)) == {"path": "/generate", "status": "202", "error": "-"}
+    assert (context["responseLatency"], context["requestTime"]) == ("250", "01/Jan/1970:00:00:00 +0000")
