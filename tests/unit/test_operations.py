@@ -85,7 +85,7 @@ CAUSES = [
     "RotationFailedAlarm",
     "SmtpSecretOldAlarm",
     "RemindersFailedAlarm",
-    "RemindersNotStartedAlarm",
+    "RemindersMissedAlarm",
     "Someone got no mail",
 ]
 

@@ -577,6 +577,16 @@ def test_reset_while_the_sender_is_not_verified_leaves_the_old_password_working(
     untouched(product, user)
 
 
+def test_user_whose_address_ses_suppresses_is_rejected_before_anything_changes(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    product.client("sesv2").put_suppressed_destination(EmailAddress=user, Reason="BOUNCE")
+    run = finish(product, product.start_reset(user))
+    assert (run.status, run.states) == ("SUCCEEDED", ["ValidateUser", "Rejected"])
+    assert why(run)["rejected"] == "AddressSuppressedError"
+    assert "suppression list" in why(run)["because"]
+    untouched(product, user)
+
+
 @pytest.mark.parametrize("error", ["AccessDeniedException", "TooManyRequestsException"])
 def test_reset_goes_on_where_ses_does_not_answer_the_question_first(product: Product, error: str) -> None:
     user = product.create_user(OLD_PASSWORD)
