@@ -502,7 +502,7 @@ def test_ending_what_runs_before_an_update(runbook: Runbook, user: str) -> None:
     product = runbook.product
     arn = product.start_reset(user)
     product.wait_for_link(user)
-    assert "base-url" in runbook.paste("Update a stack from before the registry")[0]
+    runbook.paste("Update a stack from before the registry")
     assert product.wait_for_end(arn).status == "ABORTED"
 
 
