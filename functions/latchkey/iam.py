@@ -1,5 +1,8 @@
 """IAM: who a user is, what password the account demands, and the login profile that holds it."""
 
+import os
+from dataclasses import replace
+
 import boto3
 
 from latchkey.aws import CLIENT_CONFIG, translated
@@ -11,7 +14,7 @@ from latchkey.errors import (
     UserNotFoundError,
 )
 from latchkey.passwords import PasswordPolicy
-from latchkey.users import IamUser, LoginProfile
+from latchkey.users import IamUser, LoginProfile, Protection, refuse_protected
 
 _iam = boto3.client("iam", config=CLIENT_CONFIG)
 
@@ -31,6 +34,23 @@ def find_user(name: str) -> IamUser:
         raise UserNotFoundError("The account has no user of that name.") from None
     tags = {tag["Key"]: tag["Value"] for tag in user.get("Tags", [])}
     return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
+
+
+def find_eligible_user(name: str) -> IamUser:
+    """Return the user of that name, if IAM says now that the user may be reset.
+
+    Each function that changes an account, or mails what leads to its password, asks this by itself: what an
+    earlier state found is a hint, and may have changed.
+
+    Raises:
+        UserNotFoundError: when the account has no such user.
+        UserNotEligibleError: when the user is protected or has no console access.
+    """
+    user = find_user(name)
+    user = replace(user, groups=groups_of(user.name))
+    refuse_protected(user, Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"]))
+    login_profile(user.name)
+    return user
 
 
 def groups_of(name: str) -> frozenset[str]:

@@ -4,35 +4,36 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses
+from latchkey import events, iam, mails, ses
 from latchkey.adapters import action_links
 from latchkey.claims import request_handle
 from latchkey.domain.action_links import LinkKind
 from latchkey.entry import task
+from latchkey.users import mail_address
 
 
 class Event(TypedDict):
     execution: str
     user: str
-    mail: str
     entered_at: str
     task_token: str
 
 
 @task
 def handler(event: Event, _context: object) -> None:
-    handle = request_handle(event["user"], event["execution"], datetime.fromisoformat(event["entered_at"]))
+    user = iam.find_eligible_user(event["user"])
+    handle = request_handle(user.name, event["execution"], datetime.fromisoformat(event["entered_at"]))
     fragment = action_links.issue(
         LinkKind.QUESTION,
         handle,
-        user=event["user"],
+        user=user.name,
         execution=event["execution"],
         task_token=event["task_token"],
     )
     words = {
-        "user": event["user"],
+        "user": user.name,
         "link": f"{os.environ['BASE_URL']}/confirm#{fragment}",
         "expires_at": mails.in_words(handle.expires_at),
     }
-    ses.send(mails.render("confirm_request", words), event["mail"])
-    events.tell("Asked", event["execution"], event["user"])
+    ses.send(mails.render("confirm_request", words), mail_address(user))
+    events.tell("Asked", event["execution"], user.name)

@@ -5,17 +5,17 @@ import secrets
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses
+from latchkey import events, iam, mails, ses
 from latchkey.adapters import action_links
 from latchkey.claims import NOTICE_TTL, Handle
 from latchkey.domain.action_links import LinkKind
 from latchkey.entry import task
+from latchkey.users import mail_address
 
 
 class Event(TypedDict):
     execution: str
     user: str
-    mail: str
     claimed_at: str
     claimed_from: str
 
@@ -24,16 +24,18 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     events.tell("Claimed", event["execution"], event["user"])
     claimed_at = datetime.fromisoformat(event["claimed_at"])
-    handle = handle_of(event["user"], event["execution"], claimed_at)
-    fragment = action_links.issue(LinkKind.NOTICE, handle, user=event["user"], execution=event["execution"])
+    # IAM says where the notice goes, as it holds what revokes the claim. It also goes to protected users.
+    user = iam.find_user(event["user"])
+    handle = handle_of(user.name, event["execution"], claimed_at)
+    fragment = action_links.issue(LinkKind.NOTICE, handle, user=user.name, execution=event["execution"])
     words = {
-        "user": event["user"],
+        "user": user.name,
         "claimed_at": mails.in_words(claimed_at),
         "claimed_from": event["claimed_from"],
         "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
         "expires_at": mails.in_words(handle.expires_at),
     }
-    ses.send_notice(mails.render("claimed", words), event["user"], event["mail"])
+    ses.send_notice(mails.render("claimed", words), user.name, mail_address(user))
 
 
 def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:

@@ -1,4 +1,4 @@
-"""ResetIamPassword: gives the user the sealed password, and ends every older link before it does."""
+"""ResetIamPassword: gives a user who may be reset the sealed password, and ends every older link before."""
 
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -23,14 +23,15 @@ class Event(TypedDict):
 @task
 def handler(event: Event, _context: object) -> None:
     secrets = kms.unseal(event["sealed"], event["execution"])
+    user = iam.find_eligible_user(event["user"]).name
     reset = Reset(
         execution=event["execution"],
         phase=Phase.RESETTING,
-        user=event["user"],
+        user=user,
         window=event["window"],
         begun_at=int(datetime.now(UTC).timestamp()),
     )
-    older = registry.begin(user_key(event["user"]), reset)
+    older = registry.begin(user_key(user), reset)
     if older:
         end_replaced(older)
-    iam.set_password(event["user"], secrets.password)
+    iam.set_password(user, secrets.password)

@@ -4,14 +4,14 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, kms, mails, ses
+from latchkey import events, iam, kms, mails, ses
 from latchkey.entry import task
+from latchkey.users import mail_address
 
 
 class Event(TypedDict):
     execution: str
     user: str
-    mail: str
     sealed: str
     handle: str
     expires_at: str
@@ -20,10 +20,11 @@ class Event(TypedDict):
 @task
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"]).link_secret
+    user = iam.find_eligible_user(event["user"])
     link = f"{os.environ['BASE_URL']}/extract#ph={event['handle']}&rs={link_secret}"
     expires_at = mails.in_words(datetime.fromisoformat(event["expires_at"]))
     ses.send(
-        mails.render("claim_link", {"user": event["user"], "link": link, "expires_at": expires_at}),
-        event["mail"],
+        mails.render("claim_link", {"user": user.name, "link": link, "expires_at": expires_at}),
+        mail_address(user),
     )
-    events.tell("Completed", event["execution"], event["user"])
+    events.tell("Completed", event["execution"], user.name)

@@ -1,7 +1,6 @@
 """ValidateUser: lets through only those who have a password to reset, may have it reset, and can get mail."""
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -17,7 +16,7 @@ from latchkey.errors import (
     UserNotEligibleError,
     UserNotFoundError,
 )
-from latchkey.users import Protection, mail_address, refuse_protected
+from latchkey.users import mail_address
 
 
 class Event(TypedDict):
@@ -56,10 +55,7 @@ def validate_user(name: str) -> Result:
         AddressSuppressedError: when SES would not deliver to the user's address.
         MailRefusedError: when SES would send no mail at all; the old password goes on working.
     """
-    user = iam.find_user(name)
-    user = replace(user, groups=iam.groups_of(user.name))
-    refuse_protected(user, Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"]))
-    iam.login_profile(user.name)
+    user = iam.find_eligible_user(name)
     mail = mail_address(user)
     ensure_deliverable(read_sending_status(os.environ["SENDER_ADDRESS"], mail))
     return {"user": user.name, "mail": mail}

@@ -213,6 +213,7 @@ LISTS = (
     "results/00000.jsonl",
     "report.csv",
 )
+READ_USERS = {"read a user", "list a user's groups", "read a login profile"}
 READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 
 #: What each function needs; every call not named here must be refused.
@@ -228,13 +229,11 @@ ALLOWED: dict[str, set[str]] = {
         "delete a password",
         "tell a step",
     },
-    "ConfirmRequest": {"ask a question", "send a mail", "tell a step"},
+    "ConfirmRequest": {*READ_USERS, "ask a question", "send a mail", "tell a step"},
     "ForgetRequest": {"forget questions", "tell a step"},
     "RevealPassword": {"move a user's reset", "read a password", "open a password"},
     "ValidateUser": {
-        "read a user",
-        "list a user's groups",
-        "read a login profile",
+        *READ_USERS,
         "tell a step",
         "move a user's reset",
         "read the send quota",
@@ -242,7 +241,13 @@ ALLOWED: dict[str, set[str]] = {
         "see whether an address is suppressed",
     },
     "GeneratePassword": {"read the password policy", "encrypt"},
-    "ResetIamPassword": {"set a password", "decrypt", "move a user's reset", "delete a password"},
+    "ResetIamPassword": {
+        *READ_USERS,
+        "set a password",
+        "decrypt",
+        "move a user's reset",
+        "delete a password",
+    },
     "StorePassword": {
         "store a password",
         "seal a password",
@@ -250,7 +255,7 @@ ALLOWED: dict[str, set[str]] = {
         "move a user's reset",
         "decrypt",
     },
-    "SendClaimLink": {"send a mail", "decrypt", "tell a step"},
+    "SendClaimLink": {*READ_USERS, "send a mail", "decrypt", "tell a step"},
     "RevokePassword": {
         "read a user",
         "read a login profile",
@@ -315,7 +320,7 @@ ALLOWED: dict[str, set[str]] = {
         "read the SMTP secret",
     },
     "Report": {*(f"read {name}" for name in LISTS), "list the lists", "write report.csv", "send a mail"},
-    "NotifyClaimed": {"send a mail", "keep a notice", "tell a step"},
+    "NotifyClaimed": {"read a user", "send a mail", "keep a notice", "tell a step"},
     "NotifyExpired": {"send a mail", "tell a step", "move a user's reset"},
     "NotifyFailed": {"send a mail", "tell a step", "move a user's reset"},
 }

@@ -24,12 +24,17 @@ def ask(task_token: str = TASK_TOKEN) -> None:
         {
             "execution": EXECUTION,
             "user": "alice",
-            "mail": ALICE,
             "entered_at": ENTERED_AT,
             "task_token": task_token,
         },
         CONTEXT,
     )
+
+
+@pytest.fixture(autouse=True)
+def _user(stack: Stack) -> None:
+    stack.add_user("alice", tags={"email": ALICE})
+    stack.calls.clear()
 
 
 def link_of(stack: Stack) -> tuple[Handle, str]:
@@ -64,7 +69,8 @@ def test_the_task_token_waits_with_the_hash_of_the_links_secret(stack: Stack) ->
 
 def test_nothing_of_the_account_is_touched(stack: Stack) -> None:
     ask()
-    assert stack.operations() == ["PutItem", "SendEmail", "PutEvents"]
+    looks = ["GetUser", "ListGroupsForUser", "GetLoginProfile"]
+    assert stack.operations() == [*looks, "PutItem", "SendEmail", "PutEvents"]
 
 
 def test_neither_the_secret_nor_the_token_is_logged_or_told(stack: Stack, lines: Lines) -> None:

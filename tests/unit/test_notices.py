@@ -39,6 +39,12 @@ def notify(notice: ModuleType, user: str = "alice") -> None:
     notice.handler(event, CONTEXT)
 
 
+@pytest.fixture(autouse=True)
+def _users(stack: Stack) -> None:
+    for name in ("alice", "boss@example.com", ALICE.upper()):
+        stack.add_user(name, tags={"email": ALICE})
+
+
 def text(stack: Stack) -> str:
     data: str = stack.sent("SendEmail")[-1]["Content"]["Simple"]["Body"]["Text"]["Data"]
     return data

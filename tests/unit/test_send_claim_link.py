@@ -21,13 +21,17 @@ def send(stack: Stack, execution: str = EXECUTION) -> None:
         {
             "execution": EXECUTION,
             "user": "alice",
-            "mail": ALICE,
             "sealed": stack.seal(execution),
             "handle": str(HANDLE),
             "expires_at": "2026-03-01T10:00:00Z",
         },
         CONTEXT,
     )
+
+
+@pytest.fixture(autouse=True)
+def _user(stack: Stack) -> None:
+    stack.add_user("alice", tags={"email": ALICE})
 
 
 def mail(stack: Stack) -> dict[str, Any]:
@@ -71,7 +75,8 @@ def test_nothing_that_changes_after_the_deployment_decides_where_the_link_leads(
     monkeypatch.setenv("BASE_URL", "https://keys.example.org/dev")
     send(sealing_stack)
     assert "\nhttps://keys.example.org/dev/extract#ph=" in mail(sealing_stack)["Body"]["Text"]["Data"]
-    assert sealing_stack.operations()[-3:] == ["Decrypt", "SendEmail", "PutEvents"]
+    looks = ["GetUser", "ListGroupsForUser", "GetLoginProfile"]
+    assert sealing_stack.operations()[-6:] == ["Decrypt", *looks, "SendEmail", "PutEvents"]
 
 
 def test_neither_secret_is_logged(sealing_stack: Stack, lines: Lines) -> None:
