@@ -42,6 +42,17 @@ def _reset_arn(name: str) -> str:
     return f"{machine}:{name}"
 
 
+def user_of_claim(name: str) -> str:
+    """Return the user whom the reset of that name has shown a password, by its output; empty for none."""
+    with translated("look at the reset"):
+        try:
+            described = _sfn.describe_execution(executionArn=_reset_arn(name))
+        except _sfn.exceptions.ExecutionDoesNotExist:
+            return ""
+    output = json.loads(described.get("output", "{}"))
+    return str(output["user"]) if "claimed_at" in output else ""
+
+
 def is_running(name: str) -> bool:
     """Tell whether the reset execution of that name still runs; one that never was does not."""
     with translated("look at the reset"):

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import events
+from latchkey import events, sfn
 from latchkey.adapters import action_links, registry
 from latchkey.claims import user_key
 from latchkey.domain.action_links import ActionLink, LinkKind
 from latchkey.domain.resets import Phase, Reset, disowning
 from latchkey.entry import endpoint, logger
+from latchkey.errors import ClaimGoneError
 from latchkey.http import Answer, answer, read_link
 from latchkey.undoing import undo
 
@@ -21,10 +22,27 @@ def handler(event: dict[str, Any], _context: object) -> Answer:
     handle, link_secret = read_link(event, now)
     link = action_links.verify(LinkKind.NOTICE, handle, link_secret)
     logger.append_keys(execution=link.execution)
+    ensure_claimed(link)
     disown_claim(link, event["requestContext"]["requestId"], now)
     # The link stays valid until the revocation has succeeded.
     action_links.delete(LinkKind.NOTICE, handle)
     return answer(200, {"message": REVOKED})
+
+
+def ensure_claimed(link: ActionLink) -> None:
+    """Pass a link whose reset has shown its user a password: whoever writes notices must not revoke at will.
+
+    The registry knows it until another reset of the user has taken over, and from then on the output of the
+    execution, which the state machine writes.
+
+    Raises:
+        ClaimGoneError: when there was no such claim of that user.
+    """
+    item = registry.read(user_key(link.user))
+    known = [reset for reset in (item.current, item.older) if reset and reset.execution == link.execution]
+    claimed = known[0].claimed_by if known else sfn.user_of_claim(link.execution) == link.user
+    if not claimed:
+        raise ClaimGoneError("The notice speaks of a claim that its user did not make.")
 
 
 def disown_claim(link: ActionLink, request: str, now: datetime) -> None:

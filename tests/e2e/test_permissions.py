@@ -224,6 +224,8 @@ ALLOWED: dict[str, set[str]] = {
     "DisownClaim": {
         "read notices",
         "forget notices",
+        "read a user's reset",
+        "look at a reset",
         "set a password",
         "move a user's reset",
         "delete a password",

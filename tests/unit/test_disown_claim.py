@@ -35,7 +35,7 @@ type Lines = Callable[[], list[dict[str, Any]]]
 def claimed(stack: Stack) -> Stack:
     """Return a stack in which the user's password was shown, and the notice mailed."""
     stack.add_user(password=PASSWORD, must_change=True)
-    stack.keep_reset(Phase.CLAIMED, password="")
+    stack.keep_reset(Phase.CLAIMED, password="", claimed_by="the claim")
     stack.keep_link(LinkKind.NOTICE)
     stack.calls.clear()
     return stack
@@ -63,6 +63,7 @@ def test_a_password_the_thief_chose_is_replaced_too(claimed: Stack) -> None:
 
 def test_links_that_wait_for_the_user_end(claimed: Stack) -> None:
     claimed.keep_reset(execution="newer", token="newer-token")
+    ended(claimed)
     post()
     assert claimed.passwords() == {}
     assert claimed.phase() == Phase.OVER
@@ -81,6 +82,7 @@ def test_it_is_counted_and_told_and_used_up(claimed: Stack, lines: Lines) -> Non
 @pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.REVOKING])
 def test_whoever_is_changing_the_account_is_waited_for(claimed: Stack, phase: Phase) -> None:
     claimed.keep_reset(phase, "another", password="")
+    ended(claimed)
     answered = post()
     assert (answered["statusCode"], answered["headers"]["Retry-After"]) == (503, "2")
     assert claimed.password_of() == PASSWORD
@@ -90,6 +92,7 @@ def test_whoever_is_changing_the_account_is_waited_for(claimed: Stack, phase: Ph
 
 def test_two_presses_at_once_are_one_after_the_other(claimed: Stack) -> None:
     first = claimed.keep_reset(Phase.REVOKING, disowning(EXECUTION), password="", undone_by="first press")
+    ended(claimed)
     assert first.disowns
     assert post("second press")["statusCode"] == 503
     assert claimed.password_of() == PASSWORD
@@ -151,6 +154,48 @@ def test_a_wrong_secret_revokes_nothing(claimed: Stack, secret: str) -> None:
     assert post(rs=secret)["statusCode"] == 410
     assert claimed.operations() == ["GetItem"]
     assert claimed.password_of() == PASSWORD
+
+
+def ended(stack: Stack, status: str = "SUCCEEDED", **output: str) -> None:
+    """Let the execution have ended so: by default as one does whose password was shown to Alice."""
+    shown = output or {"user": ALICE, "claimed_at": "2026-03-01T09:30:00+00:00"}
+    stack.answer("DescribeExecution", {"status": status, "output": json.dumps(shown)})
+
+
+def test_a_claim_that_a_newer_reset_replaced_can_still_be_revoked(claimed: Stack) -> None:
+    claimed.keep_reset(Phase.CLAIMED, "newer", password="", claimed_by="another")
+    ended(claimed)
+    assert post()["statusCode"] == 200
+    assert claimed.password_of() != PASSWORD
+
+
+@pytest.mark.parametrize("phase", [Phase.REVOKING, Phase.OVER])
+def test_a_claim_that_was_undone_since_can_still_be_revoked(claimed: Stack, phase: Phase) -> None:
+    # Its password went unused for ClaimedTtlHours, or the thief asked for another.
+    claimed.keep_reset(phase, password="", claimed_by="the claim")
+    assert post()["statusCode"] == (200 if phase is Phase.OVER else 503)
+
+
+FORGED = {
+    "a link that waits": (Phase.WAITING, EXECUTION, {}),
+    "a link that expired": (Phase.OVER, EXECUTION, {}),
+    "no execution": (Phase.CLAIMED, "another", {}),
+    "an execution that expired": (Phase.CLAIMED, "another", {"user": ALICE}),
+    "another's claim": (Phase.CLAIMED, "another", {"user": "bob@example.com", "claimed_at": "today"}),
+}
+
+
+@pytest.mark.parametrize(("phase", "execution", "output"), FORGED.values(), ids=FORGED)
+def test_a_forged_notice_revokes_nothing(
+    claimed: Stack, phase: Phase, execution: str, output: dict[str, str]
+) -> None:
+    more = {"claimed_by": "another"} if execution == "another" else {}
+    claimed.keep_reset(phase, execution, password="", **more)
+    if output:
+        ended(claimed, **output)
+    assert post()["statusCode"] == 410
+    assert (claimed.password_of(), claimed.phase()) == (PASSWORD, phase)
+    assert claimed.told() == []
 
 
 def test_the_link_of_a_request_revokes_nothing(stack: Stack) -> None:
