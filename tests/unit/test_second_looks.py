@@ -101,8 +101,13 @@ def test_a_claim_is_told_to_its_user_whoever_that_has_become(
 ) -> None:
     stack.add_user()
     change()
-    event = {"execution": EXECUTION, "user": ALICE, "claimed_at": "2026-03-01T09:30:00+00:00"}
-    notify_claimed.handler({**event, "claimed_from": "192.0.2.10"}, CONTEXT)
+    event: notify_claimed.Event = {
+        "execution": EXECUTION,
+        "user": ALICE,
+        "claimed_at": "2026-03-01T09:30:00+00:00",
+        "claimed_from": "192.0.2.10",
+    }
+    notify_claimed.handler(event, CONTEXT)
     assert [call["Destination"]["ToAddresses"] for call in stack.sent("SendEmail")] == [[ALICE]]
 
 
