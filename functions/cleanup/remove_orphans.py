@@ -1,11 +1,11 @@
-"""RemoveOrphans: undoes resets that nobody looks after any more, as their own RevokePassword would have."""
+"""RemoveOrphans: undoes resets that nothing looks after, and revokes shown passwords that go unused."""
 
 from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey import events, sfn
 from latchkey.adapters import registry
-from latchkey.domain.resets import Fate, Phase, fate
+from latchkey.domain.resets import Fate, Phase, Reset, fate
 from latchkey.entry import logger, task
 from latchkey.errors import LatchkeyError
 from latchkey.undoing import undo
@@ -57,9 +57,23 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
         case Fate.STOPPED:
             sfn.stop_reset(reset.execution, "Its claim was left behind past its time.")
             return False
+        case Fate.UNDONE if reset.phase == Phase.CLAIMED:
+            return lapse(reset, cleanup, now)
         case Fate.UNDONE:
             events.tell("Orphaned", reset.execution, reset.user)
             undo(reset.execution, reset.user, cleanup, now)
             logger.info("Undid the reset %s of %s.", reset.execution, reset.user)
             registry.close_windows(reset.user, reset.window, reset.execution)
             return True
+
+
+def lapse(reset: Reset, cleanup: str, now: datetime) -> bool:
+    """Revoke a password that was shown, unless it was used or changed since; tell whether that was so.
+
+    Only whoever was shown it can have used it, so nothing is wrong with the reset, and no alarm rings.
+    """
+    revoked = undo(reset.execution, reset.user, cleanup, now)
+    if revoked:
+        events.tell("Lapsed", reset.execution, reset.user)
+        logger.info("Revoked the unused password of the reset %s of %s.", reset.execution, reset.user)
+    return revoked

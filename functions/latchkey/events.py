@@ -25,6 +25,7 @@ type Step = Literal[
     "Expired",
     "Failed",
     "Disowned",
+    "Lapsed",
     "Orphaned",
 ]
 """What docs/events.md describes; `Superseded` is told by the state machine itself."""

@@ -32,6 +32,7 @@ def handler(event: Event, _context: object) -> None:
         "user": user.name,
         "claimed_at": mails.in_words(claimed_at),
         "claimed_from": event["claimed_from"],
+        "hours": os.environ["CLAIMED_TTL_HOURS"],
         "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
         "expires_at": mails.in_words(handle.expires_at),
     }

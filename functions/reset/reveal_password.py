@@ -1,7 +1,7 @@
 """POST /extract: shows a password to whoever brings its link first, and never again."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from latchkey import task_tokens
@@ -35,7 +35,8 @@ def take(handle: Handle, link_secret: str, request: str, now: datetime) -> Reset
     """
     now_seconds = int(now.timestamp())
     attempt = Attempt(actor=request, now=now_seconds, secret_sha256=handle.proof(link_secret))
-    reset = registry.claim(handle.user_key, attempt)
+    unused_for = timedelta(hours=int(os.environ["CLAIMED_TTL_HOURS"]))
+    reset = registry.claim(handle.user_key, attempt, unused_for)
     logger.append_keys(execution=reset.execution)
     return reset
 

@@ -26,6 +26,7 @@ os.environ.update(
     BASE_URL="https://reset.example.com",
     CLAIM_KEY_ARN="arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555",
     CLAIM_TTL_MINUTES="60",
+    CLAIMED_TTL_HOURS="24",
     DIRECTORY_PASSWORD_URL="",
     HELPDESK_GROUP="",
     LISTS_BUCKET="latchkey-test-lists",

@@ -140,6 +140,56 @@ def test_what_is_due_is_found_in_batches(stack: Stack) -> None:
     assert stack.operations()[-1] == "Query"
 
 
+@pytest.fixture
+def claimed(left: Stack) -> Stack:
+    """Return a stack in which a password was shown, a day and an hour ago."""
+    left.keep_reset(Phase.CLAIMED, password="", claimed_by="the claim")
+    left.keep(Item(current=registry.read(KEY).current, due_at=in_seconds(NOW) - 3600))
+    left.answer("DescribeExecution", {"status": "SUCCEEDED"})
+    return left
+
+
+def test_a_password_that_was_shown_and_never_used_is_revoked(claimed: Stack, lines: Lines) -> None:
+    assert remove_all([KEY], "cleanup", NOW) == 1
+    assert claimed.password_of() not in {PASSWORD, OLD_PASSWORD}
+    assert claimed.phase() == Phase.OVER
+    assert [step for step, _ in claimed.told()] == ["Lapsed"]
+    assert [line["Lapsed"] for line in lines() if "_aws" in line] == [[1.0]]
+
+
+def test_a_shown_password_may_be_unused_until_it_is_due(claimed: Stack) -> None:
+    claimed.keep(Item(current=registry.read(KEY).current, due_at=in_seconds(NOW) + 1))
+    assert remove_all([KEY], "cleanup", NOW) == 0
+    assert claimed.password_of() == PASSWORD
+
+
+def used(stack: Stack) -> None:
+    stack.sign_in(ALICE, NOW - timedelta(seconds=50))
+
+
+def changed(stack: Stack) -> None:
+    stack.choose_password(ALICE, PASSWORD)
+
+
+@pytest.mark.parametrize("spare", [used, changed])
+def test_a_shown_password_that_was_used_or_changed_stays_and_is_looked_at_once(
+    claimed: Stack, lines: Lines, spare: Callable[[Stack], None]
+) -> None:
+    spare(claimed)
+    assert remove_all([KEY], "cleanup", NOW) == 0
+    assert claimed.password_of() == PASSWORD
+    assert (claimed.told(), [line for line in lines() if "_aws" in line]) == ([], [])
+    assert claimed.phase() == Phase.OVER
+    assert registry.due(in_seconds(LATE), "", 10) == ([], "")
+
+
+def test_while_its_execution_still_tells_its_user_a_claim_is_left_alone(claimed: Stack) -> None:
+    running(claimed)
+    assert remove_all([KEY], "cleanup", NOW) == 0
+    assert claimed.password_of() == PASSWORD
+    assert claimed.sent("StopExecution") == []
+
+
 def in_seconds(moment: datetime) -> int:
     return int(moment.timestamp())
 

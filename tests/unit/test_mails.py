@@ -22,6 +22,7 @@ VALUES = {
     "claimed": {
         "user": "alice@example.com",
         "claimed_at": "Monday",
+        "hours": "24",
         "claimed_from": "192.0.2.10",
         "link": "https://reset.example.com/revoke#ph=0123.4102444800.4567&rs=secret-_",
         "expires_at": "Saturday, 2 January 2100, 00:00 UTC",

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from tests.unit.stack import DYNAMODB, Stack
 from tools.asl import read_definition
 
 ROOT = Path(__file__).parents[2]
-KEY, NOW = "key", 1000
+KEY, NOW, DAY = "key", 1000, timedelta(days=1)
 OWN = Reset(execution="own", phase=Phase.RESETTING, user="alice", begun_at=NOW, secret_sha256="hash")
 ATTEMPT = Attempt(execution="own", actor="own", now=NOW, secret_sha256="hash")
 #: Between them the values at which a condition turns.
@@ -68,7 +69,7 @@ def attempt_of(transition: Transition, actor: str) -> Callable[[], object]:
         case resets.STORE:
             return lambda: registry.store(KEY, attempt, NOW + 60)
         case resets.CLAIM:
-            return lambda: registry.claim(KEY, replace(attempt, execution=""))
+            return lambda: registry.claim(KEY, replace(attempt, execution=""), DAY)
         case resets.REVOKE:
             return lambda: registry.revoke(KEY, attempt)
         case resets.DISOWN:
@@ -128,10 +129,10 @@ def test_whoever_undoes_finds_the_older_reset_too(stack: Stack) -> None:
 def test_a_claim_whose_answer_was_lost_recognises_itself(stack: Stack) -> None:
     keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60, task_token="token")))
     visitor = Attempt(actor="request-1", now=NOW, secret_sha256="hash")
-    assert registry.claim(KEY, visitor).task_token == "token"
-    assert registry.claim(KEY, visitor).task_token == "token"
+    assert registry.claim(KEY, visitor, DAY).task_token == "token"
+    assert registry.claim(KEY, visitor, DAY).task_token == "token"
     with pytest.raises(ClaimGoneError):
-        registry.claim(KEY, replace(visitor, actor="request-2"))
+        registry.claim(KEY, replace(visitor, actor="request-2"), DAY)
     assert stack.operations() == ["PutItem", *["UpdateItem"] * 3]
 
 
@@ -193,7 +194,7 @@ def test_without_a_user_and_a_window_nothing_is_written(stack: Stack) -> None:
 def test_a_claim_closes_the_window() -> None:
     keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60)))
     registry.open_window(KEY, "own", NOW)
-    registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"))
+    registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"), DAY)
     assert registry.open_window(KEY, "next", NOW) == "next"
 
 
@@ -236,10 +237,12 @@ def test_what_is_due_comes_in_parts(stack: Stack) -> None:
     assert len(stack.sent("Query")) == 2
 
 
-def test_what_was_claimed_or_undone_is_never_due(stack: Stack) -> None:
+def test_what_was_claimed_is_due_once_it_may_be_unused_no_longer_and_what_was_undone_never(
+    stack: Stack,
+) -> None:
     keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60), due_at=NOW + 90))
-    registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"))
-    assert registry.read(KEY).due_at == 0
+    registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"), DAY)
+    assert registry.read(KEY).due_at == NOW + 24 * 3600
     registry.revoke(KEY, ATTEMPT)
     registry.finish(KEY, ATTEMPT)
     assert registry.read(KEY).due_at == 0

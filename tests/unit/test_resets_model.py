@@ -262,7 +262,9 @@ def visit(world: World, number: int, claim_steps: tuple[str, ...]) -> Iterator[W
     visitor = Attempt(actor=f"{number}", now=world.now, secret_sha256=name)
     match claim_steps[done]:
         case "claim":
-            claimed = replace(change(world.item, Phase.CLAIMED, claimed_by=visitor.actor), due_at=0)
+            claimed = replace(
+                change(world.item, Phase.CLAIMED, claimed_by=visitor.actor), due_at=world.now + 1
+            )
             after, refused = transit(world, resets.CLAIM, visitor, claimed)
             if refused is not Refusal.EARLY:
                 yield to(after, REFUSED if refused and refused is not Refusal.DONE else done + 1)
@@ -334,7 +336,8 @@ def check_end(world: World) -> None:
     if claimed > len(world.shown) and CRASHED not in {done for _, done, _ in world.claims}:
         raise BrokenError(f"A claim was told and nothing shown: {world}")
     stopped = world.stopped
-    if world.cleanup and current and current.phase in {Phase.RESETTING, Phase.STORED, Phase.WAITING}:
+    left = {Phase.RESETTING, Phase.STORED, Phase.WAITING, Phase.CLAIMED}  # Claimed, and never used.
+    if world.cleanup and current and current.phase in left:
         raise BrokenError(f"The cleanup left something of {stopped}: {world}")
     undone = not current or current.phase != Phase.CLAIMED
     if world.cleanup and undone and world.account in stopped and (world.account, "claimed") not in world.told:

@@ -109,15 +109,22 @@ def store(key: str, attempt: Attempt, expires_at: int) -> None:
     _move(STORE, key, attempt, sets, "#older", expires_at=expires_at, due_at=due_at)
 
 
-def claim(key: str, attempt: Attempt) -> Reset:
+def claim(key: str, attempt: Attempt, unused_for: timedelta) -> Reset:
     """Take the claim that a link opens, for one request; the user's next request starts at once.
+
+    Args:
+        key: the key of the user's name.
+        attempt: the request, and the hash of what it brings.
+        unused_for: how long the password may stay unused, before the cleanup looks.
 
     Raises:
         ClaimGoneError: when the link opens nothing.
         ClaimNotReadyError: when the workflow does not wait yet; nothing is consumed.
     """
     try:
-        taken = _move(CLAIM, key, attempt, "#current.#claimed_by = :actor", "#due_at, #open_until").current
+        due_at = attempt.now + _seconds(unused_for)
+        sets = "#current.#claimed_by = :actor, #due_at = :due_at"
+        taken = _move(CLAIM, key, attempt, sets, "#open_until", due_at=due_at).current
     except SupersededError:
         taken = None
     if taken is None:
