@@ -9,7 +9,7 @@ import click
 from cli import options, render
 from cli.readers import executions
 from cli.target import Target, on_stack
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 
 
 @click.command()

@@ -52,7 +52,7 @@ class Check[Facts]:
 
     subject: str
     read: Callable[[Scope], Facts | None]
-    judge: Callable[[Facts], Iterator[Finding]]
+    classify: Callable[[Facts], Iterator[Finding]]
 
     def run(self, scope: Scope) -> Iterator[Finding]:
         """Yield the findings, or the one that says why there can be none."""
@@ -62,7 +62,7 @@ class Check[Facts]:
             yield NOT_CHECKED.found(f"{self.subject} could not be read. {error}")
             return
         if facts is not None:
-            yield from self.judge(facts)
+            yield from self.classify(facts)
 
 
 CHECKS: tuple[Check[Any], ...] = (

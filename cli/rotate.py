@@ -35,7 +35,7 @@ def rotate(target: Target, *, leaked: bool, yes: bool) -> None:
         for each in executions.running(target.sfn, target.stack):
             if each.machine == "rotation":
                 target.sfn.stop_execution(executionArn=each.arn, error="Replaced", cause="by an operator")
-    waits = {"overlap_seconds": 0, "watch_seconds": 0} if leaked else {}
+    waits = {"overlap_seconds": 0, "grace_seconds": 0} if leaked else {}
     started = target.sfn.start_execution(stateMachineArn=machine, input=json.dumps(waits))
     found = follow(target, started["executionArn"], until=() if leaked else (_PROMOTED,))
     failed = found.status not in {"RUNNING", "SUCCEEDED"}

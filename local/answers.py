@@ -18,7 +18,7 @@ _REQUEST_ID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP answer."""
 
     status: int
@@ -26,12 +26,12 @@ class Answer:
     body: bytes = b""
 
     @classmethod
-    def of_json(cls, value: object, status: int = HTTPStatus.OK) -> Answer:
-        """Answer with JSON."""
+    def of_json(cls, value: object, status: int = HTTPStatus.OK) -> Response:
+        """Response with JSON."""
         return cls(status, {"content-type": "application/json"}, json.dumps(value).encode())
 
 
-def error_answer(api: str, error: str, message: str, status: int, headers: dict[str, str]) -> Answer:
+def error_answer(api: str, error: str, message: str, status: int, headers: dict[str, str]) -> Response:
     """Shape an error as the API's protocol has it, so that an SDK reads `error` as its code.
 
     `headers` are the request's: some services answer in the protocol they were asked in.
@@ -40,11 +40,11 @@ def error_answer(api: str, error: str, message: str, status: int, headers: dict[
     _, answer_headers, body = actions.access_denied_response(
         api, "", "", _REQUEST_ID, error_code=error, message=message, headers=headers
     )
-    return Answer(status, answer_headers, body)
+    return Response(status, answer_headers, body)
 
 
-def fault_answer(fault: Fault, operation: Operation, headers: dict[str, str]) -> Answer:
-    """Answer with a fault. A crash answers nothing that an SDK could read."""
+def fault_answer(fault: Fault, operation: Operation, headers: dict[str, str]) -> Response:
+    """Response with a fault. A crash answers nothing that an SDK could read."""
     if fault.crash:
-        return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"connection": "close"})
+        return Response(HTTPStatus.INTERNAL_SERVER_ERROR, {"connection": "close"})
     return error_answer(operation.api, fault.error, fault.message, fault.status, headers)

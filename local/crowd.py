@@ -26,7 +26,7 @@ _SOME, _OTHERS = 2, 1
 
 _LISTER = """
 import json, sys, time
-from latchkey.ldap import Directory, Login, Settings
+from latchkey.adapters.ldap import Directory, Login, Settings
 hosts, ca, base, user, password = json.loads(sys.stdin.read())
 started = time.monotonic()
 directory = Directory(Settings(tuple(hosts), ca, (base,)), Login(user, password))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PAUSE_SECONDS = 0.1
 _OVERLAP_SECONDS = 4
-_WATCH_SECONDS = 3
+_GRACE_SECONDS = 3
 _READER = "reader@example.com"
 
 
@@ -74,7 +74,7 @@ def rotated(product: Product) -> None:
     client, old = Client(rotation), rotation.credentials()
     with client.sending():
         say(f"The old credentials overlap for {_OVERLAP_SECONDS} s here instead of a day; watching ...")
-        run = rotation.run(overlap_seconds=_OVERLAP_SECONDS, watch_seconds=_WATCH_SECONDS)
+        run = rotation.run(overlap_seconds=_OVERLAP_SECONDS, grace_seconds=_GRACE_SECONDS)
     tell(run, ends="Rotated")
     arrived = len(product.mails(_READER))
     say(f"{client.sent} mails sent, {len(client.refused)} refused, {arrived} arrived.")

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from local.answers import Answer, fault_answer
+from local.answers import Response, fault_answer
 from local.calls import CallLog, Request, identify, principal_of
 from local.faults import FaultError, fault_from
 from local.mailbox import Mailbox, page
@@ -33,10 +33,10 @@ _OURS = "/_latchkey/"
 _JSON = "application/json"
 # What tells a denial stands at the head of an answer.
 _ANSWER_HEAD = 2_048
-_NOT_FOUND = Answer.of_json({"error": "No such endpoint"}, HTTPStatus.NOT_FOUND)
+_NOT_FOUND = Response.of_json({"error": "No such endpoint"}, HTTPStatus.NOT_FOUND)
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(answer: Response, send: Send) -> None:
     headers = {**answer.headers, "content-length": str(len(answer.body))}
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
@@ -127,8 +127,8 @@ class Gateway:
         router = importlib.import_module("ministack.core.router")
         return principal_of(str(router.extract_access_key_id(request.headers, request.query)))
 
-    def serve(self, request: Request) -> Answer:
-        """Answer one of our own endpoints."""
+    def serve(self, request: Request) -> Response:
+        """Response one of our own endpoints."""
         match request.method, request.path.removeprefix(_OURS):
             case "GET", name:
                 since = request.query.get("since", [""])[0]
@@ -136,7 +136,7 @@ class Gateway:
             case "POST", "faults":
                 return self._add_fault(request.body)
             case "POST", "sign-in":
-                return Answer.of_json(self.sign_ins.sign_in(**json.loads(request.body)))
+                return Response.of_json(self.sign_ins.sign_in(**json.loads(request.body)))
             case "DELETE", "faults":
                 self.faults.clear()
             case "DELETE", "calls":
@@ -149,26 +149,26 @@ class Gateway:
                 self.smtp.key_delay_seconds = float(json.loads(request.body)["key_delay_seconds"])
             case _:
                 return _NOT_FOUND
-        return Answer(HTTPStatus.NO_CONTENT, {})
+        return Response(HTTPStatus.NO_CONTENT, {})
 
-    def _show(self, name: str, since: str, *, as_json: bool) -> Answer:
+    def _show(self, name: str, since: str, *, as_json: bool) -> Response:
         match name:
             case "mailbox" if as_json:
-                return Answer.of_json([mail.as_json() for mail in self.mailbox.mails(since)])
+                return Response.of_json([mail.as_json() for mail in self.mailbox.mails(since)])
             case "mailbox":
                 html = page(self.mailbox.mails()).encode()
-                return Answer(HTTPStatus.OK, {"content-type": "text/html; charset=utf-8"}, html)
+                return Response(HTTPStatus.OK, {"content-type": "text/html; charset=utf-8"}, html)
             case "faults":
-                return Answer.of_json(self.faults.as_json())
+                return Response.of_json(self.faults.as_json())
             case "calls":
-                return Answer.of_json(self.calls.as_json())
+                return Response.of_json(self.calls.as_json())
             case "access-keys":
-                return Answer.of_json(EmulatedAccounts.secrets())
+                return Response.of_json(EmulatedAccounts.secrets())
         return _NOT_FOUND
 
-    def _add_fault(self, body: bytes) -> Answer:
+    def _add_fault(self, body: bytes) -> Response:
         try:
             self.faults.add(fault_from(json.loads(body)))
         except (FaultError, ValueError) as error:
-            return Answer.of_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-        return Answer(HTTPStatus.NO_CONTENT, {})
+            return Response.of_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        return Response(HTTPStatus.NO_CONTENT, {})

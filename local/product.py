@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from latchkey.claims import reset_key, user_key
+from latchkey.domain.claims import reset_key, user_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

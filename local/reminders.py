@@ -45,12 +45,12 @@ class Reminders:
     @property
     def bucket(self) -> str:
         """The bucket with the lists."""
-        return self._physical("ListsBucket")
+        return self._physical("ReminderRunsBucket")
 
     @property
     def table(self) -> str:
         """The table that remembers what was sent."""
-        return self._physical("SentTable")
+        return self._physical("IdempotencyTable")
 
     def _physical(self, logical_id: str) -> str:
         resource = self.product.client("cloudformation").describe_stack_resource(

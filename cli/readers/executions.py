@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ def history(sfn: SFNClient, arn: str) -> list[HistoryEventTypeDef]:
 def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogLine]:
     """Return what the functions logged about an execution: level and message of each line."""
     found = session.client("logs").filter_log_events(
-        logGroupName=stack.find("ResetLogs"),
+        logGroupName=stack.find("FunctionLogs"),
         filterPattern=f'"{execution.name}"',
         startTime=int(execution.started.timestamp() * 1000),
         limit=_LINES,

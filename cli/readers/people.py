@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cli.readers import NotThereError, asking
 from cli.rules.people import People, Person
-from latchkey.users import IamUser, Protection
+from latchkey.domain.users import IamUser, Protection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

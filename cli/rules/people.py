@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli.findings import Kind
+from latchkey.domain.users import MAIL_TAG, ensure_not_protected, mail_address
 from latchkey.errors import UserNotEligibleError
-from latchkey.users import MAIL_TAG, mail_address, refuse_protected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cli.findings import Finding
-    from latchkey.users import IamUser, Protection
+    from latchkey.domain.users import IamUser, Protection
 
 #: More names than these help no one; --json has them all.
 _SHOWN = 5
@@ -94,7 +94,7 @@ def check_people(people: People) -> Iterator[Finding]:
 def _obstacle(person: Person, people: People) -> Kind | None:
     """Return what keeps a person from a reset that ends well; None for nothing."""
     try:
-        refuse_protected(person.user, people.protection)
+        ensure_not_protected(person.user, people.protection)
     except UserNotEligibleError:
         return PEOPLE_PROTECTED
     try:

@@ -5,7 +5,7 @@ from itertools import batched
 from typing import TypedDict
 
 from latchkey.adapters import registry
-from latchkey.entry import task
+from latchkey.handler import task_handler
 
 #: Users in one batch: each takes up to a dozen calls, and one call of RemoveOrphans has a minute.
 BATCH = 20
@@ -24,7 +24,7 @@ class Result(TypedDict):
     next: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     keys, following = registry.due(int(datetime.now(UTC).timestamp()), event["next"], PART)
     return {"batches": [list(each) for each in batched(keys, BATCH, strict=False)], "next": following}

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import events, sfn
-from latchkey.adapters import registry
+from latchkey.adapters import eventbridge, registry, stepfunctions
 from latchkey.domain.resets import Fate, Phase, Reset, fate
-from latchkey.entry import logger, task
 from latchkey.errors import LatchkeyError
+from latchkey.handler import task_handler
+from latchkey.observability import logger
 from latchkey.undoing import undo
 
 
@@ -20,7 +20,7 @@ class Result(TypedDict):
     removed: int
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     return {"removed": remove_all(event["batch"], event["execution"], datetime.now(UTC))}
 
@@ -51,16 +51,16 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
         return False
     if reset.undone_by != cleanup and not 0 < item.due_at <= now.timestamp():
         return False
-    match fate(reset, running=sfn.is_running(reset.execution)):
+    match fate(reset, running=stepfunctions.is_running(reset.execution)):
         case Fate.LEFT:
             return False
         case Fate.STOPPED:
-            sfn.stop_reset(reset.execution, "Its claim was left behind past its time.")
+            stepfunctions.stop_reset(reset.execution, "Its claim was left behind past its time.")
             return False
         case Fate.UNDONE if reset.phase == Phase.CLAIMED:
             return lapse(reset, cleanup, now)
         case Fate.UNDONE:
-            events.tell("Orphaned", reset.execution, reset.user)
+            eventbridge.publish("Orphaned", reset.execution, reset.user)
             undo(reset.execution, reset.user, cleanup, now)
             logger.info("Undid the reset %s of %s.", reset.execution, reset.user)
             registry.close_windows(reset.user, reset.window, reset.execution)
@@ -74,6 +74,6 @@ def lapse(reset: Reset, cleanup: str, now: datetime) -> bool:
     """
     revoked = undo(reset.execution, reset.user, cleanup, now)
     if revoked:
-        events.tell("Lapsed", reset.execution, reset.user)
+        eventbridge.publish("Lapsed", reset.execution, reset.user)
         logger.info("Revoked the unused password of the reset %s of %s.", reset.execution, reset.user)
     return revoked

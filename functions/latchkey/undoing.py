@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from latchkey import iam, sfn
-from latchkey.adapters import registry, ssm
-from latchkey.claims import user_key
+from latchkey.adapters import iam, registry, ssm, stepfunctions
+from latchkey.domain.claims import user_key
+from latchkey.domain.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
 from latchkey.domain.resets import Attempt, Phase, Reset
+from latchkey.domain.users import was_taken_over
 from latchkey.errors import UserNotEligibleError, UserNotFoundError
-from latchkey.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
-from latchkey.users import was_taken_over
 
 
 def undo(execution: str, user: str, actor: str, now: datetime) -> bool:
@@ -47,7 +46,7 @@ def end_replaced(older: Reset) -> None:
     """Tell a reset that another replaced it, if it waits, and delete the password its link would show."""
     if older.phase != Phase.OVER:
         if older.task_token:
-            sfn.supersede(older.task_token)
+            stepfunctions.supersede(older.task_token)
         ssm.delete_password(older.execution)
 
 

@@ -3,10 +3,10 @@
 import os
 from typing import NotRequired, TypedDict
 
-from latchkey import s3, secretsmanager
-from latchkey.entry import task
+from latchkey.adapters import s3, secretsmanager
+from latchkey.adapters.ldap import Directory, Login, Settings
 from latchkey.errors import DirectoryLoginError
-from latchkey.ldap import Directory, Login, Settings
+from latchkey.handler import task_handler
 
 _NOT_FOUND = "no user of that name below the search bases whose account is enabled"
 
@@ -25,7 +25,7 @@ class Result(TypedDict):
     because: NotRequired[str]
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     directory = Directory(Settings.of(os.environ), service_account())
     accounts = directory.find(event["user"]) if event["user"] else directory.accounts()

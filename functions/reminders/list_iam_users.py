@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
-from latchkey import iam, s3
-from latchkey.credential_report import read_report, users_of
-from latchkey.entry import logger, task
+from latchkey.adapters import iam, s3
+from latchkey.domain.credential_report import read_report, users_of
+from latchkey.domain.reminders import Account, Outcome, RunWindow, classify, notify_days, time_zone
+from latchkey.domain.users import mail_address
 from latchkey.errors import ServiceUnavailableError, ThrottledError, UserNotEligibleError, UserNotFoundError
-from latchkey.reminders import Account, Moment, Outcome, judge, notify_days, time_zone
-from latchkey.users import mail_address
+from latchkey.handler import task_handler
+from latchkey.observability import logger
 
 
 class Event(TypedDict):
@@ -29,16 +30,18 @@ class Result(TypedDict):
     because: NotRequired[str]
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
-    moment = Moment.of(datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"]))
+    moment = RunWindow.of(
+        datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"])
+    )
     key = f"{s3.folder(event['execution'])}/iam.jsonl"
     users = s3.write_lines(key, (each.as_json() for each in list_iam_users(moment, event["user"])))
     result: Result = {"source": "iam", "list": key, "users": users}
     return {**result, "because": why_not_listed(event["user"])} if event["user"] and not users else result
 
 
-def list_iam_users(moment: Moment, user: str) -> Iterator[Account]:
+def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
     """Yield whoever has a password that expires; all users, or one.
 
     Mail addresses stand in tags, which the report has not: they are looked up for those who need one only.
@@ -53,7 +56,7 @@ def list_iam_users(moment: Moment, user: str) -> Iterator[Account]:
     for account in read_report(iam.credential_report().splitlines(), age):
         if user and account.user.lower() != user.lower():
             continue
-        if user or judge(account, moment, days)[0] is Outcome.WITHOUT_MAIL:
+        if user or classify(account, moment, days)[0] is Outcome.WITHOUT_MAIL:
             yield _with_mail(account)
         else:
             yield account

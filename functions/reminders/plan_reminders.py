@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import s3, ses
-from latchkey.entry import logger, task
-from latchkey.reminders import (
+from latchkey.adapters import s3, ses
+from latchkey.domain.reminders import (
     TEST_IS_FULL,
     TEST_MAILS,
     Account,
     Expiry,
-    Moment,
     Outcome,
     Reminder,
-    Row,
-    judge,
+    ReportRow,
+    RunWindow,
+    classify,
     notify_days,
     time_zone,
     unforeseen,
 )
+from latchkey.handler import task_handler
+from latchkey.observability import logger
 
 #: Senders at once, as in the definition's MaxConcurrency.
 SENDERS = 5
@@ -48,7 +49,7 @@ class Event(TypedDict):
     sources: list[Source]
 
 
-class Answer(TypedDict):
+class Response(TypedDict):
     """What whoever asked about one user is told."""
 
     source: str
@@ -64,12 +65,14 @@ class Result(TypedDict):
     due: int
     batches: str
     per_second: float
-    answers: list[Answer]
+    answers: list[Response]
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
-    moment = Moment.of(datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"]))
+    moment = RunWindow.of(
+        datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"])
+    )
     days = notify_days(os.environ["NOTIFY_DAYS"])
     lists = [source["list"] for source in event["sources"] if "list" in source]
     if event["user"]:
@@ -99,9 +102,9 @@ def accounts(lists: list[str]) -> Iterator[Account]:
         yield from (Account.from_json(line) for line in s3.read_lines(key))
 
 
-def answer(account: Account, moment: Moment, days: tuple[int, ...]) -> Answer:
+def answer(account: Account, moment: RunWindow, days: tuple[int, ...]) -> Response:
     """Say how long a user has, by which policy, and what a run would do now."""
-    outcome, _ = judge(account, moment, days)
+    outcome, _ = classify(account, moment, days)
     expires_at = account.expires_at
     days_left = None if isinstance(expires_at, Expiry) else moment.days_left(expires_at)
     return {
@@ -135,7 +138,7 @@ class Plan:
         """Where the list of batches is, for the Map."""
         return f"{self.folder}/batches.json"
 
-    def store(self, listed: Iterator[Account], moment: Moment, days: tuple[int, ...]) -> None:
+    def store(self, listed: Iterator[Account], moment: RunWindow, days: tuple[int, ...]) -> None:
         """Store what becomes of everybody on the lists, never more than a batch of them in memory."""
         s3.write_lines(f"{self.folder}/others.jsonl", self._others(listed, moment, days))
         self._store_batch()
@@ -143,12 +146,12 @@ class Plan:
         s3.write_json(f"{self.folder}/counts.json", self._counts)
 
     def _others(
-        self, listed: Iterator[Account], moment: Moment, days: tuple[int, ...]
+        self, listed: Iterator[Account], moment: RunWindow, days: tuple[int, ...]
     ) -> Iterator[dict[str, object]]:
         for account in listed:
             reason = account.problem
             try:
-                outcome, ahead = judge(account, moment, days)
+                outcome, ahead = classify(account, moment, days)
             except Exception as error:  # what stands in one account fails that one alone
                 logger.exception("Could not plan for %s.", account.id)
                 outcome, ahead, reason = Outcome.NOT_SENT, 0, unforeseen(error)
@@ -162,7 +165,7 @@ class Plan:
             if outcome is Outcome.NOT_DUE:
                 self._counts[outcome] += 1
             else:
-                yield Row(Reminder(account, ahead), outcome, reason).as_json()
+                yield ReportRow(Reminder(account, ahead), outcome, reason).as_json()
 
     def _add(self, reminder: Reminder) -> None:
         self._batch.append(reminder)

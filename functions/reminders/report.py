@@ -9,9 +9,11 @@ from datetime import datetime
 from io import StringIO
 from typing import TypedDict
 
-from latchkey import mails, s3, ses
-from latchkey.entry import count, task
-from latchkey.reminders import COLUMNS, TEST_IS_FULL, Expiry, Outcome, Reminder, Row, time_zone
+from latchkey import emails
+from latchkey.adapters import s3, ses
+from latchkey.domain.reminders import COLUMNS, TEST_IS_FULL, Expiry, Outcome, Reminder, ReportRow, time_zone
+from latchkey.handler import task_handler
+from latchkey.observability import count
 
 
 class Failure(TypedDict):
@@ -40,7 +42,7 @@ class Result(TypedDict):
     problems: list[str]
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     folder = s3.folder(event["execution"])
     counts: Counter[str] = Counter(s3.read_json(f"{folder}/counts.json"))
@@ -59,25 +61,27 @@ def handler(event: Event, _context: object) -> Result:
         "problems": problems,
     }
     if os.environ["ADMIN_ADDRESS"]:
-        ses.send(mails.render("reminders_report", words(event, result)), os.environ["ADMIN_ADDRESS"])
+        ses.send(emails.render("reminders_report", words(event, result)), os.environ["ADMIN_ADDRESS"])
     return result
 
 
-def rows(folder: str, mode: str) -> Iterator[Row]:
+def rows(folder: str, mode: str) -> Iterator[ReportRow]:
     """Yield everybody the report names: those a sender dealt with, those none did, and those not due."""
     done = set(s3.keys_below(f"{folder}/results/"))
     for batch in s3.keys_below(f"{folder}/batches/"):
         if s3.result_key(batch) in done:
-            yield from (Row.from_json(line) for line in s3.read_lines(s3.result_key(batch)))
+            yield from (ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(batch)))
         else:
             due = (Reminder.from_json(line) for line in s3.read_lines(batch))
             outcome = Outcome.DUE if mode == "dry-run" else Outcome.NOT_SENT
             reason = "" if mode == "dry-run" else "the run ended before"
-            yield from (Row(each, outcome, reason) for each in due)
-    yield from (Row.from_json(line) for line in s3.read_lines(f"{folder}/others.jsonl"))
+            yield from (ReportRow(each, outcome, reason) for each in due)
+    yield from (ReportRow.from_json(line) for line in s3.read_lines(f"{folder}/others.jsonl"))
 
 
-def counted(found: Iterator[Row], mode: str, counts: Counter[str], reasons: Counter[str]) -> Iterator[Row]:
+def counted(
+    found: Iterator[ReportRow], mode: str, counts: Counter[str], reasons: Counter[str]
+) -> Iterator[ReportRow]:
     """Pass the rows on, counting outcomes, and the reasons of what went wrong for more than one mail."""
     for row in found:
         counts[row.outcome.value] += 1
@@ -86,7 +90,7 @@ def counted(found: Iterator[Row], mode: str, counts: Counter[str], reasons: Coun
         yield row
 
 
-def is_problem(row: Row, mode: str) -> bool:
+def is_problem(row: ReportRow, mode: str) -> bool:
     """Tell whether an operator has to look at what became of a row.
 
     A refused recipient is that person's matter in a real run; in a test run it is the administrator.
@@ -98,7 +102,7 @@ def is_problem(row: Row, mode: str) -> bool:
     return mode == "test" and row.outcome is Outcome.FAILED
 
 
-def as_csv(found: Iterator[Row]) -> Iterator[bytes]:
+def as_csv(found: Iterator[ReportRow]) -> Iterator[bytes]:
     """Yield the lines of the file, its head first."""
     line = StringIO()
     writer = csv.writer(line)

@@ -7,19 +7,21 @@ from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
-from latchkey import mails, s3
-from latchkey.entry import logger, task
+from latchkey import emails
+from latchkey.adapters import s3
+from latchkey.adapters.reminder_idempotency import ReminderIdempotency
+from latchkey.adapters.smtp_client import Pacer, SmtpClient
+from latchkey.adapters.smtp_secret import current_credentials
+from latchkey.domain.reminders import Expiry, Outcome, Reminder, ReportRow, unforeseen
+from latchkey.emails.messages import Envelope, compose
 from latchkey.errors import (
     BatchUnfinishedError,
     LatchkeyError,
     RecipientRefusedError,
     ReminderInProgressError,
 )
-from latchkey.messages import Envelope, compose
-from latchkey.outbox import Outbox, Pacer
-from latchkey.reminders import Expiry, Outcome, Reminder, Row, unforeseen
-from latchkey.sent import SentReminders
-from latchkey.smtp_secret import current_credentials
+from latchkey.handler import task_handler
+from latchkey.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,11 +43,11 @@ class Result(TypedDict):
     mailed: int
 
 
-@task
+@task_handler
 def handler(event: Event, context: "LambdaContext") -> Result:
     reminders = [Reminder.from_json(line) for line in s3.read_lines(event["batch"])]
-    sent = None if event["test"] else SentReminders(context)
-    with Outbox(current_credentials, Pacer(event["per_second"])) as outbox:
+    sent = None if event["test"] else ReminderIdempotency(context)
+    with SmtpClient(current_credentials, Pacer(event["per_second"])) as outbox:
         batch = Batch(event, context, outbox, sent)
         rows = list(batch.send(reminders))
     s3.write_lines(s3.result_key(event["batch"]), (row.as_json() for row in rows))
@@ -61,34 +63,34 @@ class Batch:
 
     event: Event
     context: "LambdaContext"
-    outbox: Outbox
-    sent: SentReminders | None
+    outbox: SmtpClient
+    sent: ReminderIdempotency | None
     failure: LatchkeyError | None = None
 
-    def send(self, reminders: list[Reminder]) -> "Iterator[Row]":
+    def send(self, reminders: list[Reminder]) -> "Iterator[ReportRow]":
         """Send one after the other; what ends the batch leaves the rest unsent, and says why."""
         for done, reminder in enumerate(reminders, start=1):
             try:
                 self._check_time()
                 row = self._remind(reminder)
             except RecipientRefusedError as error:
-                row = Row(reminder, Outcome.FAILED, str(error))
+                row = ReportRow(reminder, Outcome.FAILED, str(error))
                 logger.warning("Not taken: %s: %s", reminder.account.id, error)
             except ReminderInProgressError as error:
-                row = Row(reminder, Outcome.NOT_SENT, str(error))
+                row = ReportRow(reminder, Outcome.NOT_SENT, str(error))
                 self.failure = error
             except LatchkeyError as error:
-                row = Row(reminder, Outcome.NOT_SENT, f"{type(error).__name__}: {error}")
+                row = ReportRow(reminder, Outcome.NOT_SENT, f"{type(error).__name__}: {error}")
                 self.failure = error
                 yield row
                 yield from self._left(reminders[done:], row.reason)
                 return
             except Exception as error:  # what stands in one reminder fails that one alone
-                row = Row(reminder, Outcome.NOT_SENT, unforeseen(error))
+                row = ReportRow(reminder, Outcome.NOT_SENT, unforeseen(error))
                 logger.exception("Could not remind %s.", reminder.account.id)
             yield row
 
-    def _left(self, reminders: list[Reminder], reason: str) -> "Iterator[Row]":
+    def _left(self, reminders: list[Reminder], reason: str) -> "Iterator[ReportRow]":
         """Yield those whose turn did not come: not sent, unless an earlier run mailed them."""
         known = self.sent
         for reminder in reminders:
@@ -97,31 +99,31 @@ class Batch:
                 run = known and known.sender_of(reminder.key)
             except LatchkeyError:
                 known = None  # An answer that failed once would fail, slowly, for everyone who is left.
-            yield self._mailed(reminder, run) if run else Row(reminder, Outcome.NOT_SENT, reason)
+            yield self._mailed(reminder, run) if run else ReportRow(reminder, Outcome.NOT_SENT, reason)
 
     def _check_time(self) -> None:
         if self.context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
             raise BatchUnfinishedError("Time ran out before the batch was done.")
 
-    def _remind(self, reminder: Reminder) -> Row:
+    def _remind(self, reminder: Reminder) -> ReportRow:
         send = partial(self._mail, reminder)
         if self.sent is None:
             send()
-            return Row(reminder, Outcome.MAILED, f"to {os.environ['ADMIN_ADDRESS']}, as a test")
+            return ReportRow(reminder, Outcome.MAILED, f"to {os.environ['ADMIN_ADDRESS']}, as a test")
         run = self.sent.once(reminder.key, self.event["execution"], send)
         return self._mailed(reminder, run)
 
-    def _mailed(self, reminder: Reminder, run: str) -> Row:
+    def _mailed(self, reminder: Reminder, run: str) -> ReportRow:
         if run == self.event["execution"]:
-            return Row(reminder, Outcome.MAILED)
-        return Row(reminder, Outcome.ALREADY_MAILED, f"by {run}")
+            return ReportRow(reminder, Outcome.MAILED)
+        return ReportRow(reminder, Outcome.ALREADY_MAILED, f"by {run}")
 
     def _mail(self, reminder: Reminder) -> None:
         account, sender = reminder.account, os.environ["SENDER_ADDRESS"]
         # Nobody but the stack's own administrator may be told of others.
         to = os.environ["ADMIN_ADDRESS"] if self.event["test"] else account.mail
         message = compose(
-            mails.render(mails.in_language("reminder", account.language), self._words(reminder)),
+            emails.render(emails.in_language("reminder", account.language), self._words(reminder)),
             Envelope(sender, os.environ["ADMIN_ADDRESS"] or sender, to, account.name, reminder.key),
         )
         self.outbox.send(message, sender, to)
@@ -136,6 +138,6 @@ class Batch:
             "user": account.user,
             "in_days": "1 day" if days == 1 else f"{days} days",
             "days": str(days),
-            "expires_at": mails.in_words(account.expires_at),
+            "expires_at": emails.in_words(account.expires_at),
             "link": elsewhere or own,
         }

@@ -3,19 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import events, task_tokens
-from latchkey.adapters import action_links
-from latchkey.claims import Handle
+from latchkey.adapters import action_links, eventbridge, task_tokens
 from latchkey.domain.action_links import LinkKind
-from latchkey.entry import endpoint, logger
+from latchkey.domain.claims import Handle
 from latchkey.errors import BadRequestError
-from latchkey.http import Answer, answer, read_body_fields, read_link, text_field
+from latchkey.handler import api_handler
+from latchkey.observability import logger
+from latchkey.web.http import Response, answer, read_body_fields, read_link, text_field
 
 LONGEST_ANSWER = 3
 
 
-@endpoint
-def handler(event: dict[str, Any], _context: object) -> Answer:
+@api_handler
+def handler(event: dict[str, Any], _context: object) -> Response:
     now = datetime.now(UTC)
     wanted = read_answer(event)
     handle, link_secret = read_link(event, now)
@@ -51,5 +51,5 @@ def answer_request(handle: Handle, link_secret: str, now: datetime, *, wanted: b
         task_tokens.confirm_request(link.task_token, now, source_ip)
     else:
         task_tokens.decline_request(link.task_token)
-    events.tell("Confirmed" if wanted else "Declined", link.execution, link.user)
+    eventbridge.publish("Confirmed" if wanted else "Declined", link.execution, link.user)
     action_links.delete(LinkKind.QUESTION, handle)

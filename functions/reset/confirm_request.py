@@ -4,12 +4,12 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, iam, mails, ses
-from latchkey.adapters import action_links
-from latchkey.claims import request_handle
+from latchkey import emails
+from latchkey.adapters import action_links, eventbridge, iam, ses
 from latchkey.domain.action_links import LinkKind
-from latchkey.entry import task
-from latchkey.users import mail_address
+from latchkey.domain.claims import request_handle
+from latchkey.domain.users import mail_address
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -19,7 +19,7 @@ class Event(TypedDict):
     task_token: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
     user = iam.find_eligible_user(event["user"])
     handle = request_handle(user.name, event["execution"], datetime.fromisoformat(event["entered_at"]))
@@ -33,7 +33,7 @@ def handler(event: Event, _context: object) -> None:
     words = {
         "user": user.name,
         "link": f"{os.environ['BASE_URL']}/confirm#{fragment}",
-        "expires_at": mails.in_words(handle.expires_at),
+        "expires_at": emails.in_words(handle.expires_at),
     }
-    ses.send(mails.render("confirm_request", words), mail_address(user))
-    events.tell("Asked", event["execution"], user.name)
+    ses.send(emails.render("confirm_request", words), mail_address(user))
+    eventbridge.publish("Asked", event["execution"], user.name)

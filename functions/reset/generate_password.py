@@ -3,11 +3,11 @@
 import os
 from typing import TypedDict
 
-from latchkey import iam, kms
-from latchkey.claims import generate_link_secret
-from latchkey.entry import task
-from latchkey.kms import Secrets
-from latchkey.passwords import generate_password
+from latchkey.adapters import iam, kms
+from latchkey.adapters.kms import Secrets
+from latchkey.domain.claims import generate_link_secret
+from latchkey.domain.passwords import generate_password
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -18,7 +18,7 @@ class Result(TypedDict):
     sealed: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     password = generate_password(iam.password_policy(), int(os.environ["PASSWORD_LENGTH"]))
     return {"sealed": kms.seal(Secrets(password, generate_link_secret()), event["execution"])}

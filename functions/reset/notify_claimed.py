@@ -5,12 +5,12 @@ import secrets
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, iam, mails, ses
-from latchkey.adapters import action_links
-from latchkey.claims import NOTICE_TTL, Handle
+from latchkey import emails
+from latchkey.adapters import action_links, eventbridge, iam, ses
 from latchkey.domain.action_links import LinkKind
-from latchkey.entry import task
-from latchkey.users import mail_address
+from latchkey.domain.claims import NOTICE_TTL, Handle
+from latchkey.domain.users import mail_address
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -20,9 +20,9 @@ class Event(TypedDict):
     claimed_from: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
-    events.tell("Claimed", event["execution"], event["user"])
+    eventbridge.publish("Claimed", event["execution"], event["user"])
     claimed_at = datetime.fromisoformat(event["claimed_at"])
     # IAM says where the notice goes, as it holds what revokes the claim. It also goes to protected users.
     user = iam.find_user(event["user"])
@@ -30,13 +30,13 @@ def handler(event: Event, _context: object) -> None:
     fragment = action_links.issue(LinkKind.NOTICE, handle, user=user.name, execution=event["execution"])
     words = {
         "user": user.name,
-        "claimed_at": mails.in_words(claimed_at),
+        "claimed_at": emails.in_words(claimed_at),
         "claimed_from": event["claimed_from"],
         "hours": os.environ["CLAIMED_TTL_HOURS"],
         "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
-        "expires_at": mails.in_words(handle.expires_at),
+        "expires_at": emails.in_words(handle.expires_at),
     }
-    ses.send_notice(mails.render("claimed", words), user.name, mail_address(user))
+    ses.send_notice(emails.render("claimed", words), user.name, mail_address(user))
 
 
 def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:

@@ -3,9 +3,9 @@
 import os
 from typing import TypedDict
 
-from latchkey import events, mails, ses
-from latchkey.adapters import registry
-from latchkey.entry import task
+from latchkey import emails
+from latchkey.adapters import eventbridge, registry, ses
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -15,9 +15,9 @@ class Event(TypedDict):
     window: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
-    events.tell("Expired", event["execution"], event["user"])
+    eventbridge.publish("Expired", event["execution"], event["user"])
     registry.close_windows(event["user"], event["window"], event["execution"])
     words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
-    ses.send_notice(mails.render("expired", words), event["user"], event["mail"])
+    ses.send_notice(emails.render("expired", words), event["user"], event["mail"])

@@ -4,9 +4,9 @@ import os
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import events, mails, ses
-from latchkey.adapters import registry
-from latchkey.entry import task
+from latchkey import emails
+from latchkey.adapters import eventbridge, registry, ses
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -18,12 +18,12 @@ class Event(TypedDict):
     window: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
-    events.tell("Failed", event["execution"], event["user"] or None)
+    eventbridge.publish("Failed", event["execution"], event["user"] or None)
     now = int(datetime.now(UTC).timestamp())
     registry.close_windows(event["user"], event["window"], event["execution"], failed_at=now)
     if not event["mail"]:
         return
     words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
-    ses.send_notice(mails.render("failed", words), event["user"], event["mail"])
+    ses.send_notice(emails.render("failed", words), event["user"], event["mail"])

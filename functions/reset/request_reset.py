@@ -4,25 +4,25 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from latchkey import sfn
-from latchkey.access import refuse_strangers, refuse_unsigned
-from latchkey.adapters import registry
-from latchkey.claims import new_execution_name, user_key
-from latchkey.entry import endpoint, logger
-from latchkey.http import Answer, answer, read_fields, text_field
-from latchkey.users import MAXIMUM_NAME_CHARACTERS, is_possible_name
+from latchkey.adapters import registry, stepfunctions
+from latchkey.domain.claims import new_execution_name, user_key
+from latchkey.domain.users import MAXIMUM_NAME_CHARACTERS, is_possible_name
+from latchkey.handler import api_handler
+from latchkey.observability import logger
+from latchkey.web.access import authorize_request, ensure_signed
+from latchkey.web.http import Response, answer, read_fields, text_field
 
 SUBMITTED = "Your request has been submitted. Please check your email for further details"
 
 
-@endpoint
-def handler(event: dict[str, Any], _context: object) -> Answer:
+@api_handler
+def handler(event: dict[str, Any], _context: object) -> Response:
     user = text_field(read_fields(event), "user", MAXIMUM_NAME_CHARACTERS)
     match os.environ["REQUEST_ACCESS"]:
         case "Iam":
-            refuse_unsigned(event["requestContext"])
+            ensure_signed(event["requestContext"])
         case "Cognito":
-            refuse_strangers(event["requestContext"], user, os.environ["HELPDESK_GROUP"])
+            authorize_request(event["requestContext"], user, os.environ["HELPDESK_GROUP"])
     # What cannot be a name goes no further, and into no log: it may be a password.
     if is_possible_name(user):
         request_reset(user, datetime.now(UTC))
@@ -40,4 +40,4 @@ def request_reset(user: str, now: datetime) -> None:
     window = user_key(user)
     name = registry.open_window(window, new_execution_name(user), int(now.timestamp()))
     logger.append_keys(execution=name)
-    sfn.start_reset(user, name, window, confirm=confirm)
+    stepfunctions.start_reset(user, name, window, confirm=confirm)

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import iam, kms
-from latchkey.adapters import registry
-from latchkey.claims import user_key
+from latchkey.adapters import iam, kms, registry
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase, Reset
-from latchkey.entry import task
+from latchkey.handler import task_handler
 from latchkey.undoing import end_replaced
 
 
@@ -20,7 +19,7 @@ class Event(TypedDict):
     sealed: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
     secrets = kms.unseal(event["sealed"], event["execution"])
     user = iam.find_eligible_user(event["user"]).name

@@ -4,17 +4,17 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from latchkey import task_tokens
-from latchkey.adapters import registry, ssm
-from latchkey.claims import Handle, user_key
+from latchkey.adapters import registry, ssm, task_tokens
+from latchkey.domain.claims import Handle, user_key
 from latchkey.domain.resets import Attempt, Reset
-from latchkey.entry import endpoint, logger
 from latchkey.errors import ClaimGoneError
-from latchkey.http import Answer, answer, read_link
+from latchkey.handler import api_handler
+from latchkey.observability import logger
+from latchkey.web.http import Response, answer, read_link
 
 
-@endpoint
-def handler(event: dict[str, Any], _context: object) -> Answer:
+@api_handler
+def handler(event: dict[str, Any], _context: object) -> Response:
     now = datetime.now(UTC)
     handle, link_secret = read_link(event, now)
     context = event["requestContext"]

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey.adapters import ssm
-from latchkey.entry import task
 from latchkey.errors import SupersededError
+from latchkey.handler import task_handler
 from latchkey.undoing import undo
 
 
@@ -22,7 +22,7 @@ class Result(TypedDict):
     superseded: bool
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     execution = event["execution"]
     try:

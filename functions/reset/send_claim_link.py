@@ -4,9 +4,10 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import events, iam, kms, mails, ses
-from latchkey.entry import task
-from latchkey.users import mail_address
+from latchkey import emails
+from latchkey.adapters import eventbridge, iam, kms, ses
+from latchkey.domain.users import mail_address
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -17,14 +18,14 @@ class Event(TypedDict):
     expires_at: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"]).link_secret
     user = iam.find_eligible_user(event["user"])
     link = f"{os.environ['BASE_URL']}/extract#ph={event['handle']}&rs={link_secret}"
-    expires_at = mails.in_words(datetime.fromisoformat(event["expires_at"]))
+    expires_at = emails.in_words(datetime.fromisoformat(event["expires_at"]))
     ses.send(
-        mails.render("claim_link", {"user": user.name, "link": link, "expires_at": expires_at}),
+        emails.render("claim_link", {"user": user.name, "link": link, "expires_at": expires_at}),
         mail_address(user),
     )
-    events.tell("Completed", event["execution"], user.name)
+    eventbridge.publish("Completed", event["execution"], user.name)

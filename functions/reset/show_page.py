@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from latchkey.pages import linked_page, request_page
+from latchkey.web.pages import linked_page, request_page
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

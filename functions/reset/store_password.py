@@ -4,12 +4,11 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
-from latchkey import kms
-from latchkey.adapters import registry, ssm
-from latchkey.claims import Handle
+from latchkey.adapters import kms, registry, ssm
+from latchkey.domain.claims import Handle
 from latchkey.domain.resets import Attempt
-from latchkey.entry import task
 from latchkey.errors import SupersededError
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -28,7 +27,7 @@ class Result(TypedDict):
     parameter: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     handle = handle_of(event, claim_ttl())
     store_password(event, handle, datetime.now(UTC))

@@ -4,19 +4,18 @@ import os
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import events, iam
-from latchkey.adapters import registry
+from latchkey.adapters import eventbridge, iam, registry
 from latchkey.adapters.ses_status import read_sending_status
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
-from latchkey.entry import task
+from latchkey.domain.users import mail_address
 from latchkey.errors import (
     AddressSuppressedError,
     RequestRepeatedError,
     UserNotEligibleError,
     UserNotFoundError,
 )
-from latchkey.users import mail_address
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -32,16 +31,16 @@ class Result(TypedDict):
     mail: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     if event["window"]:
-        events.tell("Requested", event["execution"])
+        eventbridge.publish("Requested", event["execution"])
     try:
         result = validate_user(event["user"])
         if event["window"]:
             refuse_repeated(event, result["user"], datetime.now(UTC))
     except (UserNotFoundError, UserNotEligibleError, AddressSuppressedError, RequestRepeatedError):
-        events.tell("Rejected", event["execution"])
+        eventbridge.publish("Rejected", event["execution"])
         raise
     return result
 

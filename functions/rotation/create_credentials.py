@@ -4,12 +4,12 @@ import os
 from typing import TypedDict
 from uuid import NAMESPACE_URL, uuid5
 
-from latchkey import access_keys, smtp_secret
-from latchkey.access_keys import NewKey
-from latchkey.entry import task
-from latchkey.rotation import CURRENT, PENDING, labelled
-from latchkey.smtp_password import derive_smtp_password
-from latchkey.smtp_secret import SmtpCredentials
+from latchkey.adapters import access_keys, smtp_secret
+from latchkey.adapters.access_keys import NewKey
+from latchkey.adapters.smtp_secret import SmtpCredentials
+from latchkey.domain.rotation import CURRENT, PENDING, labelled
+from latchkey.domain.smtp_password import derive_smtp_password
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -23,7 +23,7 @@ class Result(TypedDict):
     version_id: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     if event["version_id"]:
         present = smtp_secret.read_credentials(event["version_id"])

@@ -1,11 +1,18 @@
 """DeleteKey: deletes the key before the current one, which nobody has missed while it was inactive."""
 
-from latchkey import access_keys
-from latchkey.entry import task
-from rotation.deactivate_key import Event, superfluous
+from typing import TypedDict
+
+from latchkey.adapters import access_keys
+from latchkey.handler import task_handler
 
 
-@task
+class Event(TypedDict):
+    execution: str
+    version_id: str
+    keys: list[str]
+
+
+@task_handler
 def handler(event: Event, _context: object) -> None:
-    for key in superfluous(event):
+    for key in access_keys.superfluous(event["keys"], event["version_id"]):
         access_keys.delete_key(key)

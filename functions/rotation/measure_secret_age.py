@@ -6,13 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from latchkey import smtp_secret
-from latchkey.entry import logger, task
+from latchkey.adapters import smtp_secret
+from latchkey.handler import task_handler
+from latchkey.observability import logger
 
 _DAY = timedelta(days=1)
 
 
-@task
+@task_handler
 def handler(_event: dict[str, Any], _context: object) -> None:
     publish(overdue(datetime.now(UTC)))
 

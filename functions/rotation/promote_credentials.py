@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-from latchkey import smtp_secret
-from latchkey.entry import task
+from latchkey.adapters import smtp_secret
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -11,6 +11,6 @@ class Event(TypedDict):
     version_id: str
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
     smtp_secret.promote(event["version_id"])

@@ -2,9 +2,9 @@
 
 from typing import TypedDict
 
-from latchkey import access_keys, smtp_secret
-from latchkey.entry import task
-from latchkey.rotation import CURRENT, PENDING, PREVIOUS, labelled
+from latchkey.adapters import access_keys, smtp_secret
+from latchkey.domain.rotation import CURRENT, PENDING, PREVIOUS, labelled
+from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
@@ -17,7 +17,7 @@ class Result(TypedDict):
     deleted: list[str]
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> Result:
     return {"deleted": roll_back(event)}
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Final, TypedDict
 
-from latchkey import smtp_secret
-from latchkey.entry import task
+from latchkey.adapters import smtp_secret
+from latchkey.adapters.smtp_login import log_in
 from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
-from latchkey.smtp_login import log_in
+from latchkey.handler import task_handler
 
 _PAUSE_SECONDS: Final = 1.0
 
@@ -18,7 +18,7 @@ class Event(TypedDict):
     patience_seconds: float
 
 
-@task
+@task_handler
 def handler(event: Event, _context: object) -> None:
     credentials = smtp_secret.read_credentials(event["version_id"])
     until_it_works(lambda: log_in(credentials), event["patience_seconds"])

@@ -20,7 +20,7 @@ from local.patches.key_policies import uses_in_s3
 from local.patches.permissions import Checked
 
 if TYPE_CHECKING:
-    from local.answers import Answer
+    from local.answers import Response
     from local.faults import Fault, Faults
 
 _NAMESPACE = re.compile(rb' xmlns="[^"]*"')
@@ -139,7 +139,7 @@ class Watch:
 
     def _refusal(
         self, execution: Execution, operation: Operation, resource: str, headers: dict[str, str]
-    ) -> Answer | None:
+    ) -> Response | None:
         """Ask IAM whether the state machine's role may do this; answer only when it may not."""
         action = (
             "lambda:InvokeFunction" if operation is _INVOKE else f"{operation.service}:{operation.action}"
@@ -163,7 +163,7 @@ class Watch:
     @staticmethod
     def _fault(
         fault: Fault | None, operation: Operation, headers: dict[str, str], proceed: Untyped
-    ) -> Answer | None:
+    ) -> Response | None:
         """Let a call meet its fault; answer only when the fault does."""
         if fault is None:
             return None

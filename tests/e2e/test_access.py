@@ -17,7 +17,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from latchkey.http import SECURITY_HEADERS
+from latchkey.web.http import SECURITY_HEADERS
 from local.cloud import LocalCloud
 from local.product import Product
 from tests.e2e.test_permissions import call, packed_probe, role_arn
@@ -408,7 +408,7 @@ def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> Non
             user: call("iam", "update_login_profile", UserName=user, Password=f"{old}-2")
             for user in (free, tagged, below)
         }
-        for function in ("ResetIamPassword", "RevokePassword", "DisownClaim"):
+        for function in ("ResetIamPassword", "RevokePassword", "RevokeClaim"):
             assert probed(product, function, setting) == {
                 free: "allowed",
                 tagged: "AccessDenied",

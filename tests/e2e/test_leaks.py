@@ -108,11 +108,11 @@ def secrets_of(product: Product, credentials: dict[str, Any]) -> list[str]:
 def test_rotated_credentials_are_nowhere_but_in_their_secret(product: Product) -> None:
     rotation = Rotation(product)
     old = secrets_of(product, rotation.credentials())
-    assert rotation.run(overlap_seconds=0, watch_seconds=0).states[-1] == "Rotated"
+    assert rotation.run(overlap_seconds=0, grace_seconds=0).states[-1] == "Rotated"
     new = secrets_of(product, rotation.credentials())
     refused = {"service": "smtp", "action": "Login", "error": "535", "times": None}
     with product.faults(refused):
-        arn = rotation.start(overlap_seconds=0, watch_seconds=0, verify_seconds=3)
+        arn = rotation.start(overlap_seconds=0, grace_seconds=0, verify_seconds=3)
         product.wait_for_state(arn, "VerifyCredentials")
         rolled_back = secrets_of(product, rotation.credentials("AWSPENDING"))
         assert product.wait_for_end(arn).states[-1] == "Failed"

@@ -57,9 +57,9 @@ def test_every_step_of_a_disowned_reset_is_told_without_a_secret(product: Produc
     product.wait_for_end(arn)
     notice = product.wait_for_notice(user)
     product.disown(notice).raise_for_status()
-    events = hear(arn, "Disowned")
+    events = hear(arn, "ClaimRevoked")
     # The bus promises no order within one second.
-    assert set(steps(events)) == {"Requested", "Asked", "Confirmed", "Completed", "Claimed", "Disowned"}
+    assert set(steps(events)) == {"Requested", "Asked", "Confirmed", "Completed", "Claimed", "ClaimRevoked"}
     for event in events:
         assert event["source"] == "latchkey.reset"
         assert datetime.fromisoformat(event["time"])

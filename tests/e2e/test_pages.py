@@ -32,7 +32,7 @@ WCAG_21_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What the API says to one POST."""
 
     status: int
@@ -40,13 +40,15 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-ACCEPTED = Answer(202, {"message": "Your request has been submitted."})
-FIELD_ERROR = Answer(400, {"error": "Bad request", "field": "user", "message": "This is not a user <name>."})
-REVEALED = Answer(200, {"password": PASSWORD, "user": "alice@example.com", "sign_in_url": SIGN_IN_URL})
-GONE = Answer(410, {"error": "Invalid!", "message": "This link is expired or has been already used once"})
-NOTED = Answer(200, {"message": "Your answer has been noted."})
-REVOKED = Answer(200, {"message": "The password has been revoked."})
-NOT_READY = Answer(503, {"message": "Not ready yet"}, {"Retry-After": "3"})
+ACCEPTED = Response(202, {"message": "Your request has been submitted."})
+FIELD_ERROR = Response(
+    400, {"error": "Bad request", "field": "user", "message": "This is not a user <name>."}
+)
+REVEALED = Response(200, {"password": PASSWORD, "user": "alice@example.com", "sign_in_url": SIGN_IN_URL})
+GONE = Response(410, {"error": "Invalid!", "message": "This link is expired or has been already used once"})
+NOTED = Response(200, {"message": "Your answer has been noted."})
+REVOKED = Response(200, {"message": "The password has been revoked."})
+NOT_READY = Response(503, {"message": "Not ready yet"}, {"Retry-After": "3"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Linked:
     route: str
     start: str
     button: str
-    answer: Answer
+    answer: Response
     end: str
     fields: dict[str, str] = field(default_factory=dict)
 
@@ -95,7 +97,7 @@ class Site:
     """A loopback stand-in for API Gateway: gives POST the scripted answers and remembers what was posted."""
 
     origin: str
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
     posts: list[tuple[str, Any]] = field(default_factory=list)
     open: Event = field(default_factory=Event)
 
@@ -110,18 +112,18 @@ class Site:
     def url_of(self, linked: Linked, fragment: str = f"#ph={HANDLE}&rs={SECRET}") -> str:
         return f"{self.origin}{linked.path}{fragment}"
 
-    def get(self, target: str) -> Answer | dict[str, Any]:
+    def get(self, target: str) -> Response | dict[str, Any]:
         url = urlsplit(target)
         resource = url.path.removeprefix(STAGE)
         if resource not in {"/generate", *(linked.route for linked in LINKED.values())}:
-            return Answer(404, {})
+            return Response(404, {})
         query = dict(parse_qsl(url.query)) or None
         return handler({"resource": resource, "httpMethod": "GET", "queryStringParameters": query}, None)
 
-    def post(self, target: str, body: bytes) -> Answer:
+    def post(self, target: str, body: bytes) -> Response:
         self.posts.append((target, json.loads(body)))
         self.open.wait(PATIENCE_MS / 1000)
-        return self.answers.pop(0) if self.answers else Answer(500, {})
+        return self.answers.pop(0) if self.answers else Response(500, {})
 
 
 @contextmanager
@@ -133,8 +135,8 @@ def serve() -> Iterator[Site]:
         def do_POST(self) -> None:
             self.answer(scripted.post(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
 
-        def answer(self, answer: Answer | dict[str, Any]) -> None:
-            if isinstance(answer, Answer):
+        def answer(self, answer: Response | dict[str, Any]) -> None:
+            if isinstance(answer, Response):
                 answer = {
                     "statusCode": answer.status,
                     "headers": {"Content-Type": "application/json", **answer.headers},
@@ -231,7 +233,7 @@ def heading(page: Page, text: str) -> None:
     expect(title).to_be_focused()
 
 
-def ask(page: Page, site: Site, *answers: Answer) -> None:
+def ask(page: Page, site: Site, *answers: Response) -> None:
     site.answers.extend(answers)
     page.goto(site.request_url)
     page.get_by_label("Email address").fill("alice@example.com")
@@ -242,7 +244,7 @@ def open_link(
     page: Page,
     site: Site,
     linked: Linked,
-    *answers: Answer,
+    *answers: Response,
     at: datetime = EXPIRY - timedelta(minutes=42),
 ) -> None:
     site.answers.extend(answers)
@@ -254,7 +256,7 @@ def button_of(page: Page, linked: Linked) -> Locator:
     return page.get_by_role("button", name=linked.button)
 
 
-def press(page: Page, site: Site, linked: Linked, *answers: Answer) -> None:
+def press(page: Page, site: Site, linked: Linked, *answers: Response) -> None:
     open_link(page, site, linked, *answers)
     button_of(page, linked).click()
 
@@ -280,7 +282,7 @@ def show_field_error(page: Page, site: Site) -> None:
 
 
 def show_throttled(page: Page, site: Site) -> None:
-    ask(page, site, Answer(429, {}))
+    ask(page, site, Response(429, {}))
     expect(page.get_by_role("status")).to_contain_text("Too many requests")
 
 
@@ -375,7 +377,7 @@ class TestEveryView:
 
     @pytest.mark.parametrize("context", [look(320)], indirect=True)
     def test_longest_password_and_user_wrap(self, page: Page, site: Site) -> None:
-        long = Answer(200, REVEALED.body | {"password": "W" * 128, "user": "w" * 254})
+        long = Response(200, REVEALED.body | {"password": "W" * 128, "user": "w" * 254})
         press(page, site, REVEAL, long)
         heading(page, "Your temporary password")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -436,7 +438,7 @@ class TestRequestPage:
         expect(box).to_have_accessible_description("This is not a user <name>.")
 
     def test_complaint_goes_once_the_request_is_right(self, page: Page, site: Site) -> None:
-        ask(page, site, FIELD_ERROR, Answer(429, {}))
+        ask(page, site, FIELD_ERROR, Response(429, {}))
         expect(page.get_by_text("This is not a user <name>.")).to_be_visible()
         page.get_by_role("button").click()
         expect(page.get_by_role("status")).to_contain_text("Too many requests")
@@ -456,7 +458,7 @@ class TestRequestPage:
     def test_failure_is_told_and_the_next_try_works(
         self, page: Page, site: Site, status: int, sentence: str
     ) -> None:
-        ask(page, site, Answer(status, {"message": "Missing Authentication Token"}), ACCEPTED)
+        ask(page, site, Response(status, {"message": "Missing Authentication Token"}), ACCEPTED)
         expect(page.get_by_role("status")).to_have_text(sentence)
         page.get_by_role("button").click()
         heading(page, "Your request has been submitted")
@@ -503,8 +505,8 @@ class TestEveryLink:
         expect(status).to_contain_text("No answer from the service.")
         context.set_offline(offline=False)
         for answer, sentence in (
-            (Answer(429, {}), "Too many requests just now."),
-            (Answer(500, {}), "Something went wrong on our side."),
+            (Response(429, {}), "Too many requests just now."),
+            (Response(500, {}), "Something went wrong on our side."),
             (NOT_READY, "Not ready yet. Please try again in 3 seconds."),
         ):
             site.answers.append(answer)
@@ -515,9 +517,9 @@ class TestEveryLink:
         button_of(page, linked).click()
         heading(page, linked.end)
 
-    @pytest.mark.parametrize("answer", [GONE, Answer(400, {"error": "Bad request", "field": "ph"})])
+    @pytest.mark.parametrize("answer", [GONE, Response(400, {"error": "Bad request", "field": "ph"})])
     def test_used_or_malformed_link_is_invalid(
-        self, page: Page, site: Site, linked: Linked, answer: Answer
+        self, page: Page, site: Site, linked: Linked, answer: Response
     ) -> None:
         press(page, site, linked, answer)
         heading(page, "Invalid!")
@@ -604,7 +606,7 @@ class TestRevealPage:
         password = "Distinct-Passw0rd"
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        press(page, site, REVEAL, Answer(200, REVEALED.body | {"password": password}))
+        press(page, site, REVEAL, Response(200, REVEALED.body | {"password": password}))
         heading(page, "Your temporary password")
         everything = page.evaluate(
             "JSON.stringify([document.documentElement.outerHTML, {...localStorage}, {...sessionStorage}, "
@@ -621,7 +623,7 @@ class TestRevealPage:
         expect(page.get_by_role("heading")).to_have_text("Invalid!")
 
     def test_not_ready_without_a_time_still_says_what_to_do(self, page: Page, site: Site) -> None:
-        press(page, site, REVEAL, Answer(503, {}))
+        press(page, site, REVEAL, Response(503, {}))
         expect(page.get_by_role("status")).to_contain_text("Please try again in a moment.")
 
     def test_refused_clipboard_leaves_the_password_selected(
@@ -691,7 +693,7 @@ class TestConfirmPage:
         assert [request.post_data_json for request in sent] == [YES.post[1]]
 
     def test_other_answer_can_be_given_after_a_failure(self, page: Page, site: Site) -> None:
-        press(page, site, YES, Answer(429, {}), NOTED)
+        press(page, site, YES, Response(429, {}), NOTED)
         expect(page.get_by_role("status")).to_contain_text("Too many requests")
         button_of(page, NO).click()
         heading(page, NO.end)

@@ -221,7 +221,7 @@ ALLOWED: dict[str, set[str]] = {
     "ShowPage": set(),
     "RequestReset": {"start a reset", "move a user's reset"},
     "AnswerRequest": {"read questions", "forget questions", "tell a step"},
-    "DisownClaim": {
+    "RevokeClaim": {
         "read notices",
         "forget notices",
         "read a user's reset",
@@ -232,7 +232,7 @@ ALLOWED: dict[str, set[str]] = {
         "tell a step",
     },
     "ConfirmRequest": {*READ_USERS, "ask a question", "send a mail", "tell a step"},
-    "ForgetRequest": {"forget questions", "tell a step"},
+    "ExpireRequest": {"forget questions", "tell a step"},
     "RevealPassword": {"move a user's reset", "read a password", "open a password"},
     "ValidateUser": {
         *READ_USERS,
@@ -277,7 +277,7 @@ ALLOWED: dict[str, set[str]] = {
         "stop a reset",
         "tell a step",
     },
-    "InventoryKeys": {"list the SMTP user's keys", *READ_SECRET, "list rotations"},
+    "PlanRotation": {"list the SMTP user's keys", *READ_SECRET, "list rotations"},
     "CreateCredentials": {
         "list the SMTP user's keys",
         "make an SMTP key",

@@ -152,19 +152,19 @@ def test_one_connection_for_many_mails_is_four_times_as_fast(
     monkeypatch.setenv("SSL_CERT_FILE", str(product.cloud.smtp_ca_file))
     monkeypatch.setenv("AWS_DEFAULT_REGION", product.stack.region)
     # Makes its clients when it is imported.
-    from latchkey.outbox import Outbox, Pacer  # noqa: PLC0415
-    from latchkey.smtp_secret import SmtpCredentials  # noqa: PLC0415
+    from latchkey.adapters.smtp_client import Pacer, SmtpClient  # noqa: PLC0415
+    from latchkey.adapters.smtp_secret import SmtpCredentials  # noqa: PLC0415
 
     login = SmtpCredentials(**credentials)
     envelope = (b"From: latchkey@example.com\r\n\r\nfast\r\n", "latchkey@example.com", "x@example.com")
 
     def one_each(number: int) -> None:
         for _ in range(number):
-            with Outbox(lambda: login, Pacer(10_000)) as box:
+            with SmtpClient(lambda: login, Pacer(10_000)) as box:
                 box.send(*envelope)
 
     def kept(number: int) -> None:
-        with Outbox(lambda: login, Pacer(10_000)) as box:
+        with SmtpClient(lambda: login, Pacer(10_000)) as box:
             for _ in range(number):
                 box.send(*envelope)
 

@@ -25,8 +25,8 @@ README = ROOT / "README.md"
 DEPLOY = "Deploy it to AWS"
 OLD_PASSWORD = "0ld-Password-of-the-user"
 SMTP_DOWN = {"service": "smtp", "action": "Connect", "crash": True, "times": None}
-QUICK = '{"overlap_seconds": 0, "watch_seconds": 0}'
-IMPATIENT = '{"overlap_seconds": 0, "watch_seconds": 0, "verify_seconds": 0}'
+QUICK = '{"overlap_seconds": 0, "grace_seconds": 0}'
+IMPATIENT = '{"overlap_seconds": 0, "grace_seconds": 0, "verify_seconds": 0}'
 
 #: The lines at which the blocks begin that were pasted; the last test looks for those that never were.
 pasted: set[tuple[str, int]] = set()
@@ -232,8 +232,8 @@ def test_the_key_cannot_be_used(runbook: Runbook, user: str, state: str) -> None
 def test_a_claim_is_disowned(runbook: Runbook, user: str) -> None:
     runbook.product.start_reset_and_claim(user)
     runbook.product.disown(runbook.product.wait_for_notice(user)).raise_for_status()
-    runbook.hear("ClaimDisownedAlarm")
-    found, _ = runbook.paste("ClaimDisownedAlarm")
+    runbook.hear("ClaimRevokedAlarm")
+    found, _ = runbook.paste("ClaimRevokedAlarm")
     assert "127.0.0.1" in found
     assert runbook.shell.paste('echo "$USER_NAME"').strip() == user
     attached = runbook.product.client("iam").list_attached_user_policies(UserName=user)["AttachedPolicies"]
@@ -394,7 +394,7 @@ def a_rotation_that_overlaps(runbook: Runbook) -> Iterator[str]:
     before = secrets.get_secret_value(SecretId=secret)["VersionId"]
     sfn, arn = product.client("stepfunctions"), product.stack.outputs["RotationStateMachineArn"]
     started = sfn.start_execution(
-        stateMachineArn=arn, input='{"overlap_seconds": 86400, "watch_seconds": 86400}'
+        stateMachineArn=arn, input='{"overlap_seconds": 86400, "grace_seconds": 86400}'
     )
     product.wait_for_state(started["executionArn"], "Overlap")
     yield before

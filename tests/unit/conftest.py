@@ -45,7 +45,7 @@ os.environ.update(
     SEND_RATE="0",
     ROTATION_DAYS="30",
     SENDER_ADDRESS="accounts@example.com",
-    SENT_TABLE="latchkey-test-sent",
+    IDEMPOTENCY_TABLE="latchkey-test-sent",
     SMTP_HOST="email-smtp.eu-central-1.amazonaws.com",
     SMTP_PORT="587",
     SMTP_SECRET="latchkey-test/smtp",
@@ -63,7 +63,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.sesv2.models import sesv2_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
-from latchkey.entry import logger
+from latchkey.observability import logger
 from tests.unit.smtp import Smtp
 from tests.unit.stack import KMS, Stack
 

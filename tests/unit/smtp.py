@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from latchkey.smtp_password import derive_smtp_password
+from latchkey.domain.smtp_password import derive_smtp_password
 from tests.unit.stack import IAM, Stack
 
 SECRETS = boto3.client("secretsmanager")

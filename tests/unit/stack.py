@@ -16,13 +16,12 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import User, iam_backends
 
-from latchkey import kms
-from latchkey.adapters import registry, ssm, table
-from latchkey.claims import Handle, hash_link_secret, user_key
+from latchkey.adapters import kms, registry, ssm, table
+from latchkey.adapters.kms import Secrets
 from latchkey.domain.action_links import ActionLink, LinkKind
+from latchkey.domain.claims import Handle, hash_link_secret, user_key
 from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
-from latchkey.kms import Secrets
 from tests.unit.runtime_sdk import check_call
 
 ALICE = "alice@example.com"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.access import ensure_own_page, is_helpdesk, refuse_strangers, refuse_unsigned
 from latchkey.errors import ForeignPageError, NotAllowedError, NotAuthenticatedError
+from latchkey.web.access import authorize_request, ensure_own_page, ensure_signed, is_helpdesk
 from tests.unit.stack import ALICE
 
 HELPDESK = "helpdesk"
@@ -15,7 +15,7 @@ OWN: dict[str, object] = {"email": ALICE, "email_verified": "true"}
 
 
 def ask(claims: object, user: str = ALICE, group: str = HELPDESK) -> None:
-    refuse_strangers({"authorizer": {"claims": claims}}, user, group)
+    authorize_request({"authorizer": {"claims": claims}}, user, group)
 
 
 def test_people_may_ask_for_themselves() -> None:
@@ -122,14 +122,14 @@ def test_helpdesk_is_who_is_in_the_group(groups: list[str], group: str) -> None:
 )
 def test_without_claims_nobody_may(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
-        refuse_strangers(context, ALICE, HELPDESK)
+        authorize_request(context, ALICE, HELPDESK)
 
 
 @pytest.mark.parametrize(
     "caller", ["arn:aws:iam::123456789012:user/portal", "arn:aws:sts::123456789012:assumed-role/portal/1"]
 )
 def test_signed_requests_may_ask_for_anybody(caller: str) -> None:
-    refuse_unsigned({"identity": {"userArn": caller}})
+    ensure_signed({"identity": {"userArn": caller}})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_signed_requests_may_ask_for_anybody(caller: str) -> None:
 )
 def test_unsigned_requests_may_not(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
-        refuse_unsigned(context)
+        ensure_signed(context)
 
 
 API = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from latchkey import access_keys
+from latchkey.adapters import access_keys
+from latchkey.domain.rotation import AccessKey
 from latchkey.errors import (
     AccessDeniedError,
     CredentialsGoneError,
@@ -14,7 +15,6 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from latchkey.rotation import AccessKey
 from tests.unit.smtp import Smtp
 
 type Call = Callable[[], object]

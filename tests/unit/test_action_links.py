@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from latchkey.adapters import action_links
-from latchkey.claims import Handle
 from latchkey.domain.action_links import ActionLink, LinkKind
+from latchkey.domain.claims import Handle
 from latchkey.errors import AccessDeniedError, ClaimGoneError
 from tests.unit.stack import ALICE, EXECUTION, EXPIRY, HANDLE, LINK_SECRET, TASK_TOKEN, Stack
 

@@ -10,7 +10,7 @@ import pytest
 
 from latchkey.domain.action_links import LinkKind
 from latchkey.errors import ServiceUnavailableError
-from latchkey.http import Answer
+from latchkey.web.http import Response
 from reset.answer_request import answer_request, handler
 from tests.unit.stack import (
     ALICE,
@@ -38,7 +38,7 @@ def asked(stack: Stack) -> Stack:
     return stack
 
 
-def post(**fields: object) -> Answer:
+def post(**fields: object) -> Response:
     return handler(load_event("answer_request_valid") | {"body": json.dumps(LINK | fields)}, CONTEXT)
 
 

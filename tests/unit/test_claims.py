@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from latchkey.claims import (
+from latchkey.adapters.kms import Secrets
+from latchkey.domain.claims import (
     Handle,
     generate_link_secret,
     hash_link_secret,
@@ -16,9 +17,8 @@ from latchkey.claims import (
     reset_key,
     user_key,
 )
+from latchkey.emails import Mail
 from latchkey.errors import ClaimGoneError
-from latchkey.kms import Secrets
-from latchkey.mails import Mail
 from tests.unit.stack import ALICE, EXECUTION, LINK_SECRET, PASSWORD
 
 EXPIRY = datetime(2100, 1, 1, tzinfo=UTC)

@@ -11,10 +11,9 @@ from cleanup.find_orphans import BATCH
 from cleanup.find_orphans import handler as find
 from cleanup.remove_orphans import handler as remove
 from cleanup.remove_orphans import remove_all
-from latchkey import iam
-from latchkey.adapters import registry
-from latchkey.claims import user_key
+from latchkey.adapters import iam, registry
 from latchkey.domain import resets
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Attempt, Fate, Item, Phase, Reset, fate
 from latchkey.errors import AccessDeniedError
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, NOW, OLD_PASSWORD, PASSWORD, Stack

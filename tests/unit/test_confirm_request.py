@@ -1,4 +1,4 @@
-"""ConfirmRequest asks the mailbox's owner; ForgetRequest deletes the question nobody answered."""
+"""ConfirmRequest asks the mailbox's owner; ExpireRequest deletes the question nobody answered."""
 
 import json
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from latchkey.claims import Handle
 from latchkey.domain.action_links import LinkKind
+from latchkey.domain.claims import Handle
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
-from reset import confirm_request, forget_request
+from reset import confirm_request, expire_request
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, TASK_TOKEN, Stack
 
 type Lines = Callable[[], list[dict[str, Any]]]
@@ -105,7 +105,7 @@ def test_a_question_that_was_not_mailed_is_not_told(
 def test_what_nobody_answered_is_forgotten(stack: Stack) -> None:
     ask()
     stack.calls.clear()
-    forget_request.handler({"execution": EXECUTION, "user": "alice", "entered_at": ENTERED_AT}, CONTEXT)
+    expire_request.handler({"execution": EXECUTION, "user": "alice", "entered_at": ENTERED_AT}, CONTEXT)
     assert stack.operations() == ["DeleteItem", "PutEvents"]
     assert stack.links(LinkKind.QUESTION) == {}
     assert [step for step, _ in stack.told()] == ["Unconfirmed"]

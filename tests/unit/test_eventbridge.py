@@ -8,18 +8,18 @@ from typing import Any, get_args
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from latchkey import events
+from latchkey.adapters import eventbridge
 from tests.unit.stack import ALICE, EXECUTION, Stack
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
 ROOT = Path(__file__).parents[2]
-STEPS = get_args(events.Step.__value__)
+STEPS = get_args(eventbridge.Step.__value__)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_is_told_and_counted(stack: Stack, lines: Lines, step: events.Step) -> None:
-    events.tell(step, EXECUTION, ALICE)
+def test_a_step_is_told_and_counted(stack: Stack, lines: Lines, step: eventbridge.Step) -> None:
+    eventbridge.publish(step, EXECUTION, ALICE)
     (call,) = stack.sent("PutEvents")
     (entry,) = call["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("latchkey.reset", step)
@@ -28,20 +28,20 @@ def test_a_step_is_told_and_counted(stack: Stack, lines: Lines, step: events.Ste
 
 
 def test_a_user_nobody_has_confirmed_is_not_named(stack: Stack) -> None:
-    events.tell("Requested", EXECUTION)
+    eventbridge.publish("Requested", EXECUTION)
     assert stack.told() == [("Requested", {"stack": "latchkey-test", "execution": EXECUTION})]
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "InternalException", "ThrottlingException"])
 def test_an_event_that_is_refused_is_logged_and_lost(stack: Stack, lines: Lines, code: str) -> None:
     stack.refuse("PutEvents", code)
-    events.tell("Claimed", EXECUTION, ALICE)
+    eventbridge.publish("Claimed", EXECUTION, ALICE)
     assert "Nobody was told of Claimed" in json.dumps(lines())
 
 
 def test_an_event_bus_out_of_reach_is_logged_and_lost(stack: Stack, lines: Lines) -> None:
     stack.fail("PutEvents", EndpointConnectionError(endpoint_url="https://events.example"))
-    events.tell("Claimed", EXECUTION, ALICE)
+    eventbridge.publish("Claimed", EXECUTION, ALICE)
     assert "Nobody was told of Claimed" in json.dumps(lines())
 
 
@@ -50,7 +50,7 @@ def test_an_event_the_bus_did_not_take_is_logged(
 ) -> None:
     answer = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
     monkeypatch.setattr(stack, "call", lambda *_: answer)
-    events.tell("Claimed", EXECUTION, ALICE)
+    eventbridge.publish("Claimed", EXECUTION, ALICE)
     assert "Nobody was told of Claimed: InternalFailure" in json.dumps(lines())
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from latchkey import iam
-from latchkey.adapters import registry
-from latchkey.claims import user_key
+from latchkey.adapters import iam, registry
 from latchkey.domain.action_links import LinkKind
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
 from latchkey.errors import SealBrokenError, UserNotFoundError
 from tests.unit.stack import ALICE, CONTEXT, HANDLE, PASSWORD, Stack, load_event
@@ -20,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
     "confirm_request": ValueError,
     "find_orphans": KeyError,
-    "forget_request": ValueError,
+    "expire_request": ValueError,
     "generate_password": KeyError,
     "notify_claimed": ValueError,
     "notify_expired": KeyError,
@@ -32,7 +31,7 @@ INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
     "store_password": SealBrokenError,
     "validate_user": UserNotFoundError,
 }
-ENDPOINTS = ["answer_request", "disown_claim", "request_reset", "reveal_password"]
+ENDPOINTS = ["answer_request", "revoke_claim", "request_reset", "reveal_password"]
 FOLDERS = ["reset", "cleanup"]
 #: Whatever else lies in `events/`: inputs of state machines and of the pages.
 OTHERS = {
@@ -72,7 +71,7 @@ def valid_event(function: str, stack: Stack) -> dict[str, Any]:
         event["body"] = json.dumps(json.loads(event["body"]) | {"ph": str(HANDLE)})
     if function in {"reset_iam_password", "store_password"}:
         stack.keep_reset(Phase.RESETTING)
-    if function == "disown_claim":
+    if function == "revoke_claim":
         stack.keep_reset(Phase.CLAIMED, password="", claimed_by="a claim")
     return event
 
@@ -107,7 +106,7 @@ def test_a_task_refuses_its_invalid_event(reset: Stack, function: str, error: ty
 
 @pytest.mark.parametrize(
     ("function", "status"),
-    [("answer_request", 200), ("disown_claim", 200), ("request_reset", 202), ("reveal_password", 200)],
+    [("answer_request", 200), ("revoke_claim", 200), ("request_reset", 202), ("reveal_password", 200)],
 )
 def test_an_endpoint_accepts_its_valid_event(reset: Stack, function: str, status: int) -> None:
     assert invoke(function, valid_event(function, reset))["statusCode"] == status

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from latchkey.executions import Execution, earlier
+from latchkey.domain.executions import Execution, earlier
 
 BEGIN = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from latchkey import kms
+from latchkey.adapters import kms
 from latchkey.errors import AccessDeniedError, ThrottledError
 from reset.generate_password import Result, handler
 from tests.unit.stack import CONTEXT, EXECUTION, IAM, Stack

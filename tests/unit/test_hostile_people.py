@@ -24,12 +24,13 @@ from botocore.response import StreamingBody
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from latchkey import iam, ldap, mails, s3
+from latchkey import emails
+from latchkey.adapters import iam, ldap, s3
+from latchkey.adapters.ldap import Login
+from latchkey.adapters.smtp_secret import SmtpCredentials
+from latchkey.domain.reminders import Account, Expiry, Outcome, Reminder, ReportRow, RunWindow
+from latchkey.domain.users import IamUser, is_mail_address
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError, UserNotFoundError
-from latchkey.ldap import Login
-from latchkey.reminders import Account, Expiry, Moment, Outcome, Reminder, Row
-from latchkey.smtp_secret import SmtpCredentials
-from latchkey.users import IamUser, is_mail_address
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
 from tests.unit.stack import Stack
 
@@ -205,7 +206,7 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(list_directory_users, "service_account", lambda: Login("u", "p"))
     login = SmtpCredentials("u", "p", "smtp.example.com", 587)
     monkeypatch.setattr(send_reminders, "current_credentials", lambda: login)
-    monkeypatch.setattr(send_reminders, "SentReminders", lambda _context: Sent())
+    monkeypatch.setattr(send_reminders, "ReminderIdempotency", lambda _context: Sent())
     context: Any = Context()
 
     def take(people: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, str]], dict[str, Any]]:
@@ -297,11 +298,11 @@ def test_two_entries_without_an_identity_are_two_people(run: Run) -> None:
     assert result["problems"] == ["2 failed: its entry could not be read: unforeseen ValueError, see the log"]
 
 
-@pytest.mark.parametrize("stage", ["judge", "compose", "render"])
+@pytest.mark.parametrize("stage", ["classify", "compose", "render"])
 def test_whatever_a_stage_raises_for_one_person_fails_that_person_and_names_them(
     run: Run, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    module: Any = {"judge": plan_reminders, "compose": send_reminders, "render": mails}[stage]
+    module: Any = {"classify": plan_reminders, "compose": send_reminders, "render": emails}[stage]
     whole = getattr(module, stage)
 
     def planted(*given: Any) -> Any:  # noqa: ANN401  # as the function it stands for
@@ -341,7 +342,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Callable[[IamUser | Exception], l
         monkeypatch.setattr(iam, "maximum_password_age", lambda: 14)
         monkeypatch.setattr(iam, "credential_report", lambda: REPORT)
         monkeypatch.setattr(iam, "find_user", find_user)
-        return list(list_iam_users.list_iam_users(Moment.of(NOW, ZoneInfo("UTC")), ""))
+        return list(list_iam_users.list_iam_users(RunWindow.of(NOW, ZoneInfo("UTC")), ""))
 
     return build
 
@@ -397,8 +398,8 @@ def test_a_line_of_another_form_becomes_an_account_with_a_problem(line: dict[str
     )
 )
 def test_every_account_is_read_as_it_was_written(account: Account) -> None:
-    row = Row(Reminder(account, 7), Outcome.FAILED, "why")
-    assert Row.from_json(row.as_json()) == row
+    row = ReportRow(Reminder(account, 7), Outcome.FAILED, "why")
+    assert ReportRow.from_json(row.as_json()) == row
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.errors import BadRequestError
-from latchkey.http import MAXIMUM_BODY_CHARACTERS, SECURITY_HEADERS, answer, read_fields, text_field
+from latchkey.web.http import MAXIMUM_BODY_CHARACTERS, SECURITY_HEADERS, answer, read_fields, text_field
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

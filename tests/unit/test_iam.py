@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from latchkey import iam
+from latchkey.adapters import iam
+from latchkey.domain.passwords import PasswordPolicy
+from latchkey.domain.users import IamUser
 from latchkey.errors import (
     AccessDeniedError,
     EntityTemporarilyUnmodifiableError,
@@ -16,8 +18,6 @@ from latchkey.errors import (
     UserNotEligibleError,
     UserNotFoundError,
 )
-from latchkey.passwords import PasswordPolicy
-from latchkey.users import IamUser
 from tests.unit.stack import ALICE, IAM, PASSWORD, Stack
 
 SIGNED_IN_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

@@ -4,7 +4,8 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from latchkey import kms
+from latchkey.adapters import kms
+from latchkey.adapters.kms import Secrets
 from latchkey.errors import (
     AccessDeniedError,
     LatchkeyError,
@@ -12,7 +13,6 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from latchkey.kms import Secrets
 from tests.unit.stack import EXECUTION, KMS, LINK_SECRET, PASSWORD, Stack
 
 SECRETS = Secrets(PASSWORD, LINK_SECRET)

@@ -21,15 +21,15 @@ from ldap3.core.exceptions import (
     LDAPSocketReceiveError,
 )
 
-from latchkey import ldap
+from latchkey.adapters import ldap
+from latchkey.adapters.ldap import Directory, Login, Settings
+from latchkey.domain.reminders import Expiry
 from latchkey.errors import (
     DirectoryCertificateError,
     DirectoryLoginError,
     DirectorySearchError,
     DirectoryUnreachableError,
 )
-from latchkey.ldap import Directory, Login, Settings
-from latchkey.reminders import Expiry
 
 AUTHORITY = base64.b64encode(
     ssl.PEM_cert_to_DER_cert(trustme.CA(key_type=trustme.KeyType.ECDSA).cert_pem.bytes().decode())

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latchkey.emails import Mail
+from latchkey.emails.messages import Envelope, compose
 from latchkey.errors import RecipientRefusedError
-from latchkey.mails import Mail
-from latchkey.messages import Envelope, compose
 
 MAIL = Mail("Your password expires", "Zoë, 郑\n", "<p>Zoë, 郑</p>\n")
 HEADERS = {

@@ -7,12 +7,12 @@ import pytest
 from tools.mutants import ROOT, find_tests, rules
 
 MODULES = {
-    "claims": "import hashlib",
-    "domain/resets": "from latchkey.claims import Handle",
+    "domain/claims": "import hashlib",
+    "domain/resets": "from latchkey.domain.claims import Handle",
     "adapters/table": "import boto3",
-    "ssm": "from latchkey import aws",
-    "aws": "from botocore.exceptions import ClientError",
-    "tickets": "from latchkey.adapters.table import Table",
+    "adapters/ssm": "from latchkey.adapters import aws",
+    "adapters/aws": "from botocore.exceptions import ClientError",
+    "adapters/action_links": "from latchkey.adapters.table import Table",
     "environment": "import os.path",
 }
 
@@ -27,13 +27,13 @@ def functions(tmp_path: Path) -> Path:
 
 
 def test_a_rule_imports_nothing_of_the_outside_world_nor_what_does(functions: Path) -> None:
-    assert set(rules(functions)) == {"latchkey.claims", "latchkey.domain.resets"}
+    assert set(rules(functions)) == {"latchkey.domain.claims", "latchkey.domain.resets"}
 
 
 def test_a_rules_tests_are_those_that_import_it(functions: Path) -> None:
     for name, text in {
-        "test_a": "from latchkey.claims import Handle",
-        "test_b": "import latchkey.ssm",
+        "test_a": "from latchkey.domain.claims import Handle",
+        "test_b": "import latchkey.adapters.ssm",
     }.items():
         (functions / f"{name}.py").write_text(text)
     assert [path.name for path in find_tests(rules(functions), functions)] == ["test_a.py"]
@@ -42,4 +42,4 @@ def test_a_rules_tests_are_those_that_import_it(functions: Path) -> None:
 def test_the_projects_own_rules_are_found() -> None:
     found = {name.rpartition(".")[2] for name in rules(ROOT / "functions")}
     assert {"passwords", "reminders", "rotation", "users"} <= found
-    assert not {"iam", "ssm", "ldap", "entry"} & found
+    assert not {"iam", "ssm", "ldap", "handler"} & found

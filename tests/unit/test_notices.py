@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from latchkey.adapters import registry
-from latchkey.claims import Handle, user_key
 from latchkey.domain.action_links import LinkKind
+from latchkey.domain.claims import Handle, user_key
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, Stack

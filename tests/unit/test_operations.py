@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from latchkey.adapters import registry
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from tools.commands import Block, command_blocks
 
 ROOT = Path(__file__).parents[2]

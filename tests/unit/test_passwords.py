@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latchkey.passwords import LOOK_ALIKES, PasswordPolicy, generate_password
+from latchkey.domain.passwords import LOOK_ALIKES, PasswordPolicy, generate_password
 
 LENGTHS = range(12, 129)
 #: "At least one non-alphanumeric character": https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ConnectionError as LostConnection
 
 from latchkey.adapters import registry, table
-from latchkey.claims import user_key
 from latchkey.domain import resets
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Attempt, Item, Phase, Refusal, Reset, Transition, allows, refusal
 from latchkey.errors import (
     ClaimGoneError,

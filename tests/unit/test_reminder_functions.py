@@ -14,7 +14,10 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from latchkey import s3
+from latchkey.adapters import s3
+from latchkey.adapters.ldap import Settings
+from latchkey.adapters.reminder_idempotency import ReminderIdempotency
+from latchkey.domain.reminders import TEST_IS_FULL, Account, Expiry, Outcome, Reminder, ReportRow, RunWindow
 from latchkey.errors import (
     AccessDeniedError,
     BatchUnfinishedError,
@@ -26,9 +29,6 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from latchkey.ldap import Settings
-from latchkey.reminders import TEST_IS_FULL, Account, Expiry, Moment, Outcome, Reminder, Row
-from latchkey.sent import SentReminders
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
 from tests.unit.stack import IAM, Stack, client_error, load_event
 from tools.asl import read_definition, read_template
@@ -68,7 +68,7 @@ def lists(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
         CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
     )
     DYNAMODB.create_table(
-        TableName=os.environ["SENT_TABLE"],
+        TableName=os.environ["IDEMPOTENCY_TABLE"],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
@@ -108,7 +108,7 @@ class TestPlan:
     def test_a_test_run_is_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SEND_RATE", "50")
         assert plan([account(str(number)) for number in range(30)], mode="test")["due"] == 20
-        others = [Row.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
+        others = [ReportRow.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
         assert {row.outcome for row in others} == {Outcome.NOT_SENT}
 
     def test_a_list_of_nobody_makes_no_batch(self) -> None:
@@ -117,7 +117,7 @@ class TestPlan:
 
     def test_an_expiry_that_is_unknown_is_reported_with_the_reason(self) -> None:
         assert plan([account("a", expires_at=Expiry.UNKNOWN)])["due"] == 0
-        (row,) = [Row.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
+        (row,) = [ReportRow.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
         assert (row.outcome, row.reason) == (
             Outcome.FAILED,
             "the source does not tell when the password expires",
@@ -158,20 +158,20 @@ class Box:
 def box(lists: Stack, monkeypatch: pytest.MonkeyPatch) -> Box:
     assert lists
     made = Box()
-    monkeypatch.setattr(send_reminders, "Outbox", made)
+    monkeypatch.setattr(send_reminders, "SmtpClient", made)
     return made
 
 
 BATCH = f"runs/{RUN}/batches/00000.jsonl"
 
 
-def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 300_000) -> list[Row]:
+def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 300_000) -> list[ReportRow]:
     s3.write_lines(BATCH, (Reminder(account(each), 7).as_json() for each in names))
     event = {"execution": run, "batch": BATCH, "per_second": 1000.0, "test": test}
     try:
         send_reminders.handler(event, Context(milliseconds))  # type: ignore[arg-type]  # a TypedDict
     finally:
-        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
     return rows
 
 
@@ -198,7 +198,7 @@ class TestSend:
         box.errors["b@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
         with pytest.raises(MailQuotaExceededError):
             send("abc")
-        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert [row.outcome for row in rows] == [Outcome.MAILED, Outcome.NOT_SENT, Outcome.NOT_SENT]
         assert "quota" in rows[2].reason
 
@@ -208,7 +208,7 @@ class TestSend:
         box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
         with pytest.raises(MailQuotaExceededError):
             send("abcd")
-        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert [row.outcome for row in rows] == [
             Outcome.NOT_SENT,
             Outcome.ALREADY_MAILED,
@@ -223,7 +223,7 @@ class TestSend:
         lists.answer("GetItem", client_error("AccessDeniedException"))
         with pytest.raises(MailQuotaExceededError):
             send("abc")
-        rows = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert {row.outcome for row in rows} == {Outcome.NOT_SENT}
         assert len(lists.sent("GetItem")) == 1
 
@@ -255,8 +255,8 @@ class TestSend:
             with pytest.raises(ReminderInProgressError):
                 send("a")
 
-        SentReminders(Context()).once(Reminder(account("a"), 7).key, EARLIER, meanwhile)
-        (row,) = [Row.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        ReminderIdempotency(Context()).once(Reminder(account("a"), 7).key, EARLIER, meanwhile)
+        (row,) = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert row.outcome is Outcome.NOT_SENT
         assert box.mailed == []
 
@@ -282,11 +282,11 @@ def nothing() -> None:
 @pytest.mark.usefixtures("lists")
 class TestSent:
     def test_a_reminder_being_sent_is_left_to_its_sender(self) -> None:
-        sent = SentReminders(Context())
+        sent = ReminderIdempotency(Context())
 
         def meanwhile() -> None:
             with pytest.raises(ReminderInProgressError):
-                SentReminders(Context()).once("key", RUN, nothing)
+                ReminderIdempotency(Context()).once("key", RUN, nothing)
 
         assert sent.once("key", RUN, meanwhile) == RUN
 
@@ -296,8 +296,8 @@ class TestSent:
         times: list[int] = []
         lists.refuse("UpdateItem", "InternalServerError", 500)
         with pytest.raises(ServiceUnavailableError):
-            SentReminders(Context(milliseconds=0)).once("key", EARLIER, lambda: times.append(1))
-        assert SentReminders(Context()).once("key", RUN, lambda: times.append(2)) == RUN
+            ReminderIdempotency(Context(milliseconds=0)).once("key", EARLIER, lambda: times.append(1))
+        assert ReminderIdempotency(Context()).once("key", RUN, lambda: times.append(2)) == RUN
         assert times == [1, 2]
 
     @pytest.mark.parametrize(
@@ -310,15 +310,17 @@ class TestSent:
         def fail(*_: object, **__: object) -> None:
             raise trouble
 
-        monkeypatch.setattr("latchkey.sent.DynamoDBPersistenceLayer.save_inprogress", fail)
+        monkeypatch.setattr(
+            "latchkey.adapters.reminder_idempotency.DynamoDBPersistenceLayer.save_inprogress", fail
+        )
         times: list[int] = []
         with pytest.raises(meaning):
-            SentReminders(Context()).once("key", RUN, lambda: times.append(1))
+            ReminderIdempotency(Context()).once("key", RUN, lambda: times.append(1))
         assert times == []
 
     def test_records_name_nobody_and_are_forgotten_in_a_month(self) -> None:
-        SentReminders(Context()).once(Reminder(account("alice"), 7).key, RUN, nothing)
-        (item,) = DYNAMODB.scan(TableName=os.environ["SENT_TABLE"])["Items"]
+        ReminderIdempotency(Context()).once(Reminder(account("alice"), 7).key, RUN, nothing)
+        (item,) = DYNAMODB.scan(TableName=os.environ["IDEMPOTENCY_TABLE"])["Items"]
         assert "alice" not in json.dumps(item)
         left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
         assert timedelta(days=29) < timedelta(seconds=left) <= timedelta(days=30)
@@ -329,9 +331,9 @@ def write_run(*, results: bool = True) -> None:
     reminders = [Reminder(account("a"), 7), Reminder(account("b", name="=cmd()"), 7)]
     s3.write_lines(BATCH, (each.as_json() for each in reminders))
     if results:
-        rows = [Row(reminders[0], Outcome.MAILED), Row(reminders[1], Outcome.FAILED, "550")]
+        rows = [ReportRow(reminders[0], Outcome.MAILED), ReportRow(reminders[1], Outcome.FAILED, "550")]
         s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in rows))
-    other = Row(Reminder(account("c", expires_at=Expiry.NEVER), 0), Outcome.NEVER_EXPIRES)
+    other = ReportRow(Reminder(account("c", expires_at=Expiry.NEVER), 0), Outcome.NEVER_EXPIRES)
     s3.write_lines(f"runs/{RUN}/others.jsonl", [other.as_json()])
     s3.write_json(f"runs/{RUN}/counts.json", {"not due": 5})
 
@@ -366,7 +368,7 @@ class TestReport:
 
     def test_times_that_nobody_may_read_are_a_problem(self) -> None:
         write_run()
-        unknown = Row(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")
+        unknown = ReportRow(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")
         s3.write_lines(f"runs/{RUN}/others.jsonl", [unknown.as_json()])
         assert reported()[0]["problems"] == ["1 failed: not told"]
 
@@ -379,14 +381,14 @@ class TestReport:
     @pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.FAILED])
     def test_a_test_run_that_sent_nothing_is_a_problem(self, outcome: Outcome) -> None:
         write_run()
-        down = [Row(Reminder(account(user), 7), outcome, "SmtpUnavailableError: down") for user in "ab"]
+        down = [ReportRow(Reminder(account(user), 7), outcome, "SmtpUnavailableError: down") for user in "ab"]
         s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in down))
         assert reported(mode="test")[0]["problems"] == [f"2 {outcome}: SmtpUnavailableError: down"]
 
     def test_that_a_test_run_is_short_is_none(self) -> None:
         write_run()
-        s3.write_lines(s3.result_key(BATCH), [Row(Reminder(account("a"), 7), Outcome.MAILED).as_json()])
-        beyond = Row(Reminder(account("c"), 7), Outcome.NOT_SENT, TEST_IS_FULL)
+        s3.write_lines(s3.result_key(BATCH), [ReportRow(Reminder(account("a"), 7), Outcome.MAILED).as_json()])
+        beyond = ReportRow(Reminder(account("c"), 7), Outcome.NOT_SENT, TEST_IS_FULL)
         s3.write_lines(f"runs/{RUN}/others.jsonl", [beyond.as_json()])
         assert reported(mode="test")[0]["problems"] == []
 
@@ -422,7 +424,8 @@ class TestReport:
     def test_more_reasons_than_fit_are_told_by_their_number(self) -> None:
         write_run()
         rows = [
-            Row(Reminder(account(str(each)), 7), Outcome.NOT_SENT, f"reason {each}") for each in range(30)
+            ReportRow(Reminder(account(str(each)), 7), Outcome.NOT_SENT, f"reason {each}")
+            for each in range(30)
         ]
         s3.write_lines(f"runs/{RUN}/others.jsonl", (row.as_json() for row in rows))
         problems = reported()[0]["problems"]
@@ -443,7 +446,7 @@ class TestListIamUsers:
         ]
         stack.answer("GenerateCredentialReport", {"State": "COMPLETE"})
         stack.answer("GetCredentialReport", {"Content": "\n".join([head, *rows]).encode()})
-        moment = Moment.of(NOW, UTC_ZONE)
+        moment = RunWindow.of(NOW, UTC_ZONE)
         return list(list_iam_users.list_iam_users(moment, user))
 
     changed: ClassVar = {
@@ -501,7 +504,7 @@ class TestListIamUsers:
     def test_a_report_in_the_making_is_waited_for(self, stack: Stack) -> None:
         stack.answer("GenerateCredentialReport", {"State": "STARTED"})
         with pytest.raises(ReportNotReadyError, match="STARTED"):
-            list(list_iam_users.list_iam_users(Moment.of(NOW, UTC_ZONE), ""))
+            list(list_iam_users.list_iam_users(RunWindow.of(NOW, UTC_ZONE), ""))
 
 
 def test_the_senders_are_as_many_as_the_definition_lets_run() -> None:

@@ -11,15 +11,15 @@ from dateutil.zoneinfo import get_zonefile_instance
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from latchkey.reminders import (
+from latchkey.domain.reminders import (
     COLUMNS,
     Account,
     Expiry,
-    Moment,
     Outcome,
     Reminder,
-    Row,
-    judge,
+    ReportRow,
+    RunWindow,
+    classify,
     notify_days,
     read_ticks,
     time_zone,
@@ -30,13 +30,13 @@ DAYS = (15, 7, 1)
 BERLIN, LOS_ANGELES, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles"), ZoneInfo("UTC")
 BUNDLED_BERLIN = get_zonefile_instance().get("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
-MOMENT = Moment.of(NOW, UTC_ZONE)
+MOMENT = RunWindow.of(NOW, UTC_ZONE)
 ALICE = Account("directory", "1", "alice", NOW + 7 * DAY, mail="alice@example.com")
 
 
-def local_runs(first: datetime, number: int, zone: tzinfo) -> list[Moment]:
+def local_runs(first: datetime, number: int, zone: tzinfo) -> list[RunWindow]:
     """Return the moments of a daily run at the same local time."""
-    return [Moment.of((first + day * DAY).replace(tzinfo=zone), zone) for day in range(number)]
+    return [RunWindow.of((first + day * DAY).replace(tzinfo=zone), zone) for day in range(number)]
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def local_runs(first: datetime, number: int, zone: tzinfo) -> list[Moment]:
     ],
 )
 def test_whole_days_decide(left: timedelta, outcome: Outcome) -> None:
-    assert judge(replace(ALICE, expires_at=NOW + left), MOMENT, DAYS)[0] is outcome
+    assert classify(replace(ALICE, expires_at=NOW + left), MOMENT, DAYS)[0] is outcome
 
 
 def test_due_accounts_are_told_for_how_many_days() -> None:
-    assert judge(ALICE, MOMENT, DAYS) == (Outcome.DUE, 7)
+    assert classify(ALICE, MOMENT, DAYS) == (Outcome.DUE, 7)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_due_accounts_are_told_for_how_many_days() -> None:
         replace(ALICE, expires_at=NOW),
         replace(ALICE, expires_at=NOW + 8 * DAY),
     ],
-    ids=lambda account: judge(account, MOMENT, DAYS)[0].value,
+    ids=lambda account: classify(account, MOMENT, DAYS)[0].value,
 )
 def test_whoever_is_not_due_has_no_days_in_the_report(account: Account) -> None:
-    outcome, days = judge(account, MOMENT, DAYS)
-    row = Row(Reminder(account, days), outcome)
+    outcome, days = classify(account, MOMENT, DAYS)
+    row = ReportRow(Reminder(account, days), outcome)
     assert dict(zip(COLUMNS, row.cells(), strict=True))["days ahead"] == ""
 
 
@@ -92,7 +92,7 @@ def test_whoever_is_not_due_has_no_days_in_the_report(account: Account) -> None:
     ],
 )
 def test_everybody_else_has_a_reason(account: Account, outcome: Outcome) -> None:
-    assert judge(account, MOMENT, DAYS)[0] is outcome
+    assert classify(account, MOMENT, DAYS)[0] is outcome
 
 
 @given(
@@ -130,7 +130,7 @@ def test_without_a_time_zone_database_the_bundled_one_serves(monkeypatch: pytest
         raise ZoneInfoNotFoundError(name)
 
     assert time_zone("Europe/Berlin") == BERLIN
-    monkeypatch.setattr("latchkey.reminders.ZoneInfo", nothing)
+    monkeypatch.setattr("latchkey.domain.reminders.ZoneInfo", nothing)
     assert time_zone("Europe/Berlin") == BUNDLED_BERLIN
     with pytest.raises(ZoneInfoNotFoundError):
         time_zone("Europe/Nowhere")
@@ -152,14 +152,14 @@ def test_a_run_counts_until_the_next(day: datetime, hours: int) -> None:
 
 
 def test_a_run_late_at_night_far_from_utc_counts_from_its_own_time() -> None:
-    moment = Moment.of(datetime(2026, 11, 1, 23, 30, tzinfo=LOS_ANGELES), LOS_ANGELES)
+    moment = RunWindow.of(datetime(2026, 11, 1, 23, 30, tzinfo=LOS_ANGELES), LOS_ANGELES)
     assert moment.at == datetime(2026, 11, 2, 7, 30, tzinfo=UTC)
     assert moment.days_left(datetime(2026, 11, 3, 8, tzinfo=UTC)) == 1
     assert moment.is_due(datetime(2026, 11, 3, 8, tzinfo=UTC), 1)
 
 
 def test_a_moment_is_spelled_in_utc_wherever_the_machine_is() -> None:
-    moment = Moment.of(datetime(2026, 11, 1, 23, 30, tzinfo=LOS_ANGELES), LOS_ANGELES)
+    moment = RunWindow.of(datetime(2026, 11, 1, 23, 30, tzinfo=LOS_ANGELES), LOS_ANGELES)
     assert str(moment.at) == "2026-11-02 07:30:00+00:00"
     assert str(moment.until) == "2026-11-03 07:30:00+00:00"
 
@@ -205,13 +205,13 @@ def test_a_reminders_key_stays_when_name_and_address_change() -> None:
 
 @pytest.mark.parametrize("expires_at", [NOW, *Expiry])
 def test_rows_are_read_as_they_were_written(expires_at: datetime | Expiry) -> None:
-    row = Row(Reminder(replace(ALICE, expires_at=expires_at, excluded=True), 7), Outcome.FAILED, "why")
-    assert Row.from_json(row.as_json()) == row
+    row = ReportRow(Reminder(replace(ALICE, expires_at=expires_at, excluded=True), 7), Outcome.FAILED, "why")
+    assert ReportRow.from_json(row.as_json()) == row
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx", "\uff1d1", ' "=1"'])
 def test_no_cell_is_a_formula(name: str) -> None:
-    cells = Row(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells()
+    cells = ReportRow(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells()
     assert f"'{name}" in cells
 
 
@@ -219,7 +219,7 @@ def test_no_cell_is_a_formula(name: str) -> None:
     "name", ["Alice", "Alice-Anne (x=1); Smith, A.", "CN=Boss,OU=Staff,DC=corp", "O'Neil"]
 )
 def test_what_is_no_formula_stays_as_it_is(name: str) -> None:
-    assert name in Row(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells()
+    assert name in ReportRow(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells()
 
 
 @example(name="Eve;=cmd|' /C calc'!A0;", separator=";")
@@ -229,7 +229,7 @@ def test_what_is_no_formula_stays_as_it_is(name: str) -> None:
 @given(name=st.text("ab=+-@;,|\t\r\n\"' ", max_size=12), separator=st.sampled_from(",;|\t"))
 def test_no_cell_is_a_formula_whatever_separates_the_columns(name: str, separator: str) -> None:
     file = StringIO(newline="")
-    csv.writer(file).writerow(Row(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells())
+    csv.writer(file).writerow(ReportRow(Reminder(replace(ALICE, name=name), 7), Outcome.MAILED).cells())
     file.seek(0)
     cells = [cell.lstrip(' "') for row in csv.reader(file, delimiter=separator) for cell in row]
     assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from latchkey.adapters import registry
-from latchkey.claims import user_key
-from latchkey.http import Answer
+from latchkey.domain.claims import user_key
+from latchkey.web.http import Response
 from reset.request_reset import SUBMITTED, handler, request_reset
 from tests.unit.stack import ALICE, CONTEXT, NOW, Stack, load_event
 
@@ -31,7 +31,7 @@ MALFORMED: list[object] = [
 ]
 
 
-def post(user: object, context: dict[str, object] | None = None) -> Answer:
+def post(user: object, context: dict[str, object] | None = None) -> Response:
     event = load_event("request_reset_valid")
     context = event["requestContext"] | (context or {})
     return handler(event | {"requestContext": context, "body": json.dumps({"user": user})}, CONTEXT)

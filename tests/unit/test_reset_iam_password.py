@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from latchkey import iam
-from latchkey.adapters import registry, ssm
-from latchkey.claims import user_key
+from latchkey.adapters import iam, registry, ssm
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
 from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,

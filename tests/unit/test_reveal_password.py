@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from latchkey.adapters import registry
-from latchkey.claims import Handle, user_key
+from latchkey.domain.claims import Handle, user_key
 from latchkey.domain.resets import Phase
 from latchkey.errors import ClaimGoneError, ClaimNotReadyError
-from latchkey.http import Answer
+from latchkey.web.http import Response
 from reset.reveal_password import handler, reveal, take
 from tests.unit.stack import (
     ALICE,
@@ -49,7 +49,7 @@ def bring(
     return reveal(take(handle, link_secret, request, now), now, "192.0.2.10")
 
 
-def post(ph: object = str(HANDLE), rs: object = LINK_SECRET, request: str = "request") -> Answer:
+def post(ph: object = str(HANDLE), rs: object = LINK_SECRET, request: str = "request") -> Response:
     event = load_event("reveal_password_valid") | {"body": json.dumps({"ph": ph, "rs": rs})}
     event["requestContext"]["requestId"] = request
     return handler(event, CONTEXT)
@@ -263,37 +263,37 @@ def test_too_early_is_answered_by_503_and_when_to_retry(stack: Stack) -> None:
     assert PASSWORD not in answered["body"]
 
 
-def used(stack: Stack) -> Answer:
+def used(stack: Stack) -> Response:
     stack.keep_reset()
     post()
     return post(request="again")
 
 
-def expired(stack: Stack) -> Answer:
+def expired(stack: Stack) -> Response:
     stack.keep_reset(expires_at=int(NOW.timestamp()) - 1)
     return post()
 
 
-def superseded(stack: Stack) -> Answer:
+def superseded(stack: Stack) -> Response:
     stack.keep_reset(execution="newer", secret_sha256="another")
     return post()
 
 
-def being_undone(stack: Stack) -> Answer:
+def being_undone(stack: Stack) -> Response:
     stack.keep_reset(Phase.REVOKING)
     return post()
 
 
-def wrong_secret(stack: Stack) -> Answer:
+def wrong_secret(stack: Stack) -> Response:
     stack.keep_reset()
     return post(rs="wrong")
 
 
-def malformed(_stack: Stack) -> Answer:
+def malformed(_stack: Stack) -> Response:
     return post(ph="nonsense")
 
 
-def never_made(_stack: Stack) -> Answer:
+def never_made(_stack: Stack) -> Response:
     return post()
 
 
@@ -301,7 +301,7 @@ def never_made(_stack: Stack) -> Answer:
     "reason", [used, expired, superseded, being_undone, wrong_secret, malformed, never_made]
 )
 def test_every_link_that_opens_nothing_gets_the_same_answer(
-    stack: Stack, reason: Callable[[Stack], Answer]
+    stack: Stack, reason: Callable[[Stack], Response]
 ) -> None:
     answered = reason(stack)
     assert (answered["statusCode"], json.loads(answered["body"])) == (410, GONE)

@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from latchkey import iam
-from latchkey.adapters import registry, ssm
-from latchkey.claims import user_key
+from latchkey.adapters import iam, registry, ssm
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import (
     EntityTemporarilyUnmodifiableError,

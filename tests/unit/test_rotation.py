@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latchkey.domain.rotation import (
+    CURRENT,
+    PENDING,
+    PREVIOUS,
+    AccessKey,
+    Plan,
+    SecretVersion,
+    labelled,
+    plan,
+)
 from latchkey.errors import KeyLimitError
-from latchkey.rotation import CURRENT, PENDING, PREVIOUS, AccessKey, Plan, SecretVersion, labelled, plan
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SETTLING = timedelta(hours=96)

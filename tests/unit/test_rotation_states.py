@@ -9,8 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from latchkey import smtp_secret
-from latchkey.access_keys import NewKey
+from latchkey.adapters import smtp_secret
+from latchkey.adapters.access_keys import NewKey
+from latchkey.adapters.smtp_secret import SmtpCredentials
+from latchkey.domain.rotation import CURRENT, PENDING, PREVIOUS
 from latchkey.errors import (
     CredentialsGoneError,
     CredentialsRefusedError,
@@ -19,15 +21,13 @@ from latchkey.errors import (
     ServiceUnavailableError,
     SmtpUnavailableError,
 )
-from latchkey.rotation import CURRENT, PENDING, PREVIOUS
-from latchkey.smtp_secret import SmtpCredentials
 from local.smtp import password_of
 from rotation import (
     create_credentials,
     deactivate_key,
     delete_key,
-    inventory_keys,
     measure_secret_age,
+    plan_rotation,
     promote_credentials,
     roll_back,
     verify_credentials,
@@ -53,7 +53,7 @@ def machine() -> str:
 def inventory(own_arn: str = "", settling: float = 0) -> dict[str, Any]:
     machine_arn = own_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0] or machine()
     return dict(
-        inventory_keys.handler(
+        plan_rotation.handler(
             {
                 "execution": EXECUTION,
                 "execution_arn": own_arn,
@@ -74,7 +74,7 @@ def create(keep: list[str] | None = None, version_id: str | None = None) -> dict
 
 
 HANDLERS: dict[str, Callable[[Any, object], Any]] = {
-    "inventory_keys": inventory_keys.handler,
+    "plan_rotation": plan_rotation.handler,
     "create_credentials": create_credentials.handler,
     "verify_credentials": verify_credentials.handler,
     "promote_credentials": promote_credentials.handler,
@@ -84,7 +84,7 @@ HANDLERS: dict[str, Callable[[Any, object], Any]] = {
     "measure_secret_age": measure_secret_age.handler,
 }
 INVALID: dict[str, type[Exception]] = {
-    "inventory_keys": TypeError,
+    "plan_rotation": TypeError,
     "create_credentials": TypeError,
     "verify_credentials": CredentialsGoneError,
     "promote_credentials": CredentialsGoneError,
@@ -107,7 +107,7 @@ def rotating(smtp: Smtp, monkeypatch: pytest.MonkeyPatch) -> Smtp:
 
 
 def test_every_function_has_a_valid_and_an_invalid_event() -> None:
-    functions = {path.stem for path in Path(inventory_keys.__file__).parent.glob("[!_]*.py")}
+    functions = {path.stem for path in Path(plan_rotation.__file__).parent.glob("[!_]*.py")}
     assert functions == HANDLERS.keys() == INVALID.keys()
 
 
@@ -128,7 +128,7 @@ def test_a_function_refuses_its_invalid_event(rotating: Smtp, function: str) -> 
     assert (rotating.keys(), rotating.labels()) == before
 
 
-# InventoryKeys
+# PlanRotation
 
 
 @pytest.mark.usefixtures("smtp")
@@ -384,7 +384,7 @@ def test_rolling_back_deletes_a_key_that_the_list_does_not_show_yet(
     smtp: Smtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = smtp.add_current(), smtp.add_pending()
-    monkeypatch.setattr("latchkey.access_keys.list_keys", list)
+    monkeypatch.setattr("latchkey.adapters.access_keys.list_keys", list)
     assert undo([old], new) == [new]
     assert smtp.keys() == {old: "Active"}
 

@@ -3,7 +3,8 @@
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from latchkey import ses
+from latchkey.adapters import ses
+from latchkey.emails import Mail
 from latchkey.errors import (
     AccessDeniedError,
     LatchkeyError,
@@ -11,7 +12,6 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from latchkey.mails import Mail
 from tests.unit.stack import ALICE, Stack
 
 MAIL = Mail("Grüße", "text …", "<p>html …</p>")

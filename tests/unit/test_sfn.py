@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from latchkey import sfn
+from latchkey.adapters import stepfunctions
 from latchkey.errors import LatchkeyError
 from tests.unit.stack import ALICE, EXECUTION, SFN, SFN_REFUSALS, TASK_OVER, Stack
 
@@ -12,7 +12,7 @@ WINDOW = "the-key-of-a-window"
 
 
 def test_a_reset_is_started_under_its_name_with_user_and_window(stack: Stack) -> None:
-    sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
+    stepfunctions.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
     machine = stack.sent("StartExecution")[0]["stateMachineArn"]
     (execution,) = SFN.list_executions(stateMachineArn=machine)["executions"]
     described = SFN.describe_execution(executionArn=execution["executionArn"])
@@ -23,9 +23,9 @@ def test_a_reset_is_started_under_its_name_with_user_and_window(stack: Stack) ->
 
 
 def test_a_second_reset_of_that_name_is_no_new_one(stack: Stack) -> None:
-    sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
+    stepfunctions.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
     stack.refuse("StartExecution", "ExecutionAlreadyExists")
-    sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
+    stepfunctions.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
     machine = stack.sent("StartExecution")[0]["stateMachineArn"]
     assert len(SFN.list_executions(stateMachineArn=machine)["executions"]) == 1
 
@@ -36,11 +36,11 @@ def test_what_a_refusal_to_start_means(
 ) -> None:
     stack.refuse("StartExecution", code, status)
     with pytest.raises(meaning, match="Could not start the reset"):
-        sfn.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
+        stepfunctions.start_reset(ALICE, EXECUTION, WINDOW, confirm=True)
 
 
 def test_a_superseded_execution_is_told_the_error_its_state_catches(stack: Stack) -> None:
-    sfn.supersede("task-token")
+    stepfunctions.supersede("task-token")
     (call,) = stack.sent("SendTaskFailure")
     assert (call["taskToken"], call["error"]) == ("task-token", "SupersededError")
 
@@ -48,7 +48,7 @@ def test_a_superseded_execution_is_told_the_error_its_state_catches(stack: Stack
 @pytest.mark.parametrize("code", TASK_OVER)
 def test_an_execution_that_is_over_needs_no_superseding(stack: Stack, code: str) -> None:
     stack.refuse("SendTaskFailure", code)
-    sfn.supersede("task-token")
+    stepfunctions.supersede("task-token")
     assert stack.operations() == ["SendTaskFailure"]
 
 
@@ -58,4 +58,4 @@ def test_what_a_refusal_to_supersede_means(
 ) -> None:
     stack.refuse("SendTaskFailure", code, status)
     with pytest.raises(meaning, match="Could not end the superseded reset"):
-        sfn.supersede("task-token")
+        stepfunctions.supersede("task-token")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.http import SECURITY_HEADERS
-from latchkey.pages import LONGEST_USER, linked_page, request_page
+from latchkey.web.http import SECURITY_HEADERS
+from latchkey.web.pages import LONGEST_USER, linked_page, request_page
 from reset.show_page import handler
 
 ROOT = Path(__file__).parents[2]

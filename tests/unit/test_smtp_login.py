@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import pytest
 
+from latchkey.adapters.smtp_login import log_in
+from latchkey.adapters.smtp_secret import SmtpCredentials
 from latchkey.errors import CredentialsRefusedError, LatchkeyError, SmtpUnavailableError
-from latchkey.smtp_login import log_in
-from latchkey.smtp_secret import SmtpCredentials
 
 CREDENTIALS = SmtpCredentials("AKIA", "the-password", "email-smtp.eu-central-1.amazonaws.com", 587)
 

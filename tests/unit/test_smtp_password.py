@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.smtp_password import derive_smtp_password
+from latchkey.domain.smtp_password import derive_smtp_password
 from local.smtp import password_of
 
 REGIONS = [

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from latchkey import smtp_secret
+from latchkey.adapters import smtp_secret
+from latchkey.adapters.smtp_secret import SmtpCredentials
+from latchkey.domain.rotation import CURRENT, PENDING, PREVIOUS
 from latchkey.errors import (
     AccessDeniedError,
     CredentialsGoneError,
@@ -13,8 +15,6 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from latchkey.rotation import CURRENT, PENDING, PREVIOUS
-from latchkey.smtp_secret import SmtpCredentials
 from tests.unit.smtp import NEW, OLD, OTHER, SECRET, SECRETS, Smtp
 from tests.unit.stack import client_error
 

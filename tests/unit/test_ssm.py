@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from latchkey.adapters import ssm
-from latchkey.claims import reset_key
+from latchkey.domain.claims import reset_key
 from latchkey.errors import (
     AccessDeniedError,
     ClaimGoneError,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from latchkey.adapters import registry, ssm
-from latchkey.claims import Handle, user_key
+from latchkey.domain.claims import Handle, user_key
 from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import ServiceUnavailableError, SupersededError, ThrottledError
 from reset.store_password import Event, Result, handler

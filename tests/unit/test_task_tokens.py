@@ -6,11 +6,11 @@ from datetime import datetime
 
 import pytest
 
-from latchkey import task_tokens
+from latchkey.adapters import task_tokens
 from latchkey.errors import ClaimGoneError, LatchkeyError
 from tests.unit.stack import NOW, SFN_REFUSALS, TASK_OVER, Stack
 
-type Answer = Callable[[], None]
+type Response = Callable[[], None]
 
 
 def complete() -> None:
@@ -37,7 +37,7 @@ EACH = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize(("answer", "said"), [(complete, "claimed"), (confirm, "confirmed")])
-def test_an_answer_tells_when_and_from_where(stack: Stack, answer: Answer, said: str) -> None:
+def test_an_answer_tells_when_and_from_where(stack: Stack, answer: Response, said: str) -> None:
     answer()
     (call,) = stack.sent("SendTaskSuccess")
     output = json.loads(call["output"])
@@ -54,7 +54,7 @@ def test_a_declined_execution_is_told_the_error_its_state_catches(stack: Stack) 
 @EACH
 @pytest.mark.parametrize("code", TASK_OVER)
 def test_an_answer_to_an_execution_that_is_over_is_gone(
-    stack: Stack, answer: Answer, operation: str, doing: str, code: str
+    stack: Stack, answer: Response, operation: str, doing: str, code: str
 ) -> None:
     stack.refuse(operation, code)
     with pytest.raises(ClaimGoneError, match=f"Could not {doing}"):
@@ -66,7 +66,7 @@ def test_an_answer_to_an_execution_that_is_over_is_gone(
 def test_what_a_refusal_means(  # noqa: PLR0913
     stack: Stack,
     *,
-    answer: Answer,
+    answer: Response,
     operation: str,
     doing: str,
     code: str,

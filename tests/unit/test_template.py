@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from latchkey.http import SECURITY_HEADERS
+from latchkey.web.http import SECURITY_HEADERS
 
 
 class _Loader(yaml.SafeLoader):
@@ -121,12 +121,12 @@ def _allows(role: dict[str, Any], action: str) -> bool:
 
 
 def test_lists_are_private_encrypted_and_forgotten() -> None:
-    bucket = RESOURCES["ListsBucket"]["Properties"]
+    bucket = RESOURCES["ReminderRunsBucket"]["Properties"]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 30
-    (statement,) = RESOURCES["ListsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (statement,) = RESOURCES["ReminderRunsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -143,7 +143,7 @@ def test_the_schedule_runs_only_where_somebody_is_to_be_reminded() -> None:
 
 
 def test_the_waits_of_a_rotation_fit_between_two() -> None:
-    waits = PARAMETERS["OverlapHours"]["MaxValue"] + PARAMETERS["WatchHours"]["MaxValue"]
+    waits = PARAMETERS["OverlapHours"]["MaxValue"] + PARAMETERS["GraceHours"]["MaxValue"]
     assert waits < PARAMETERS["RotationDays"]["MinValue"] * 24
 
 
@@ -265,7 +265,7 @@ def test_links_lead_where_the_deployment_says(name: str) -> None:
     assert base_url[2]["Fn::Sub"] == TEMPLATE["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]
 
 
-@pytest.mark.parametrize("name", ["RequestReset", "RevealPassword", "AnswerRequest", "DisownClaim"])
+@pytest.mark.parametrize("name", ["RequestReset", "RevealPassword", "AnswerRequest", "RevokeClaim"])
 def test_functions_of_post_routes_know_where_people_come_from(name: str) -> None:
     variables = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]
     assert variables["PUBLIC_BASE_URL"] == {"Ref": "PublicBaseUrl"}

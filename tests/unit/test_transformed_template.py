@@ -100,7 +100,7 @@ def test_every_role_and_user_takes_the_boundary_and_with_every_policy_the_path()
             assert kind == "ManagedPolicy" or properties["PermissionsBoundary"] == boundary, name
 
 
-@pytest.mark.parametrize("key", ["ClaimKey", "ListsKey"])
+@pytest.mark.parametrize("key", ["ClaimKey", "ReminderRunsKey"])
 def test_who_administers_a_key_cannot_grant_themselves_its_use(key: str) -> None:
     (administer, *_) = transformed()[key]["Properties"]["KeyPolicy"]["Statement"]
     assert "root" in str(administer["Principal"])

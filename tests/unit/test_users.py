@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.errors import UserNotEligibleError
-from latchkey.users import (
+from latchkey.domain.users import (
     IamUser,
     LoginProfile,
     Protection,
+    ensure_not_protected,
     is_possible_name,
     mail_address,
-    refuse_protected,
     was_taken_over,
 )
+from latchkey.errors import UserNotEligibleError
 
 RESET_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -86,43 +86,43 @@ def test_an_address_never_holds_a_line_break_or_a_second_recipient(text: str) ->
 
 
 def test_an_untagged_user_may_be_reset() -> None:
-    refuse_protected(IamUser("alice", tags={"email": "alice@example.com"}), PROTECTION)
+    ensure_not_protected(IamUser("alice", tags={"email": "alice@example.com"}), PROTECTION)
 
 
 @pytest.mark.parametrize("value", ["true", "false", ""])
 def test_a_protected_user_may_not_be_reset_whatever_the_tags_value(value: str) -> None:
     with pytest.raises(UserNotEligibleError, match="protected"):
-        refuse_protected(IamUser("alice", tags={"latchkey:protected": value}), Protection())
+        ensure_not_protected(IamUser("alice", tags={"latchkey:protected": value}), Protection())
 
 
 def test_the_tags_letter_case_does_not_matter_as_it_does_not_to_iam() -> None:
     with pytest.raises(UserNotEligibleError, match="protected"):
-        refuse_protected(IamUser("alice", tags={"Latchkey:Protected": ""}), Protection())
+        ensure_not_protected(IamUser("alice", tags={"Latchkey:Protected": ""}), Protection())
 
 
 @pytest.mark.parametrize("path", ["/admins/", "/admins/europe/"])
 def test_a_user_below_the_protected_path_may_not_be_reset(path: str) -> None:
     with pytest.raises(UserNotEligibleError, match="path"):
-        refuse_protected(IamUser("alice", path), PROTECTION)
+        ensure_not_protected(IamUser("alice", path), PROTECTION)
 
 
 @pytest.mark.parametrize("path", ["/", "/adminsters/", "/europe/admins/", "/Admins/"])
 def test_a_user_of_another_path_may_be_reset(path: str) -> None:
-    refuse_protected(IamUser("alice", path), PROTECTION)
+    ensure_not_protected(IamUser("alice", path), PROTECTION)
 
 
 @pytest.mark.parametrize("group", ["Administrators", "administrators", "ADMINS"])
 def test_a_member_of_a_protected_group_may_not_be_reset(group: str) -> None:
     with pytest.raises(UserNotEligibleError, match=f"group {group}"):
-        refuse_protected(IamUser("alice", groups=frozenset({"Developers", group})), PROTECTION)
+        ensure_not_protected(IamUser("alice", groups=frozenset({"Developers", group})), PROTECTION)
 
 
 def test_a_member_of_other_groups_may_be_reset() -> None:
-    refuse_protected(IamUser("alice", groups=frozenset({"Admin", "NoAdmins"})), PROTECTION)
+    ensure_not_protected(IamUser("alice", groups=frozenset({"Admin", "NoAdmins"})), PROTECTION)
 
 
 def test_nobody_is_protected_by_parameters_that_are_empty() -> None:
-    refuse_protected(IamUser("alice", groups=frozenset({"Admins"})), Protection.of("", ""))
+    ensure_not_protected(IamUser("alice", groups=frozenset({"Admins"})), Protection.of("", ""))
 
 
 STORED_AT = RESET_AT + timedelta(seconds=2)

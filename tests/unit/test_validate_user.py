@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from latchkey.adapters import registry
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from latchkey.errors import (
     AddressSuppressedError,
     LatchkeyError,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from local.product import Product, Run, wait_for
 from tools.asl import Transition, read_definition, taken, transitions
 

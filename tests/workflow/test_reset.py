@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from local.product import Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
@@ -29,7 +29,7 @@ HAPPY = [
 ]
 CLAIMED = [*HAPPY, "DeletePassword", "NotifyClaimed", "Claimed"]
 EXPIRED = [*HAPPY, "RevokePassword", "ExpiredOrFailed", "NotifyExpired", "Expired"]
-SUPERSEDED = ["TellSuperseded", "Superseded"]
+SUPERSEDED = ["PublishSuperseded", "Superseded"]
 ASKED = [*HAPPY[:2], "ConfirmRequest"]
 UNDONE = ["RevokePassword", "ExpiredOrFailed", "NotifyFailed", "Failed"]
 
@@ -485,7 +485,7 @@ def test_request_nobody_answers_changes_nothing(product: Product) -> None:
     with product.faults(UNANSWERED) as hits:
         run = finish(product, product.start_reset(user, confirm=True))
         assert hits() == [1]
-    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ForgetRequest", "Unconfirmed"])
+    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ExpireRequest", "Unconfirmed"])
     untouched(product, user)
     assert product.answer(product.wait_for_question(user), "yes").status_code == 410
     untouched(product, user)
@@ -493,10 +493,10 @@ def test_request_nobody_answers_changes_nothing(product: Product) -> None:
 
 def test_request_that_cannot_be_forgotten_opens_nothing(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
-    with product.faults(UNANSWERED, hangs("ForgetRequest")) as hits:
+    with product.faults(UNANSWERED, hangs("ExpireRequest")) as hits:
         run = finish(product, product.start_reset(user, confirm=True))
         assert all(hits())
-    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ForgetRequest", "Unconfirmed"])
+    assert (run.status, run.states) == ("SUCCEEDED", [*ASKED, "ExpireRequest", "Unconfirmed"])
     assert product.waiting(user)
     assert product.answer(product.wait_for_question(user), "yes").status_code == 410
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]

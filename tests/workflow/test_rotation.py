@@ -17,22 +17,22 @@ from tools.asl import Transition, own_states, read_definition, taken, transition
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "rotation.asl.json")
 STATES = own_states(DEFINITION)
 HAPPY = [
-    "InventoryKeys",
+    "PlanRotation",
     "CreateCredentials",
     "VerifyCredentials",
     "PromoteCredentials",
     "Overlap",
     "DeactivateKey",
-    "Watch",
+    "GracePeriod",
     "DeleteKey",
     "Rotated",
 ]
 ROLLED_BACK = ["RollBack", "NotifyFailed", "Failed"]
 #: Scaled to fractions of a second by the local cloud, but not as the age of credentials: with these a
 #: rotation that was stopped is finished, without any wait it makes way for a new one.
-WAITS = {"overlap_seconds": 60, "watch_seconds": 60}
-NO_WAITS = {"overlap_seconds": 0, "watch_seconds": 0}
-FOREVER = {"overlap_seconds": 6000, "watch_seconds": 6000}
+WAITS = {"overlap_seconds": 60, "grace_seconds": 60}
+NO_WAITS = {"overlap_seconds": 0, "grace_seconds": 0}
+FOREVER = {"overlap_seconds": 6000, "grace_seconds": 6000}
 
 #: What the executions of this module went through; the last test looks for what nobody did.
 seen: set[Transition] = set()
@@ -151,7 +151,7 @@ def test_stopped_rotation_is_finished_with_the_credentials_it_made(rotation: Rot
 
 def test_old_credentials_work_until_they_are_deactivated(rotation: Rotation) -> None:
     old = rotation.credentials()
-    arn = rotation.start(overlap_seconds=6000, watch_seconds=60)
+    arn = rotation.start(overlap_seconds=6000, grace_seconds=60)
     rotation.product.wait_for_state(arn, "Overlap")
     new = rotation.credentials()
     assert new != old
@@ -159,8 +159,8 @@ def test_old_credentials_work_until_they_are_deactivated(rotation: Rotation) -> 
     assert rotation.logs_in(new)
     assert rotation.keys() == {old["username"]: "Active", new["username"]: "Active"}
     rotation.product.client("stepfunctions").stop_execution(executionArn=arn)
-    arn = rotation.start(overlap_seconds=60, watch_seconds=6000)
-    rotation.product.wait_for_state(arn, "Watch")
+    arn = rotation.start(overlap_seconds=60, grace_seconds=6000)
+    rotation.product.wait_for_state(arn, "GracePeriod")
     assert rotation.keys() == {old["username"]: "Inactive", new["username"]: "Active"}
     assert not rotation.logs_in(old)
     rotation.product.client("stepfunctions").stop_execution(executionArn=arn)
@@ -352,7 +352,7 @@ def test_second_rotation_at_once_stops_with_a_clear_cause(rotation: Rotation) ->
     rotation.product.wait_for_state(first, "Overlap")
     before = rotation.keys(), rotation.labels()
     second = finish(rotation, **WAITS)
-    assert (second.status, second.states) == ("FAILED", ["InventoryKeys", "Failed"])
+    assert (second.status, second.states) == ("FAILED", ["PlanRotation", "Failed"])
     assert second.description["error"] == "RotationInProgressError"
     assert f"A rotation that started earlier still runs: {first.rpartition(':')[2]}" in second.cause
     assert (rotation.keys(), rotation.labels()) == before
@@ -372,7 +372,7 @@ def test_two_foreign_keys_stop_it_and_nothing_is_touched(rotation: Rotation) -> 
     foreign = [iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"] for _ in range(2)]
     before = rotation.keys(), rotation.labels()
     run = finish(rotation, **WAITS)
-    assert (run.status, run.states) == ("FAILED", ["InventoryKeys", "NotifyFailed", "Failed"])
+    assert (run.status, run.states) == ("FAILED", ["PlanRotation", "NotifyFailed", "Failed"])
     assert run.description["error"] == "KeyLimitError"
     assert all(key in run.cause for key in foreign)
     assert (rotation.keys(), rotation.labels()) == before
@@ -411,7 +411,7 @@ def test_staged_version_that_somebody_unstaged_is_rolled_back(rotation: Rotation
 
 def test_old_key_stays_when_the_new_one_is_deleted_meanwhile(rotation: Rotation) -> None:
     old = rotation.credentials()
-    arn = rotation.start(overlap_seconds=200, watch_seconds=0)
+    arn = rotation.start(overlap_seconds=200, grace_seconds=0)
     rotation.product.wait_for_state(arn, "Overlap")
     new = rotation.credentials()["username"]
     rotation.delete_key(new)
@@ -426,7 +426,7 @@ def test_old_key_stays_when_the_new_one_is_deleted_meanwhile(rotation: Rotation)
 
 def test_old_key_stays_when_somebody_rolled_back_by_hand_meanwhile(rotation: Rotation) -> None:
     old = rotation.credentials()
-    arn = rotation.start(overlap_seconds=200, watch_seconds=0)
+    arn = rotation.start(overlap_seconds=200, grace_seconds=0)
     rotation.product.wait_for_state(arn, "Overlap")
     labels = rotation.labels()
     rotation.move_label("AWSCURRENT", source=labels["AWSCURRENT"], target=labels["AWSPREVIOUS"])

@@ -3,8 +3,8 @@
 from dataclasses import asdict, fields
 
 from latchkey.adapters import table
-from latchkey.claims import Handle, generate_link_secret, hash_link_secret
 from latchkey.domain.action_links import ActionLink, LinkKind
+from latchkey.domain.claims import Handle, generate_link_secret, hash_link_secret
 from latchkey.errors import ClaimGoneError
 
 

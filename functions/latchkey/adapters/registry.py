@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from latchkey.adapters import table
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from latchkey.domain.resets import (
     BEGIN,
     CLAIM,

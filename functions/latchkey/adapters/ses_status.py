@@ -7,9 +7,9 @@ from dataclasses import replace
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from latchkey.aws import BRIEF_CONFIG
+from latchkey.adapters.aws import BRIEF_CONFIG
 from latchkey.domain.deliverability import SendingStatus, identities_of
-from latchkey.entry import logger
+from latchkey.observability import logger
 
 _ses = boto3.client("sesv2", config=BRIEF_CONFIG)
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import boto3
 
-from latchkey.aws import CLIENT_CONFIG, translated
-from latchkey.claims import reset_key
+from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
+from latchkey.domain.claims import reset_key
 from latchkey.errors import ClaimGoneError
 
 _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
@@ -33,7 +33,7 @@ def store_password(execution: str, password: str, expires_at: datetime) -> None:
         "Version": "1.0",
         "Attributes": {"Timestamp": f"{expires_at + _EXPIRATION_MARGIN:%Y-%m-%dT%H:%M:%S.000Z}"},
     }
-    with translated("store the password"):
+    with translate_errors("store the password"):
         _ssm.put_parameter(
             Name=password_parameter(execution),
             Type="SecureString",
@@ -52,7 +52,7 @@ def read_password(execution: str) -> str:
         ClaimGoneError: when there is none.
     """
     for pause in (*_PAUSES, None):
-        with translated("read the password"):
+        with translate_errors("read the password"):
             try:
                 found = _ssm.get_parameter(Name=password_parameter(execution), WithDecryption=True)
             except _ssm.exceptions.ParameterNotFound:
@@ -66,7 +66,7 @@ def read_password(execution: str) -> str:
 
 def delete_password(execution: str) -> None:
     """Delete the password that waits for an execution's link, if there is one."""
-    with translated("delete the password"):
+    with translate_errors("delete the password"):
         try:
             _ssm.delete_parameter(Name=password_parameter(execution))
         except _ssm.exceptions.ParameterNotFound:

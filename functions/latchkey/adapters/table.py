@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from latchkey.aws import CLIENT_CONFIG, translated
+from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
 
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
 
@@ -35,7 +35,7 @@ def update(
     """
     words = set(re.findall(r"[#:]\w+", f"{change} {condition}"))
     try:
-        with translated("write to the registry"):
+        with translate_errors("write to the registry"):
             answer = _dynamodb.update_item(
                 TableName=os.environ["REGISTRY_TABLE"],
                 Key={"id": _typed(name)},
@@ -56,7 +56,7 @@ def update(
 
 def get(name: str) -> dict[str, Any]:
     """Return an item as it is now; empty where there is none."""
-    with translated("read the registry"):
+    with translate_errors("read the registry"):
         answer = _dynamodb.get_item(
             TableName=os.environ["REGISTRY_TABLE"], Key={"id": _typed(name)}, ConsistentRead=True
         )
@@ -66,13 +66,13 @@ def get(name: str) -> dict[str, Any]:
 
 def put(item: dict[str, object]) -> None:
     """Write a whole item over whatever has its `id`."""
-    with translated("write to the registry"):
+    with translate_errors("write to the registry"):
         _dynamodb.put_item(TableName=os.environ["REGISTRY_TABLE"], Item=_typed(item)["M"])
 
 
 def delete(name: str) -> None:
     """Delete an item, if there is one."""
-    with translated("delete from the registry"):
+    with translate_errors("delete from the registry"):
         _dynamodb.delete_item(TableName=os.environ["REGISTRY_TABLE"], Key={"id": _typed(name)})
 
 
@@ -88,7 +88,7 @@ def names_due(queue: str, now: int, start: str, limit: int) -> tuple[list[str], 
         limit: how many at most.
     """
     onwards: Any = {"ExclusiveStartKey": json.loads(start)} if start else {}
-    with translated("look for what is due"):
+    with translate_errors("look for what is due"):
         answer = _dynamodb.query(
             TableName=os.environ["REGISTRY_TABLE"],
             IndexName="due",

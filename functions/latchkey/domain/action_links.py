@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from latchkey.claims import proves
+from latchkey.domain.claims import proves
 
 
 class LinkKind(StrEnum):

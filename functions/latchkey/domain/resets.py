@@ -131,7 +131,7 @@ REVOKE = Transition(
     done=frozenset({Phase.OVER}),
 )
 DISOWN = Transition(
-    step="DisownClaim",
+    step="RevokeClaim",
     to=Phase.REVOKING,
     replaces=_SETTLED,
     done=frozenset({Phase.REVOKING, Phase.OVER}),

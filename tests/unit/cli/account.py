@@ -55,7 +55,7 @@ _CA = authority(NOW + timedelta(days=300))
 
 RESOURCES = {
     "AlarmTopic": ("AWS::SNS::Topic", TOPIC),
-    "ResetLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
+    "FunctionLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
     "ClaimKey": ("AWS::KMS::Key", "11111111-2222-4333-8444-555555555555"),
     "RegistryTable": ("AWS::DynamoDB::Table", "latchkey-prod-RegistryTable-1"),
     "SmtpSecret": ("AWS::SecretsManager::Secret", SECRET),
@@ -349,7 +349,7 @@ class Account:
         self._answers["cloudformation.DescribeStacks"] = lambda asked: {"Stacks": stacks if asked else every}
 
     def answer(self, client: BaseClient, operation: str, asked: dict[str, Any]) -> object:
-        """Answer a call as AWS would: with the shape its API promises, or with an error."""
+        """Response a call as AWS would: with the shape its API promises, or with an error."""
         service = client.meta.service_model.service_name
         model = client.meta.service_model.operation_model(operation)
         self.calls.append(f"{service}.{operation}")

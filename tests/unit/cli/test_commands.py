@@ -10,7 +10,7 @@ import pytest
 
 from cli import follow
 from latchkey.adapters import registry
-from latchkey.claims import user_key
+from latchkey.domain.claims import user_key
 from tests.unit.cli.account import NOW, RESOURCES, STACK, Account, error
 
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ def test_leaked_credentials_end_at_once(machines: Machines, latchkey: Latchkey) 
     assert (machines.stopped, machines.started) == ([], [])
     assert latchkey("rotate", "--leaked", "--yes").exit_code == 0
     assert machines.stopped == ["r1"]
-    assert machines.started == [("rotation", "started", {"overlap_seconds": 0, "watch_seconds": 0})]
+    assert machines.started == [("rotation", "started", {"overlap_seconds": 0, "grace_seconds": 0})]
 
 
 def test_an_execution_is_asked_about_until_it_ends(

@@ -1,0 +1,60 @@
+"""EventBridge: tells whoever listens which step a reset reached."""
+
+import json
+import os
+from typing import TYPE_CHECKING, Literal
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from latchkey.adapters.aws import BRIEF_CONFIG
+from latchkey.observability import count, logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+type Step = Literal[
+    "Requested",
+    "Rejected",
+    "Asked",
+    "Confirmed",
+    "Declined",
+    "Unconfirmed",
+    "Completed",
+    "Claimed",
+    "Expired",
+    "Failed",
+    "ClaimRevoked",
+    "Lapsed",
+    "Orphaned",
+]
+"""What docs/events.md describes; `Superseded` is told by the state machine itself."""
+
+SOURCE = "latchkey.reset"
+
+_events = boto3.client("events", config=BRIEF_CONFIG)
+
+
+def publish(step: Step, execution: str, user: str | None = None) -> None:
+    """Count a step and put it on the account's event bus.
+
+    A reset does not depend on who listens: an event that EventBridge does not take is logged, and lost.
+
+    Args:
+        step: what was reached.
+        execution: the reset's name.
+        user: the user's name, once IAM has confirmed that it is one. What a stranger typed is not passed on.
+    """
+    count(step)
+    # The metrics' namespace is the stack's name.
+    detail = {"stack": os.environ["POWERTOOLS_METRICS_NAMESPACE"], "execution": execution}
+    if user is not None:
+        detail["user"] = user
+    entry: PutEventsRequestEntryTypeDef = {"Source": SOURCE, "DetailType": step, "Detail": json.dumps(detail)}
+    try:
+        answer = _events.put_events(Entries=[entry])
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("Nobody was told of %s: %s", step, error)
+    else:
+        for failed in (each for each in answer["Entries"] if "ErrorCode" in each):
+            logger.warning("Nobody was told of %s: %s", step, failed["ErrorCode"])

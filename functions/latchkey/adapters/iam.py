@@ -1,0 +1,128 @@
+"""IAM: who a user is, what password the account demands, and the login profile that holds it."""
+
+import os
+from dataclasses import replace
+
+import boto3
+
+from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
+from latchkey.domain.passwords import PasswordPolicy
+from latchkey.domain.users import IamUser, LoginProfile, Protection, ensure_not_protected
+from latchkey.errors import (
+    EntityTemporarilyUnmodifiableError,
+    PasswordPolicyViolationError,
+    ReportNotReadyError,
+    UserNotEligibleError,
+    UserNotFoundError,
+)
+
+_iam = boto3.client("iam", config=CLIENT_CONFIG)
+
+
+def find_user(name: str) -> IamUser:
+    """Return the user of that name.
+
+    Raises:
+        UserNotFoundError: when the account has no such user.
+    """
+    missing = {"NoSuchEntity": UserNotFoundError, "ValidationError": UserNotFoundError}
+    try:
+        with translate_errors("look up the user", missing):
+            user = _iam.get_user(UserName=name)["User"]
+    except UserNotFoundError:
+        # What was typed may be a password, and IAM's own words repeat it.
+        raise UserNotFoundError("The account has no user of that name.") from None
+    tags = {tag["Key"]: tag["Value"] for tag in user.get("Tags", [])}
+    return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
+
+
+def find_eligible_user(name: str) -> IamUser:
+    """Return the user of that name, if IAM says now that the user may be reset.
+
+    Each function that changes an account, or mails what leads to its password, asks this by itself: what an
+    earlier state found is a hint, and may have changed.
+
+    Raises:
+        UserNotFoundError: when the account has no such user.
+        UserNotEligibleError: when the user is protected or has no console access.
+    """
+    user = find_user(name)
+    user = replace(user, groups=groups_of(user.name))
+    ensure_not_protected(
+        user, Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"])
+    )
+    login_profile(user.name)
+    return user
+
+
+def groups_of(name: str) -> frozenset[str]:
+    """Return the names of the groups the user is in.
+
+    Raises:
+        UserNotFoundError: when the account has no such user any more.
+    """
+    with translate_errors("list the user's groups", {"NoSuchEntity": UserNotFoundError}):
+        pages = _iam.get_paginator("list_groups_for_user").paginate(UserName=name)
+        return frozenset(group["GroupName"] for page in pages for group in page["Groups"])
+
+
+def login_profile(name: str) -> LoginProfile:
+    """Return what IAM tells of the user's password.
+
+    Raises:
+        UserNotEligibleError: when the user has no password at all, so no console access.
+    """
+    with translate_errors("read the login profile", {"NoSuchEntity": UserNotEligibleError}):
+        profile = _iam.get_login_profile(UserName=name)["LoginProfile"]
+    return LoginProfile(profile.get("PasswordResetRequired", False), profile["CreateDate"])
+
+
+def set_password(name: str, password: str) -> None:
+    """Give the user a password that has to be changed at the next sign-in.
+
+    Raises:
+        EntityTemporarilyUnmodifiableError: when IAM is still busy with an earlier change of the user.
+        PasswordPolicyViolationError: when the account's policy refuses the password.
+        UserNotEligibleError: when the login profile is gone; it is never created here.
+    """
+    meanings = {
+        "EntityTemporarilyUnmodifiable": EntityTemporarilyUnmodifiableError,
+        "NoSuchEntity": UserNotEligibleError,
+        "PasswordPolicyViolation": PasswordPolicyViolationError,
+    }
+    with translate_errors("set the password", meanings):
+        _iam.update_login_profile(UserName=name, Password=password, PasswordResetRequired=True)
+
+
+def password_policy() -> PasswordPolicy:
+    """Return what the account demands of a password now; IAM's own default where it set nothing."""
+    with translate_errors("read the account's password policy"):
+        try:
+            policy = _iam.get_account_password_policy()["PasswordPolicy"]
+        except _iam.exceptions.NoSuchEntityException:
+            return PasswordPolicy()
+    return PasswordPolicy(minimum_length=policy["MinimumPasswordLength"])
+
+
+def maximum_password_age() -> int | None:
+    """Return after how many days the account makes passwords expire; None where it does not."""
+    with translate_errors("read the account's password policy"):
+        try:
+            return _iam.get_account_password_policy()["PasswordPolicy"].get("MaxPasswordAge") or None
+        except _iam.exceptions.NoSuchEntityException:
+            return None
+
+
+def credential_report() -> str:
+    """Return the account's credential report as CSV; IAM makes a new one at most every four hours.
+
+    Raises:
+        ReportNotReadyError: while IAM is making it.
+    """
+    with translate_errors("ask for the credential report"):
+        state = _iam.generate_credential_report()["State"]
+    if state != "COMPLETE":
+        raise ReportNotReadyError(f"IAM is making the credential report: {state}.")
+    absent = dict.fromkeys(("ReportNotPresent", "ReportExpired", "ReportInProgress"), ReportNotReadyError)
+    with translate_errors("read the credential report", absent):
+        return _iam.get_credential_report()["Content"].decode()

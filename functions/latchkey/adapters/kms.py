@@ -1,0 +1,65 @@
+"""KMS: seals a reset's secrets, so that they can travel through states that many people may read."""
+
+import json
+import os
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from typing import Final
+
+import boto3
+
+from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
+from latchkey.errors import SealBrokenError
+
+_kms = boto3.client("kms", config=CLIENT_CONFIG)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The two secrets of one reset; neither is ever part of a repr."""
+
+    password: str = field(repr=False)
+    link_secret: str = field(repr=False)
+
+
+def _context(execution: str) -> dict[str, str]:
+    # Bound into the ciphertext and shown in CloudTrail: a sealed value copied into another
+    # execution does not open there.
+    return {"latchkey:execution": execution}
+
+
+#: How KMS answers for a key that is disabled, pending deletion, or not ready otherwise.
+#: Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+_UNUSABLE: Final = dict.fromkeys(("DisabledException", "KMSInvalidStateException"), SealBrokenError)
+
+
+def seal(secrets: Secrets, execution: str) -> str:
+    """Return the secrets encrypted for this one execution, as base64 text.
+
+    Raises:
+        SealBrokenError: when the key is disabled or pending deletion.
+    """
+    plain = json.dumps([secrets.password, secrets.link_secret])
+    with translate_errors("seal the secrets", _UNUSABLE):
+        sealed = _kms.encrypt(
+            KeyId=os.environ["CLAIM_KEY_ARN"],
+            Plaintext=plain.encode(),
+            EncryptionContext=_context(execution),
+        )
+    return b64encode(sealed["CiphertextBlob"]).decode()
+
+
+def unseal(sealed: str, execution: str) -> Secrets:
+    """Return the secrets that `seal` encrypted for this execution.
+
+    Raises:
+        SealBrokenError: when the value was sealed for another execution, was altered, or the key
+            is disabled or pending deletion.
+    """
+    with translate_errors("unseal the secrets", {**_UNUSABLE, "InvalidCiphertextException": SealBrokenError}):
+        opened = _kms.decrypt(
+            KeyId=os.environ["CLAIM_KEY_ARN"],
+            CiphertextBlob=b64decode(sealed),
+            EncryptionContext=_context(execution),
+        )
+    return Secrets(*json.loads(opened["Plaintext"]))

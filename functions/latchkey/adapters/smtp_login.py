@@ -1,0 +1,49 @@
+"""SES's SMTP endpoint: how one logs in there, and what it means where that fails."""
+
+import smtplib
+import ssl
+from contextlib import suppress
+from typing import Final
+
+from latchkey.adapters.smtp_secret import SmtpCredentials
+from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
+
+#: RFC 5321, 4.2.1: what may work another time.
+PASSING: Final = range(400, 500)
+_LOGIN_TIMEOUT_SECONDS: Final = 5
+
+
+def connect(credentials: SmtpCredentials, timeout_seconds: float) -> smtplib.SMTP:
+    """Return a connection that is encrypted and logged in; each step on it may take so long.
+
+    Raises:
+        CredentialsRefusedError: when the endpoint does not take the credentials.
+        SmtpUnavailableError: when it cannot be reached, its certificate does not verify, or it asks to come
+            back later.
+    """
+    where = f"{credentials.host}:{credentials.port}"
+    connection = None
+    try:
+        connection = smtplib.SMTP(credentials.host, credentials.port, timeout=timeout_seconds)
+        connection.starttls(context=ssl.create_default_context())
+        connection.login(credentials.username, credentials.password)
+    except (OSError, smtplib.SMTPException) as error:
+        if connection is not None:
+            connection.close()
+        if not isinstance(error, smtplib.SMTPResponseException):
+            raise SmtpUnavailableError(f"Could not speak to {where}: {type(error).__name__}.") from error
+        meaning = SmtpUnavailableError if error.smtp_code in PASSING else CredentialsRefusedError
+        said = f"Could not log in as {credentials.username}: {where} answered {error.smtp_code}."
+        raise meaning(said) from error
+    return connection
+
+
+def log_in(credentials: SmtpCredentials) -> None:
+    """Log in over a connection of its own, and out again.
+
+    Raises:
+        CredentialsRefusedError, SmtpUnavailableError: as `connect` does.
+    """
+    # How it says goodbye does not matter.
+    with suppress(OSError, smtplib.SMTPException), connect(credentials, _LOGIN_TIMEOUT_SECONDS):
+        pass

@@ -1,0 +1,78 @@
+"""Step Functions: starts, supersedes and stops executions, and lists what runs."""
+
+import json
+import os
+from contextlib import suppress
+
+import boto3
+
+from latchkey.adapters.aws import CLIENT_CONFIG, TASK_OVER, translate_errors
+from latchkey.domain.executions import Execution
+from latchkey.errors import ClaimGoneError
+
+_sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
+
+
+def start_reset(user: str, name: str, window: str, *, confirm: bool) -> None:
+    """Start the reset execution of that name, if none was started by it.
+
+    With `confirm` it changes nothing before the user says yes. Step Functions answers a repeated start of one
+    name with the same input as if it were the first, or says that the execution is over.
+    """
+    with translate_errors("start the reset"), suppress(_sfn.exceptions.ExecutionAlreadyExists):
+        _sfn.start_execution(
+            stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
+            name=name,
+            input=json.dumps({"user": user, "window": window, "confirm": confirm}),
+        )
+
+
+def running_executions(state_machine_arn: str) -> list[Execution]:
+    """Return the running executions of a state machine; one that started a moment ago may be missing."""
+    pages = _sfn.get_paginator("list_executions").paginate(
+        stateMachineArn=state_machine_arn, statusFilter="RUNNING"
+    )
+    with translate_errors("list the running executions"):
+        found = [execution for page in pages for execution in page["executions"]]
+    return [Execution(each["startDate"], each["executionArn"]) for each in found]
+
+
+def _reset_arn(name: str) -> str:
+    machine = os.environ["RESET_STATE_MACHINE_ARN"].replace(":stateMachine:", ":execution:")
+    return f"{machine}:{name}"
+
+
+def user_of_claim(name: str) -> str:
+    """Return the user whom the reset of that name has shown a password, by its output; empty for none."""
+    with translate_errors("look at the reset"):
+        try:
+            described = _sfn.describe_execution(executionArn=_reset_arn(name))
+        except _sfn.exceptions.ExecutionDoesNotExist:
+            return ""
+    output = json.loads(described.get("output", "{}"))
+    return str(output["user"]) if "claimed_at" in output else ""
+
+
+def is_running(name: str) -> bool:
+    """Tell whether the reset execution of that name still runs; one that never was does not."""
+    with translate_errors("look at the reset"):
+        try:
+            return _sfn.describe_execution(executionArn=_reset_arn(name))["status"] == "RUNNING"
+        except _sfn.exceptions.ExecutionDoesNotExist:
+            return False
+
+
+def stop_reset(name: str, cause: str) -> None:
+    """Stop the reset execution of that name."""
+    with translate_errors("stop the reset"):
+        _sfn.stop_execution(executionArn=_reset_arn(name), error="OrphanedError", cause=cause)
+
+
+def supersede(task_token: str) -> None:
+    """End a waiting execution because a newer reset of the same user took over; one that is over stays so."""
+    with suppress(ClaimGoneError), translate_errors("end the superseded reset", TASK_OVER):
+        _sfn.send_task_failure(
+            taskToken=task_token,
+            error="SupersededError",
+            cause="A newer reset of the same user took over.",
+        )

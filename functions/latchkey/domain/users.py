@@ -1,0 +1,130 @@
+"""Who may be reset, and where their mail goes."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Self
+
+from latchkey.errors import UserNotEligibleError
+
+#: The tag that keeps a user out of every reset, whatever its value.
+PROTECTED_TAG = "latchkey:protected"
+
+#: The tag that names the mail address where the user name is not one.
+MAIL_TAG = "email"
+
+#: IAM's limit on user names (CreateUser, parameter UserName).
+MAXIMUM_NAME_CHARACTERS = 64
+
+#: IAM's clock and a function's; whatever comes closer than that counts as the reset's own.
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+#: What IAM takes as a user's name (CreateUser, parameter UserName).
+_NAME = re.compile(rf"[A-Za-z0-9_+=,.@-]{{1,{MAXIMUM_NAME_CHARACTERS}}}")
+
+# No more than a sanity check: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
+# The characters left out here have a meaning of their own in RFC 5322, which parsers stumble over.
+_MAIL_ADDRESS = re.compile(
+    r"(?=.{3,254}\Z)[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\.]+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IamUser:
+    """An IAM user, as far as a reset cares; `password_last_used` is None where no password ever was."""
+
+    name: str
+    path: str = "/"
+    tags: dict[str, str] = field(default_factory=dict)
+    password_last_used: datetime | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginProfile:
+    """What IAM tells of a user's password."""
+
+    must_change: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Whom the stack's parameters keep out of every reset, beside the tag.
+
+    `path_prefix` begins and ends with a slash, or is empty for none. Without regard to case `groups` holds
+    names, as IAM has no two groups whose names differ in case only.
+    """
+
+    path_prefix: str = ""
+    groups: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, path_prefix: str, groups: str) -> Self:
+        """Read the parameters; `groups` is separated by commas."""
+        names = (name.strip().lower() for name in groups.split(","))
+        return cls(path_prefix, frozenset(name for name in names if name))
+
+
+def is_possible_name(text: str) -> bool:
+    """Tell whether a text can be the name of a user; a password typed into the wrong field often cannot."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_mail_address(text: str) -> bool:
+    """Tell whether a text has the form of a mail address that SES takes: printable ASCII alone."""
+    return text.isascii() and text.isprintable() and _MAIL_ADDRESS.fullmatch(text) is not None
+
+
+def mail_address(user: IamUser) -> str:
+    """Return the address a reset of the user is mailed to: the tag `email`, else the user name.
+
+    Raises:
+        UserNotEligibleError: when neither is a mail address.
+    """
+    address = user.tags.get(MAIL_TAG, user.name).strip()
+    if not is_mail_address(address):
+        raise UserNotEligibleError(
+            f"{user.name} has no mail address: neither the tag '{MAIL_TAG}' nor the user name is one."
+        )
+    return address
+
+
+def ensure_not_protected(user: IamUser, protection: Protection) -> None:
+    """Pass users who may be reset.
+
+    Raises:
+        UserNotEligibleError: when the user carries the tag `latchkey:protected`, lies below the protected
+            path or is in a protected group.
+    """
+    # IAM takes the keys of tags for equal that differ in case only.
+    if PROTECTED_TAG in {tag.lower() for tag in user.tags}:
+        raise UserNotEligibleError(f"{user.name} is protected by the tag '{PROTECTED_TAG}'.")
+    if protection.path_prefix and user.path.startswith(protection.path_prefix):
+        raise UserNotEligibleError(f"{user.name} is protected by the path {user.path}.")
+    groups = sorted(group for group in user.groups if group.lower() in protection.groups)
+    if groups:
+        raise UserNotEligibleError(f"{user.name} is protected by the group {groups[0]}.")
+
+
+def was_taken_over(
+    user: IamUser, profile: LoginProfile, *, reset_at: datetime, stored_at: datetime | None
+) -> bool:
+    """Tell whether the password is no longer the one a reset set.
+
+    IAM shows that in three ways: it need not be changed any more, it was used, or the login profile is newer
+    than what the reset stored. A password that has to be changed as well, and was set into the same login
+    profile, cannot be told from the reset's own.
+
+    Args:
+        user: the user.
+        profile: the user's login profile.
+        reset_at: just before the reset set its password.
+        stored_at: just after; None where it did not get so far.
+    """
+    used = user.password_last_used
+    return (
+        not profile.must_change
+        or (used is not None and used > reset_at)
+        or (stored_at is not None and profile.created_at > stored_at + _CLOCKS_DIFFER)
+    )

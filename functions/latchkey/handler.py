@@ -1,0 +1,106 @@
+"""How every function is entered: log lines that name the execution, metrics, and errors made answers."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from latchkey.errors import (
+    BadRequestError,
+    ClaimGoneError,
+    ClaimNotReadyError,
+    EntityTemporarilyUnmodifiableError,
+    ForeignPageError,
+    LatchkeyError,
+    NotAllowedError,
+    NotAuthenticatedError,
+    ResetInProgressError,
+    ServiceUnavailableError,
+    ThrottledError,
+)
+from latchkey.observability import logger
+from latchkey.web.access import ensure_own_page
+from latchkey.web.http import Response, answer
+
+_RETRY_AFTER_SECONDS = "2"
+
+
+def task_handler[Event: Mapping[str, Any], Result](
+    handler: Callable[[Event, Any], Result],
+) -> Callable[[Event, object], Result]:
+    """Make a handler the function of a state: its event names the execution, its errors reach `Catch`."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @wraps(handler)
+    def enter(event: Event, context: object) -> Result:
+        logger.append_keys(execution=event["execution"])
+        try:
+            result = handler(event, context)
+        except LatchkeyError as error:
+            logger.warning("Gave up: %s: %s", type(error).__name__, error)
+            raise
+        except Exception:  # only to log it: the line names the execution, and the very error goes on
+            logger.exception("Failed in a way nobody foresaw.")
+            raise
+        logger.info("Done.")
+        return result
+
+    return enter
+
+
+def api_handler(
+    handler: Callable[[dict[str, Any], Any], Response],
+) -> Callable[[dict[str, Any], Any], Response]:
+    """Make a handler the function of a POST route: every error becomes an answer in JSON, not a stack trace.
+
+    What a page of another site sends never reaches the handler.
+    """
+
+    @logger.inject_lambda_context(clear_state=True)
+    @wraps(handler)
+    def enter(event: dict[str, Any], context: object) -> Response:
+        try:
+            ensure_own_page(event, os.environ["PUBLIC_BASE_URL"])
+            result = handler(event, context)
+        except LatchkeyError as error:
+            logger.warning("Refused: %s: %s", type(error).__name__, error)
+            result = refusal(error)
+        except Exception:  # the edge of the product: a caller gets an answer in JSON, never a stack trace
+            logger.exception("Failed in a way nobody foresaw.")
+            result = refusal(LatchkeyError())
+        logger.info("Answered.", status=result["statusCode"])
+        return result
+
+    return enter
+
+
+def refusal(error: LatchkeyError) -> Response:
+    """Return what a caller is told of an error: what they can do about it, and nothing about the account."""
+    match error:
+        case BadRequestError():
+            return answer(400, {"error": "Bad request", "field": error.field, "message": str(error)})
+        case NotAllowedError():
+            status, kind = 403, "Not allowed"
+            message = "You may ask for a reset of your own account only, with a verified mail address."
+        case NotAuthenticatedError():
+            status, kind, message = 403, "Not authenticated", "Sign this request, or sign in first."
+        case ForeignPageError():
+            status, kind, message = 403, "Not allowed", "Pages of other sites cannot use this address."
+        case ClaimGoneError():
+            status, kind = 410, "Invalid!"
+            message = "This link is expired or has been already used once"
+        case (
+            ClaimNotReadyError()
+            | EntityTemporarilyUnmodifiableError()
+            | ResetInProgressError()
+            | ServiceUnavailableError()
+            | ThrottledError()
+        ):
+            status, kind = 503, "Not ready"
+            message = "This takes a moment longer. Please try again shortly."
+        case _:
+            status, kind = 500, "Internal error"
+            message = "Something went wrong on our side. Please try again later."
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return answer(status, {"error": kind, "message": message}, headers)

@@ -1,0 +1,12 @@
+"""One logger and one way to count, for every function."""
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+logger = Logger()
+
+
+def count(event: str, number: int = 1) -> None:
+    """Add to a metric; what resets count, docs/events.md lists."""
+    with single_metric(name=event, unit=MetricUnit.Count, value=number) as metric:
+        metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))

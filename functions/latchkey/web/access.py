@@ -1,0 +1,100 @@
+"""Who may ask for a reset, and from whose pages: the second lock behind API Gateway's own."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from latchkey.errors import ForeignPageError, NotAllowedError, NotAuthenticatedError
+from latchkey.web.http import header_fields
+
+#: What a browser says of a request that a page of the API sent, or that no page sent
+#: (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header).
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+def ensure_signed(request_context: Mapping[str, Any]) -> None:
+    """Pass requests whose signature API Gateway verified.
+
+    Args:
+        request_context: API Gateway's. It alone writes `identity.userArn`, only for a signature it verified
+            ("Context variables for data transformations" in its guide).
+
+    Raises:
+        NotAuthenticatedError: for every other request.
+    """
+    identity = request_context.get("identity")
+    caller = identity.get("userArn") if isinstance(identity, Mapping) else None
+    if not (isinstance(caller, str) and caller):
+        raise NotAuthenticatedError(
+            "API Gateway let through an unsigned request: its stage serves an older definition."
+        )
+
+
+def ensure_own_page(event: Mapping[str, Any], public_base_url: str) -> None:
+    """Pass requests from pages of this API and from clients that are no browsers.
+
+    Browsers say in `Sec-Fetch-Site` how the page that sends a request stands to the API; those too old for
+    it say in `Origin` where the page comes from. No page can change either, and other clients send neither.
+
+    Args:
+        event: API Gateway's, for its proxy integration.
+        public_base_url: where people reach the API by way of a proxy; empty for its own address.
+
+    Raises:
+        ForeignPageError: when a page of another site sent the request.
+    """
+    headers = header_fields(event)
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        if site not in _OWN_SITES:
+            raise ForeignPageError(f"The browser says that a page of another site sent this: {site}.")
+    elif origin is not None and origin not in _own_origins(event, public_base_url):
+        raise ForeignPageError("The browser says that a page of another origin sent this.")
+
+
+def _own_origins(event: Mapping[str, Any], public_base_url: str) -> set[str]:
+    addresses = (f"https://{event['requestContext'].get('domainName', '')}", public_base_url)
+    return {f"{each.scheme}://{each.netloc}".lower() for each in map(urlsplit, addresses) if each.netloc}
+
+
+def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> None:
+    """Pass people who ask for themselves, and the helpdesk.
+
+    Args:
+        request_context: API Gateway's, with the claims of the token its user pool authorizer let through.
+        user: the user the reset is for.
+        helpdesk_group: group of the user pool whose members may ask for anybody; empty for none.
+
+    Raises:
+        NotAllowedError: for everybody else.
+        NotAuthenticatedError: when there are no claims.
+    """
+    authorizer = request_context.get("authorizer")
+    claims = authorizer.get("claims") if isinstance(authorizer, Mapping) else None
+    if not isinstance(claims, Mapping):
+        raise NotAuthenticatedError(
+            "API Gateway let through a request without a token: its stage serves an older definition."
+        )
+    if not (is_own(claims, user) or is_helpdesk(claims, helpdesk_group)):
+        raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
+
+
+def is_own(claims: Mapping[str, object], user: str) -> bool:
+    """Tell whether the token's verified mail address is the user's name. Access tokens have no address."""
+    mail = claims.get("email")
+    # Text, because API Gateway makes text of every claim. Without ASCII two addresses could be different and
+    # still the same in lower case: the Kelvin sign is a K. IAM has only ASCII in the names of users.
+    verified = claims.get("email_verified") == "true"
+    if not isinstance(mail, str) or not mail.isascii() or not user.isascii():
+        return False
+    return verified and bool(mail) and mail.lower() == user.lower()
+
+
+def is_helpdesk(claims: Mapping[str, object], group: str) -> bool:
+    """Tell whether the token's owner is in the group.
+
+    A REST API's claim separates the groups by commas. The form of HTTP APIs, `[one two]`, is not taken: the
+    API never sends it, and a single group of a REST API may be named so.
+    """
+    groups = claims.get("cognito:groups")
+    return bool(group) and isinstance(groups, str) and group in groups.split(",")

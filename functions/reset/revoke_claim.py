@@ -1,0 +1,66 @@
+"""POST /revoke: the user reports that someone else saw the password: revoke it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from latchkey.adapters import action_links, eventbridge, registry, stepfunctions
+from latchkey.domain.action_links import ActionLink, LinkKind
+from latchkey.domain.claims import user_key
+from latchkey.domain.resets import Phase, Reset, disowning
+from latchkey.errors import ClaimGoneError
+from latchkey.handler import api_handler
+from latchkey.observability import logger
+from latchkey.undoing import undo
+from latchkey.web.http import Response, answer, read_link
+
+REVOKED = "The password has been revoked, and your administrators have been told."
+
+
+@api_handler
+def handler(event: dict[str, Any], _context: object) -> Response:
+    now = datetime.now(UTC)
+    handle, link_secret = read_link(event, now)
+    link = action_links.verify(LinkKind.NOTICE, handle, link_secret)
+    logger.append_keys(execution=link.execution)
+    ensure_claimed(link)
+    revoke_claim(link, event["requestContext"]["requestId"], now)
+    # The link stays valid until the revocation has succeeded.
+    action_links.delete(LinkKind.NOTICE, handle)
+    return answer(200, {"message": REVOKED})
+
+
+def ensure_claimed(link: ActionLink) -> None:
+    """Pass a link whose reset has shown its user a password: whoever writes notices must not revoke at will.
+
+    The registry knows it until another reset of the user has taken over, and from then on the output of the
+    execution, which the state machine writes.
+
+    Raises:
+        ClaimGoneError: when there was no such claim of that user.
+    """
+    item = registry.read(user_key(link.user))
+    known = [reset for reset in (item.current, item.older) if reset and reset.execution == link.execution]
+    claimed = known[0].claimed_by if known else stepfunctions.user_of_claim(link.execution) == link.user
+    if not claimed:
+        raise ClaimGoneError("The notice speaks of a claim that its user did not make.")
+
+
+def revoke_claim(link: ActionLink, request: str, now: datetime) -> None:
+    """Give the user a password nobody knows, whatever became of the one that was shown.
+
+    Whoever saw it may have chosen another since, so this asks less than `RevokePassword` does. A link that
+    waits for the user ends too: what it shows is no longer the password.
+
+    Raises:
+        ResetInProgressError: when a reset is changing the account; worth retrying in seconds.
+    """
+    revocation = Reset(
+        execution=disowning(link.execution),
+        phase=Phase.REVOKING,
+        user=link.user,
+        begun_at=int(now.timestamp()),
+        undone_by=request,
+    )
+    registry.disown(user_key(link.user), revocation)
+    undo(revocation.execution, link.user, request, now)
+    eventbridge.publish("ClaimRevoked", link.execution, link.user)

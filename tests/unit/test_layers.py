@@ -1,0 +1,103 @@
+"""The path says the layer: rules know nothing of the outside, handlers nothing of each other."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+MACHINES = ("reset", "cleanup", "rotation", "reminders")
+
+#: What each layer may import of ours; handlers stand on top of all of it.
+MAY_IMPORT = {
+    "latchkey.errors": (),
+    "latchkey.domain": ("latchkey.domain", "latchkey.errors"),
+    "latchkey.emails": ("latchkey.emails", "latchkey.domain", "latchkey.errors"),
+    "latchkey.observability": (),
+    "latchkey.adapters": (
+        "latchkey.adapters",
+        "latchkey.domain",
+        "latchkey.emails",
+        "latchkey.errors",
+        "latchkey.observability",
+    ),
+    "latchkey.web": ("latchkey.web", "latchkey.domain", "latchkey.errors"),
+    "latchkey.handler": ("latchkey.web", "latchkey.errors", "latchkey.observability"),
+    "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),
+}
+#: What no rule may know: the network, AWS, the directory, and the environment.
+OUTSIDE = ("boto3", "botocore", "aws_lambda_powertools", "ldap3", "smtplib", "socket", "urllib.request")
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield the modules that a source imports: of `from a import b` the name `a.b`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def violations(module: str, source: str) -> list[str]:
+    """Return what a module imports or reads although its layer may not."""
+    found = []
+    machine = module.partition(".")[0]
+    layer = next((each for each in MAY_IMPORT if is_within(module, (each,))), None)
+    for name in imported(source):
+        ours = is_within(name, ("latchkey", *MACHINES))
+        if ours and layer and not is_within(name, MAY_IMPORT[layer]):
+            found.append(f"{module} imports {name}")
+        if is_within(name, MACHINES) and machine in MACHINES:
+            found.append(f"{module}, a handler, imports {name}, a handler")
+        if layer == "latchkey.domain" and is_within(name, OUTSIDE):
+            found.append(f"{module}, a rule, imports {name}")
+    if layer == "latchkey.domain" and any(
+        isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+        for node in ast.walk(ast.parse(source))
+    ):
+        found.append(f"{module}, a rule, reads the environment")
+    return found
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(FUNCTIONS.rglob("*.py")):
+        parts = path.relative_to(FUNCTIONS).with_suffix("").parts
+        yield ".".join(parts).removesuffix(".__init__"), path
+
+
+def test_every_module_keeps_to_its_layer() -> None:
+    found = [each for module, path in modules() for each in violations(module, path.read_text("utf-8"))]
+    assert found == []
+
+
+def test_every_module_of_ours_has_a_layer() -> None:
+    ours = [name for name, _ in modules() if name.startswith("latchkey.")]
+    assert ours
+    assert [name for name in ours if not is_within(name, tuple(MAY_IMPORT))] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("latchkey.domain.users", "import boto3"),
+        ("latchkey.domain.users", "from botocore.config import Config"),
+        ("latchkey.domain.users", "from ldap3 import Server"),
+        ("latchkey.domain.users", "import smtplib"),
+        ("latchkey.domain.users", "import os\nLENGTH = os.environ['LENGTH']"),
+        ("latchkey.domain.users", "import os\nLENGTH = os.getenv('LENGTH')"),
+        ("latchkey.domain.users", "from latchkey.adapters import iam"),
+        ("latchkey.adapters.iam", "from latchkey.handler import task_handler"),
+        ("latchkey.adapters.iam", "from reset.validate_user import handler"),
+        ("latchkey.web.http", "from latchkey.adapters import iam"),
+        ("latchkey.emails.messages", "from latchkey.adapters.ses import send"),
+        ("reset.notify_failed", "from reset.notify_expired import handler"),
+        ("cleanup.remove_orphans", "from reset import revoke_password"),
+    ],
+)
+def test_an_import_that_points_back_is_found(module: str, source: str) -> None:
+    assert violations(module, source)
