@@ -73,6 +73,7 @@ tools/node_modules/ready: tools/package-lock.json
 quick-lint: .venv/ready ## what lint says within seconds
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/python -m tools.format_statemachines --check
 	$(BIN)/python -m tools.draw_statemachines --check
 	$(BIN)/python -m tools.check_operations
 
@@ -94,9 +95,10 @@ lint-machines:
 audit: .venv/ready ## have checkov read what CloudFormation gets (a minute; from PyPI, apart from .venv)
 	$(BIN)/python -m tools.audit
 
-format: .venv/ready ## let ruff put things in order
+format: .venv/ready ## put code and definitions in order
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(BIN)/python -m tools.format_statemachines
 
 pictures: .venv/ready ## redraw the state machines in the documents
 	$(BIN)/python -m tools.draw_statemachines

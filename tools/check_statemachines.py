@@ -53,6 +53,25 @@ _NUMERIC_FIELDS: Final = {
 }
 
 
+# How patiently every function is tried again: after AWS's bad moments, and after anything else.
+_STANDARD_SCHEDULES: Final = (
+    {
+        "IntervalSeconds": 2,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 60,
+        "MaxAttempts": 8,
+        "JitterStrategy": "FULL",
+    },
+    {
+        "IntervalSeconds": 1,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 10,
+        "MaxAttempts": 2,
+        "JitterStrategy": "FULL",
+    },
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is wrong; `state` is empty where it is the machine as a whole."""
@@ -203,6 +222,26 @@ def check_throttled_functions(definition: Json) -> Iterator[Finding]:
             yield Finding("throttled-function", f"does not try {_THROTTLED} {_PATIENCE} times again", name)
 
 
+def check_standard_retriers(definition: Json) -> Iterator[Finding]:
+    """Find functions that are not tried again, in the end, as every function is."""
+    for name, state in _tasks(definition):
+        if "lambda:invoke" not in _resource(state):
+            continue
+        retriers = [dict(each) for each in objects(state.get("Retry"))[-2:]]
+        errors = [error_names(each) for each in retriers]
+        if len(errors) < 2 or "ThrottledError" not in errors[0] or errors[1] != ["States.ALL"]:  # noqa: PLR2004  both
+            yield Finding(
+                "standard-retriers", "does not end with retriers of ThrottledError and of States.ALL", name
+            )
+            continue
+        for standard, retrier in zip(_STANDARD_SCHEDULES, retriers, strict=True):
+            del retrier["ErrorEquals"]
+            if retrier != standard:
+                yield Finding(
+                    "standard-retriers", f"retries by {retrier}, every other function by {standard}", name
+                )
+
+
 def check_wildcards(definition: Json) -> Iterator[Finding]:
     """Find States.ALL where it does not stand alone and last: Step Functions refuses that."""
     for name, state in all_states(definition):
@@ -281,11 +320,14 @@ def check_names(definition: Json) -> Iterator[Finding]:
 
 
 def check_head(definition: Json) -> Iterator[Finding]:
-    """Find a machine that does not say what it is for, or which query language it speaks."""
+    """Find a machine that does not say its query language, and what does not say what it is for."""
     if definition.get("QueryLanguage") != "JSONata":
         yield Finding("query-language", 'does not say "QueryLanguage": "JSONata"')
     if not definition.get("Comment"):
         yield Finding("no-comment", "has no Comment that says what it is for")
+    for name, state in all_states(definition):
+        if not state.get("Comment"):
+            yield Finding("no-comment", "has no Comment that says why it is there", name)
 
 
 def _tasks(definition: Json) -> Iterator[tuple[str, Json]]:
@@ -446,6 +488,7 @@ RULES: Final[tuple[Callable[[Json], Iterator[Finding]], ...]] = (
     check_error_handling,
     check_retriers,
     check_throttled_functions,
+    check_standard_retriers,
     check_wildcards,
     check_caught_errors,
     check_ends,
