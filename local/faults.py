@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from local.calls import Operation
 
 # The names that boto3 clients and Step Functions give a service, to the one IAM policies use.
-_SERVICE_NAMES = {"sesv2": "ses", "sfn": "states", "stepfunctions": "states", "cloudwatch": "monitoring"}
+_SERVICE_NAMES = {"sesv2": "ses", "sfn": "states", "stepfunctions": "states"}
 
 
 class FaultError(ValueError):

@@ -53,7 +53,7 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
 
     MiniStack checks calls that name several parameters, a path of parameters, a sender or a task token
     against the resource `*`, which no policy that names resources allows, and knows none of
-    `ses:FromAddress`, `events:source` and `dynamodb:LeadingKeys`.
+    `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`.
     The user a call names it checks without path and tags.
     Raises PatchError.
     """
@@ -61,8 +61,9 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
 
     def resource(original: Untyped) -> Untyped:
         def extract(service: str, *rest: Untyped) -> str:
-            _, _, _, body, _, region, account = rest
-            named = checked(service, json_of(body), f"{region}:{account}", machine_of_token)
+            _, _, _, body, query, region, account = rest
+            sent = json_of(body) or {name: values[0] for name, values in query.items() if values}
+            named = checked(service, sent, f"{region}:{account}", machine_of_token)
             return named or with_path_and_tags(str(original(service, *rest)), users)
 
         return extract
@@ -133,6 +134,8 @@ def checked(  # noqa: PLR0911  # one answer for each service
             return Checked([f"arn:aws:ses:{place}:identity/{address}"], {"ses:FromAddress": address})
         case "events", {"Entries": [{"Source": str(source), **_entry}]}:
             return Checked([f"arn:aws:events:{place}:event-bus/default"], {"events:source": source})
+        case "monitoring" | "cloudwatch", {"Action": "PutMetricData", "Namespace": str(namespace)}:
+            return Checked(["*"], {"cloudwatch:namespace": namespace})
         case "dynamodb", (
             {"TableName": str(table), "Key": {"id": {"S": str(name)}}}
             | {"TableName": str(table), "Item": {"id": {"S": str(name)}}}

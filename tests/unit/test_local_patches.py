@@ -82,6 +82,12 @@ def test_a_mail_is_checked_for_its_sender() -> None:
     assert found.context == {"ses:FromAddress": "us@example.com"}
 
 
+def test_a_metric_is_checked_for_its_namespace() -> None:
+    found = checked("monitoring", {"Action": "PutMetricData", "Namespace": "mine"}, PLACE, nobody)
+    assert found is not None
+    assert (str(found), found.context) == ("*", {"cloudwatch:namespace": "mine"})
+
+
 @pytest.mark.parametrize(
     ("service", "request_"),
     [("ssm", {"Name": "/a"}), ("ssm", {"Names": []}), ("states", {"taskToken": "unknown"}), ("kms", {})],

@@ -339,8 +339,7 @@ def check_end(world: World) -> None:
     left = {Phase.RESETTING, Phase.STORED, Phase.WAITING, Phase.CLAIMED}  # Claimed, and never used.
     if world.cleanup and current and current.phase in left:
         raise BrokenError(f"The cleanup left something of {stopped}: {world}")
-    undone = not current or current.phase != Phase.CLAIMED
-    if world.cleanup and undone and world.account in stopped and (world.account, "claimed") not in world.told:
+    if world.cleanup and world.account in stopped:
         raise BrokenError(f"The cleanup left a password that opens the account: {world}")
 
 

@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from latchkey.web.http import SECURITY_HEADERS
+from tools.asl import read_definition
+
+ROOT = Path(__file__).parents[2]
 
 
 class _Loader(yaml.SafeLoader):
@@ -28,7 +31,7 @@ def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 
 _Loader.add_multi_constructor("!", _long_form)
 
-TEMPLATE = yaml.load((Path(__file__).parents[2] / "template.yaml").read_text(), _Loader)  # noqa: S506  # a safe one
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506  # a safe one
 PARAMETERS, RESOURCES = TEMPLATE["Parameters"], TEMPLATE["Resources"]
 API = RESOURCES["Api"]["Properties"]
 DEFINITION = API["DefinitionBody"]
@@ -299,3 +302,14 @@ def test_an_alarm_rings_where_a_day_passes_without_a_run_of_the_reminders() -> N
     assert alarm["Condition"] == "RemindsAnybody"
     assert (watched["MetricName"], watched["TreatMissingData"]) == ("RemindersReported", "breaching")
     assert timedelta(hours=25) < timedelta(seconds=watched["Period"] * watched["EvaluationPeriods"])
+
+
+def test_the_alarm_for_unsent_notices_watches_what_the_state_counts() -> None:
+    counts = read_definition(ROOT / "statemachines" / "reset.asl.json")["States"]["CountUnsentNotice"]
+    alarm = RESOURCES["NoticeUnsentAlarm"]["Properties"]
+    (metric,) = counts["Arguments"]["MetricData"]
+    assert (counts["Arguments"]["Namespace"], alarm["Namespace"]) == (
+        "${StackName}",
+        {"Ref": "AWS::StackName"},
+    )
+    assert (metric["MetricName"], metric["Dimensions"]) == (alarm["MetricName"], alarm["Dimensions"])

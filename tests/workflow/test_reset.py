@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ HAPPY = [
     "WaitForClaim",
 ]
 CLAIMED = [*HAPPY, "DeletePassword", "NotifyClaimed", "Claimed"]
+UNSENT = ["CountUnsentNotice", "ClaimedOrExpired"]
 EXPIRED = [*HAPPY, "RevokePassword", "ExpiredOrFailed", "NotifyExpired", "Expired"]
 SUPERSEDED = ["PublishSuperseded", "Superseded"]
 ASKED = [*HAPPY[:2], "ConfirmRequest"]
@@ -248,23 +250,53 @@ def test_claim_waits_for_a_password_that_parameter_store_does_not_show_yet(produ
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    ("trouble", "end"),
     [
-        fault("ssm", "DeleteParameter", "InternalServerError", status=500),
-        fault("ses", "SendEmail", "MessageRejected", after=1),
-        hangs("NotifyClaimed"),
+        (fault("ssm", "DeleteParameter", "InternalServerError", status=500), []),
+        (fault("ses", "SendEmail", "MessageRejected", after=1), UNSENT),
+        (hangs("NotifyClaimed"), UNSENT),
     ],
     ids=["deleting fails", "the notice is refused", "the notice hangs"],
 )
-def test_trouble_after_the_claim_does_not_undo_it(product: Product, trouble: dict[str, Any]) -> None:
-    user = product.create_user(OLD_PASSWORD)
+def test_trouble_after_the_claim_does_not_undo_it(
+    product: Product, trouble: dict[str, Any], end: list[str]
+) -> None:
+    user, counted = product.create_user(OLD_PASSWORD), unsent_notices(product)
     with product.faults(trouble) as hits:
         arn = product.start_reset(user)
         password = product.claim(product.wait_for_link(user)).json()["password"]
         run = finish(product, arn)
         assert all(hits())
-    assert (run.status, run.states) == ("SUCCEEDED", CLAIMED)
+    assert (run.status, run.states) == ("SUCCEEDED", [*CLAIMED[:-1], *end, "Claimed"])
+    assert json.loads(run.description["output"])["user"] == user
+    assert unsent_notices(product) == counted + bool(end)
     assert product.sign_in(user, password)["signed_in"]
+
+
+def unsent_notices(product: Product) -> int:
+    """Return how often the stack has counted that a user could not be told."""
+    now = datetime.now(UTC)
+    found = product.client("cloudwatch").get_metric_statistics(
+        Namespace=product.stack.stack_name,
+        MetricName="NoticeUnsent",
+        Dimensions=[{"Name": "service", "Value": "reset"}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=7200,
+        Statistics=["Sum"],
+    )
+    return int(sum(point["Sum"] for point in found["Datapoints"]))
+
+
+def test_a_notice_that_is_neither_sent_nor_counted_fails_the_execution(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    refused = fault("ses", "SendEmail", "MessageRejected", after=1)
+    with product.faults(refused, fault("cloudwatch", "PutMetricData", "InternalFailure", status=500)):
+        arn = product.start_reset(user)
+        product.claim(product.wait_for_link(user))
+        run = finish(product, arn)
+    assert (run.status, run.states[-2:]) == ("FAILED", ["CountUnsentNotice", "Failed"])
+    assert "NotifyClaimed failed with MailRefusedError" in run.cause
 
 
 def expire(product: Product, user: str, *faults: dict[str, Any]) -> Run:
@@ -294,8 +326,10 @@ def test_expired_reset_leaves_nothing_that_opens_the_account(product: Product) -
     ids=["is refused", "hangs"],
 )
 def test_expiry_stands_though_its_notice(product: Product, trouble: dict[str, Any]) -> None:
+    counted = unsent_notices(product)
     run = expire(product, product.create_user(OLD_PASSWORD), trouble)
-    assert (run.status, run.states) == ("SUCCEEDED", EXPIRED)
+    assert (run.status, run.states) == ("SUCCEEDED", [*EXPIRED[:-1], *UNSENT, "Expired"])
+    assert unsent_notices(product) == counted + 1
 
 
 @pytest.mark.parametrize(
