@@ -1,4 +1,4 @@
-"""FindOrphans: lists the users whose resets are past their time, part by part; changes nothing."""
+"""FindOrphans: lists the users whose resets are overdue, page by page; changes nothing."""
 
 from datetime import UTC, datetime
 from itertools import batched

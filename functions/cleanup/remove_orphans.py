@@ -1,4 +1,4 @@
-"""RemoveOrphans: undoes resets that nothing looks after, and revokes shown passwords that go unused."""
+"""RemoveOrphans: undoes orphaned resets, and revokes passwords that were shown and never used."""
 
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -26,10 +26,10 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def remove_all(batch: list[str], cleanup: str, now: datetime) -> int:
-    """Undo what is left of each user's reset; one that fails does not keep the others.
+    """Undo what is left of each user's reset; a failure does not stop the others.
 
     Raises:
-        LatchkeyError: the first failure, once all were tried; another try finds the others gone.
+        LatchkeyError: the first failure, once all were tried; a retry finds the others done.
     """
     removed, failures = 0, []
     for key in batch:
@@ -44,7 +44,7 @@ def remove_all(batch: list[str], cleanup: str, now: datetime) -> int:
 
 
 def remove(key: str, cleanup: str, now: datetime) -> bool:
-    """Undo what is left of a user's reset, unless it is still looked after; tell whether it did."""
+    """Undo what is left of a user's reset, unless its execution still does; return whether it did."""
     item = registry.read(key)
     reset = item.current
     if reset is None or reset.phase == Phase.OVER:
@@ -68,9 +68,9 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
 
 
 def lapse(reset: Reset, cleanup: str, now: datetime) -> bool:
-    """Revoke a password that was shown, unless it was used or changed since; tell whether that was so.
+    """Revoke a password that was shown, unless it was used or changed since; return whether it was revoked.
 
-    Only whoever was shown it can have used it, so nothing is wrong with the reset, and no alarm rings.
+    Only the person who was shown it can have used it: the reset worked, and no alarm goes off.
     """
     revoked = undo(reset.execution, reset.user, cleanup, now)
     if revoked:

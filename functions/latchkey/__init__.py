@@ -2,7 +2,7 @@
 
 import gc
 
-# Whatever a start makes stays, and looking for garbage among its hundred thousand objects takes a
-# fifteenth of its time (docs/decisions/0041-garbage-while-starting.md). Every function imports this
+# Objects made at import live as long as the process: collecting a hundred thousand of them takes a
+# fifteenth of a cold start (docs/decisions/0041-garbage-while-starting.md). Every function imports this
 # package before boto3.
 gc.set_threshold(200_000)

@@ -2,7 +2,7 @@
 
 
 class LatchkeyError(Exception):
-    """When something Latchkey foresaw goes wrong; the message is a sentence for the person on call."""
+    """The base of all errors Latchkey expects; the message is a sentence for the person on call."""
 
 
 class UserNotFoundError(LatchkeyError):
@@ -22,7 +22,7 @@ class EntityTemporarilyUnmodifiableError(LatchkeyError):
 
 
 class RequestRepeatedError(LatchkeyError):
-    """When a user was asked for in another spelling already; the earlier request stands."""
+    """When a user was already requested in another spelling; the earlier request stands."""
 
 
 class ResetInProgressError(LatchkeyError):
@@ -30,11 +30,11 @@ class ResetInProgressError(LatchkeyError):
 
 
 class SupersededError(LatchkeyError):
-    """When a newer reset of the same user took over; also what Step Functions is told of the older."""
+    """When a newer reset of the same user took over; Step Functions gets it for the older."""
 
 
 class DeclinedError(LatchkeyError):
-    """When the user says that somebody else asked for the reset; what Step Functions is told of it."""
+    """When the user says that the request was not theirs; Step Functions gets it too."""
 
 
 class RotationInProgressError(LatchkeyError):
@@ -42,15 +42,15 @@ class RotationInProgressError(LatchkeyError):
 
 
 class KeyLimitError(LatchkeyError):
-    """When the SMTP user has no room for a new access key, and none that it has may go; a person decides."""
+    """When the SMTP user has two access keys and neither may be deleted; an operator decides."""
 
 
 class CredentialsRefusedError(LatchkeyError):
-    """When SES's SMTP endpoint does not take credentials, for as long as one waits for a new key to work."""
+    """When SES's SMTP endpoint refuses credentials for longer than a new key takes to work."""
 
 
 class CredentialsGoneError(LatchkeyError):
-    """When a secret, a version of it, or the key it names is no longer there, or not as it was left."""
+    """When a secret, its version, or the key it names is gone or was changed meanwhile."""
 
 
 class SmtpUnavailableError(LatchkeyError):
@@ -66,7 +66,7 @@ class ServiceUnavailableError(LatchkeyError):
 
 
 class AccessDeniedError(LatchkeyError):
-    """When a role or a key policy lacks a permission; a person has to mend it."""
+    """When a role or a key policy lacks a permission; an operator has to fix it."""
 
 
 class SealBrokenError(LatchkeyError):
@@ -90,11 +90,11 @@ class DirectoryUnreachableError(LatchkeyError):
 
 
 class DirectoryCertificateError(LatchkeyError):
-    """When a directory server's certificate or host name does not verify; a person has to mend it."""
+    """When a directory server's certificate or host name does not verify; an operator has to fix it."""
 
 
 class DirectoryLoginError(LatchkeyError):
-    """When the directory refuses the service account; its secret or the account has to be mended."""
+    """When the directory refuses the service account; an operator has to fix the secret or the account."""
 
 
 class DirectorySearchError(LatchkeyError):
@@ -106,11 +106,11 @@ class MailQuotaExceededError(LatchkeyError):
 
 
 class RecipientRefusedError(LatchkeyError):
-    """When the SMTP endpoint will not take one mail, because of its recipient or its content."""
+    """When the SMTP endpoint refuses one mail, because of its recipient or its content."""
 
 
 class ReminderInProgressError(LatchkeyError):
-    """When another try holds a reminder that it may be sending; clear once that try has certainly ended."""
+    """When another try may be sending a reminder; clear once that try has certainly ended."""
 
 
 class BatchUnfinishedError(LatchkeyError):
@@ -126,7 +126,7 @@ class ClaimNotReadyError(LatchkeyError):
 
 
 class NotAllowedError(LatchkeyError):
-    """When somebody who signed in asks for a reset of somebody else, and is no helpdesk."""
+    """When a signed-in user asks for a reset of another user and is not in the helpdesk group."""
 
 
 class NotAuthenticatedError(LatchkeyError):

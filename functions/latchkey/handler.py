@@ -1,4 +1,4 @@
-"""How every function is entered: log lines that name the execution, metrics, and errors made answers."""
+"""How every function is entered: logs that name the execution, metrics, and errors turned into responses."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def task_handler[Event: Mapping[str, Any], Result](
             logger.warning("Gave up: %s: %s", type(error).__name__, error)
             raise
         except Exception:  # only to log it: the line names the execution, and the very error goes on
-            logger.exception("Failed in a way nobody foresaw.")
+            logger.exception("Unhandled exception.")
             raise
         logger.info("Done.")
         return result
@@ -52,9 +52,9 @@ def task_handler[Event: Mapping[str, Any], Result](
 def api_handler(
     handler: Callable[[dict[str, Any], Any], Response],
 ) -> Callable[[dict[str, Any], Any], Response]:
-    """Make a handler the function of a POST route: every error becomes an answer in JSON, not a stack trace.
+    """Make a handler the function of a POST route: every error becomes a JSON response, not a stack trace.
 
-    What a page of another site sends never reaches the handler.
+    Requests from pages of other sites never reach the handler.
     """
 
     @logger.inject_lambda_context(clear_state=True)
@@ -67,7 +67,7 @@ def api_handler(
             logger.warning("Refused: %s: %s", type(error).__name__, error)
             result = refusal(error)
         except Exception:  # the edge of the product: a caller gets an answer in JSON, never a stack trace
-            logger.exception("Failed in a way nobody foresaw.")
+            logger.exception("Unhandled exception.")
             result = refusal(LatchkeyError())
         logger.info("Answered.", status=result["statusCode"])
         return result
@@ -76,7 +76,7 @@ def api_handler(
 
 
 def refusal(error: LatchkeyError) -> Response:
-    """Return what a caller is told of an error: what they can do about it, and nothing about the account."""
+    """Return the response to an error: what the caller can do about it, and nothing about the account."""
     match error:
         case BadRequestError():
             return answer(400, {"error": "Bad request", "field": error.field, "message": str(error)})

@@ -1,4 +1,4 @@
-"""ListDirectoryUsers: lists everybody in the directory who may sign in, and when their password expires."""
+"""ListDirectoryUsers: lists the directory's users who may sign in, and when their passwords expire."""
 
 import os
 from typing import NotRequired, TypedDict
@@ -36,7 +36,7 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def service_account() -> Login:
-    """Return whom to sign in as.
+    """Return the service account's credentials.
 
     Raises:
         DirectoryLoginError: when the secret does not hold a user name and a password.

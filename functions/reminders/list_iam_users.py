@@ -42,9 +42,9 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
-    """Yield whoever has a password that expires; all users, or one.
+    """Yield the users whose password expires; all users, or one.
 
-    Mail addresses stand in tags, which the report has not: they are looked up for those who need one only.
+    Mail addresses are in tags, not in the report: they are looked up only for users who need one.
 
     Raises:
         ReportNotReadyError: while IAM is making its report.
@@ -69,9 +69,9 @@ def _with_mail(account: Account) -> Account:
         # Deleted since the report, or without an address: the report of the run says so.
         return account
     except (ThrottledError, ServiceUnavailableError):
-        # Says nothing of this user; another try lists them all.
+        # Not about this user; the state's retry lists them all.
         raise
-    except Exception as error:  # what one user's data brings about fails that user alone
+    except Exception as error:  # a user's bad data fails that user alone
         logger.exception("Could not look up %s.", account.id)
         return Account.unreadable(account.source, account.user, error)
 

@@ -1,4 +1,4 @@
-"""PlanReminders: finds out who is due today, in batches for the senders, and why everybody else is not."""
+"""PlanReminders: finds who is due today, in batches for the senders, and why all others are not."""
 
 import os
 from collections import Counter
@@ -28,7 +28,7 @@ from latchkey.observability import logger
 #: Senders at once, as in the definition's MaxConcurrency.
 SENDERS = 5
 
-#: Of what SES takes a second; the rest is for resets and for whatever else the account sends.
+#: Share of SES's rate; the rest is for resets and for all else the account sends.
 _SHARE = 0.8
 
 #: How long a batch takes at its pace, and the most of it: a sender has 5 minutes, retries included.
@@ -50,7 +50,7 @@ class Event(TypedDict):
 
 
 class Response(TypedDict):
-    """What whoever asked about one user is told."""
+    """The answer to an operator who asks about one user."""
 
     source: str
     user: str
@@ -92,12 +92,12 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def batch_size(rate: float) -> int:
-    """Return how many mails a sender gets at once, at a rate of mails a second for all senders together."""
+    """Return the size of a batch, at a rate of mails a second for all senders together."""
     return max(1, min(_LARGEST_BATCH, int(rate / SENDERS * _BATCH_SECONDS)))
 
 
 def accounts(lists: list[str]) -> Iterator[Account]:
-    """Yield everybody on the lists."""
+    """Yield all users on the lists."""
     for key in lists:
         yield from (Account.from_json(line) for line in s3.read_lines(key))
 
@@ -120,9 +120,9 @@ def answer(account: Account, moment: RunWindow, days: tuple[int, ...]) -> Respon
 
 @dataclass
 class Plan:
-    """What a run is going to do, as it is stored: batches of reminders, and everybody else.
+    """What a run is going to do, as it is stored: batches of reminders, and all others.
 
-    `most` is the number of mails above which the rest stays unsent; None for no such number.
+    `most` is how many mails the run may send; None for no limit.
     """
 
     folder: str
@@ -139,7 +139,7 @@ class Plan:
         return f"{self.folder}/batches.json"
 
     def store(self, listed: Iterator[Account], moment: RunWindow, days: tuple[int, ...]) -> None:
-        """Store what becomes of everybody on the lists, never more than a batch of them in memory."""
+        """Store what to do about all users on the lists, with at most a batch of them in memory."""
         s3.write_lines(f"{self.folder}/others.jsonl", self._others(listed, moment, days))
         self._store_batch()
         s3.write_json(self.batches_key, self.batches)
@@ -152,7 +152,7 @@ class Plan:
             reason = account.problem
             try:
                 outcome, ahead = classify(account, moment, days)
-            except Exception as error:  # what stands in one account fails that one alone
+            except Exception as error:  # an account's bad data fails that account alone
                 logger.exception("Could not plan for %s.", account.id)
                 outcome, ahead, reason = Outcome.NOT_SENT, 0, unforeseen(error)
             if outcome is Outcome.DUE:

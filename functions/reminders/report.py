@@ -1,4 +1,4 @@
-"""Report: tells the administrator what a run did about whom, by mail and at length in a file."""
+"""Report: tells the administrator what a run did, in short by mail and in full in a file."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from latchkey.observability import count
 
 
 class Failure(TypedDict):
-    """What Step Functions caught."""
+    """An error that Step Functions caught."""
 
     Error: str
     Cause: str
@@ -50,7 +50,7 @@ def handler(event: Event, _context: object) -> Result:
     key = f"{folder}/report.csv"
     found = counted(rows(folder, event["mode"]), event["mode"], counts, reasons)
     s3.write(key, as_csv(found), "text/csv; charset=utf-8")
-    # Here and not where they are sent: another try of a batch would count its mails again.
+    # Here and not where they are sent: a retry of a batch would count its mails again.
     count("Reminded", counts[Outcome.MAILED])
     if not event["mode"]:
         count("RemindersReported")
@@ -66,7 +66,7 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def rows(folder: str, mode: str) -> Iterator[ReportRow]:
-    """Yield everybody the report names: those a sender dealt with, those none did, and those not due."""
+    """Yield the rows of the report: users a sender dealt with, users none did, and users not due."""
     done = set(s3.keys_below(f"{folder}/results/"))
     for batch in s3.keys_below(f"{folder}/batches/"):
         if s3.result_key(batch) in done:
@@ -82,7 +82,7 @@ def rows(folder: str, mode: str) -> Iterator[ReportRow]:
 def counted(
     found: Iterator[ReportRow], mode: str, counts: Counter[str], reasons: Counter[str]
 ) -> Iterator[ReportRow]:
-    """Pass the rows on, counting outcomes, and the reasons of what went wrong for more than one mail."""
+    """Yield the rows, and count outcomes and the reasons of failures that hit more than one mail."""
     for row in found:
         counts[row.outcome.value] += 1
         if is_problem(row, mode):
@@ -91,9 +91,9 @@ def counted(
 
 
 def is_problem(row: ReportRow, mode: str) -> bool:
-    """Tell whether an operator has to look at what became of a row.
+    """Tell whether an operator has to look at a row.
 
-    A refused recipient is that person's matter in a real run; in a test run it is the administrator.
+    A refused recipient concerns that user alone in a real run; in a test run it is the administrator.
     """
     if row.reminder.account.expires_at is Expiry.UNKNOWN:
         return True
@@ -115,12 +115,12 @@ def as_csv(found: Iterator[ReportRow]) -> Iterator[bytes]:
     yield line.getvalue().encode()
 
 
-#: More would not fit into a state's output and cause, should each batch fail in words of its own.
+#: More would not fit into a state's output and cause, should each batch fail for its own reason.
 _MOST_REASONS = 20
 
 
 def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
-    """Return what somebody has to look at, in sentences."""
+    """Return what an operator has to look at, in sentences."""
     found = [
         f"{source['source']}: {sentence(source['failure'])}"
         for source in event["sources"]
@@ -129,7 +129,7 @@ def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
     found += [f"{number} {reason}" for reason, number in reasons.most_common(_MOST_REASONS)]
     if len(reasons) > _MOST_REASONS:
         found.append(f"{len(reasons) - _MOST_REASONS} other reasons, see the report")
-    # What a sender could note itself stands among the reasons already.
+    # What a sender noted itself is already among the reasons.
     found += [said for said in map(sentence, event["failures"]) if said not in reasons]
     return found
 
@@ -145,8 +145,8 @@ def sentence(failure: Failure) -> str:
 
 _MODES = {
     "": "real",
-    "dry-run": "a dry run: nobody was mailed",
-    "test": "a test run: no one but the administrator was mailed",
+    "dry-run": "a dry run: no mail was sent",
+    "test": "a test run: only the administrator was mailed",
 }
 
 
@@ -161,7 +161,7 @@ def words(event: Event, result: Result) -> dict[str, str]:
         "day": day.isoformat(),
         "mode": _MODES[event["mode"]],
         "headline": "something is wrong" if problems else f"{counts.get(Outcome.MAILED, 0)} mailed",
-        "counts": "\n".join(listed) or "Nobody is on the lists.",
+        "counts": "\n".join(listed) or "The lists are empty.",
         "problems": "\n".join(["What went wrong:", *problems]) if problems else "Nothing went wrong.",
         "report": result["report"],
     }

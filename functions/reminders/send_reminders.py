@@ -1,4 +1,4 @@
-"""SendReminders: mails one batch of reminders, each person once, and notes what became of each."""
+"""SendReminders: mails one batch of reminders, each user once, and notes each outcome."""
 
 import os
 from collections import Counter
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-#: What the last mail's tries and the storing of the results may take.
+#: How long the last mail's retries and storing the results may take.
 _RESERVE_MILLISECONDS = 90_000
 
 
@@ -59,7 +59,7 @@ def handler(event: Event, context: "LambdaContext") -> Result:
 
 @dataclass
 class Batch:
-    """One batch on its way; `failure` is what keeps the state from being done."""
+    """A batch in progress; `failure` is the error the state ends with."""
 
     event: Event
     context: "LambdaContext"
@@ -68,7 +68,7 @@ class Batch:
     failure: LatchkeyError | None = None
 
     def send(self, reminders: list[Reminder]) -> "Iterator[ReportRow]":
-        """Send one after the other; what ends the batch leaves the rest unsent, and says why."""
+        """Send one after the other; an error that ends the batch leaves the rest unsent, with the reason."""
         for done, reminder in enumerate(reminders, start=1):
             try:
                 self._check_time()
@@ -85,20 +85,20 @@ class Batch:
                 yield row
                 yield from self._left(reminders[done:], row.reason)
                 return
-            except Exception as error:  # what stands in one reminder fails that one alone
+            except Exception as error:  # a reminder's bad data fails that reminder alone
                 row = ReportRow(reminder, Outcome.NOT_SENT, unforeseen(error))
                 logger.exception("Could not remind %s.", reminder.account.id)
             yield row
 
     def _left(self, reminders: list[Reminder], reason: str) -> "Iterator[ReportRow]":
-        """Yield those whose turn did not come: not sent, unless an earlier run mailed them."""
+        """Yield the rows of the reminders not reached: not sent, unless an earlier run mailed them."""
         known = self.sent
         for reminder in reminders:
             run = None
             try:
                 run = known and known.sender_of(reminder.key)
             except LatchkeyError:
-                known = None  # An answer that failed once would fail, slowly, for everyone who is left.
+                known = None  # A look-up that failed once would fail, slowly, for all that are left.
             yield self._mailed(reminder, run) if run else ReportRow(reminder, Outcome.NOT_SENT, reason)
 
     def _check_time(self) -> None:
@@ -120,7 +120,7 @@ class Batch:
 
     def _mail(self, reminder: Reminder) -> None:
         account, sender = reminder.account, os.environ["SENDER_ADDRESS"]
-        # Nobody but the stack's own administrator may be told of others.
+        # Only the stack's own administrator may learn about others.
         to = os.environ["ADMIN_ADDRESS"] if self.event["test"] else account.mail
         message = compose(
             emails.render(emails.in_language("reminder", account.language), self._words(reminder)),
@@ -131,7 +131,7 @@ class Batch:
     def _words(self, reminder: Reminder) -> dict[str, str]:
         account, days = reminder.account, reminder.days
         if isinstance(account.expires_at, Expiry):
-            raise TypeError("nobody is reminded of a password that does not expire")
+            raise TypeError("the password of a reminder does not expire")
         own = f"{os.environ['BASE_URL']}/generate?user={quote(account.user, safe='@')}"
         elsewhere = os.environ["DIRECTORY_PASSWORD_URL"] if account.source == "directory" else ""
         return {

@@ -37,9 +37,9 @@ def version_of(execution: str, key_id: str) -> str:
 
 
 def staged(event: Event) -> Result | None:
-    """Return what an earlier try staged; delete every key that is neither that one's nor to be kept.
+    """Return what an earlier try staged; delete every key that is neither its own nor to be kept.
 
-    The current key is never deleted here, even if it became so a moment ago, by somebody else's hand.
+    The current key is never deleted here, even if an operator made it current a moment ago.
     """
     versions = smtp_secret.list_versions()
     current, pending = labelled(versions, CURRENT), labelled(versions, PENDING)

@@ -1,4 +1,4 @@
-"""DeactivateKey: lets the key before the current one sign nothing, while it can still be revived."""
+"""DeactivateKey: deactivates the previous key; an operator can still activate it again."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""DeleteKey: deletes the key before the current one, which nobody has missed while it was inactive."""
+"""DeleteKey: deletes the previous key, which no client has missed while it was inactive."""
 
 from typing import TypedDict
 

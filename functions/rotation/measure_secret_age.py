@@ -1,4 +1,4 @@
-"""MeasureSecretAge: tells daily whether the current credentials are older than they should get."""
+"""MeasureSecretAge: tells daily whether the current credentials are older than they should be."""
 
 import os
 from datetime import UTC, datetime, timedelta

@@ -31,7 +31,7 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def ensure_single_execution(event: Event) -> None:
-    """Pass the rotation that started first; two at once would take each other's keys for leftovers.
+    """Let the rotation that started first go on; two at once would delete each other's keys as leftovers.
 
     Raises:
         RotationInProgressError: when another one runs that started earlier.

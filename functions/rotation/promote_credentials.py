@@ -1,4 +1,4 @@
-"""PromoteCredentials: makes the verified credentials the current ones, in one move of a label."""
+"""PromoteCredentials: makes the verified credentials current, by moving one label."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""RollBack: after a failure before promotion, leaves the credentials that were there, and nothing else."""
+"""RollBack: after a failure before promotion, leaves the former credentials, and nothing else."""
 
 from typing import TypedDict
 
@@ -25,8 +25,8 @@ def handler(event: Event, _context: object) -> Result:
 def roll_back(event: Event) -> list[str]:
     """Stop staging this rotation's credentials and delete their key; return the ids of the keys deleted.
 
-    Credentials that became current after all, by a promotion whose answer was lost, stay. Where the key's
-    making was never answered, it is one of those that nobody keeps.
+    Credentials that became current after all, by a promotion whose answer was lost, stay. A key whose
+    creation was never answered is among the keys that are not kept.
     """
     versions = smtp_secret.list_versions()
     stay = {*event["keep"], *(each.key_id for each in versions if each.labels & {CURRENT, PREVIOUS})}
@@ -34,7 +34,7 @@ def roll_back(event: Event) -> list[str]:
     made = {own} if own else {key.id for key in access_keys.list_keys()}
     superfluous = sorted(made - stay)
     staged = labelled(versions, PENDING)
-    # What another rotation staged, which this one did not see, is that one's.
+    # What another rotation staged is left to that rotation.
     if staged and staged.key_id in {*superfluous, *stay}:
         smtp_secret.drop_pending()
     for key in superfluous:

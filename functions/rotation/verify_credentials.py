@@ -1,4 +1,4 @@
-"""VerifyCredentials: logs in with the new credentials, until IAM has made them known everywhere."""
+"""VerifyCredentials: logs in with the new credentials, until IAM has propagated them."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def until_it_works(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Try again and again, each time over a fresh connection; raise the last error once patience is over.
+    """Retry, each time over a fresh connection; raise the last error once patience is over.
 
     Args:
         attempt: one login.
@@ -40,7 +40,7 @@ def until_it_works(
 
     Raises:
         CredentialsRefusedError: when the credentials are not taken.
-        SmtpUnavailableError: when nothing better could be found out.
+        SmtpUnavailableError: when no try could reach the endpoint.
     """
     deadline = clock() + patience
     while True:

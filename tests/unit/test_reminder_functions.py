@@ -260,7 +260,7 @@ class TestSend:
         assert row.outcome is Outcome.NOT_SENT
         assert box.mailed == []
 
-    def test_nobody_is_reminded_of_a_password_that_does_not_expire(self) -> None:
+    def test_a_password_that_does_not_expire_has_no_reminder(self) -> None:
         batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
         with pytest.raises(TypeError, match="does not expire"):
             batch._words(Reminder(account("a", expires_at=Expiry.NEVER), 7))  # noqa: SLF001

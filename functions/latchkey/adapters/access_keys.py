@@ -23,7 +23,7 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """An access key in the one moment that its secret is known; the secret is never part of a repr."""
+    """A new access key: its secret is known only now, and is never part of a repr."""
 
     id: str
     secret: str = field(repr=False)
@@ -41,7 +41,7 @@ def list_keys() -> list[AccessKey]:
 
 
 def create_key() -> NewKey:
-    """Make a key; tried once, because a try whose answer was lost has made one that nobody knows.
+    """Create a key; called once, because a call whose answer is lost has created an unknown key.
 
     Raises:
         KeyLimitError: when the user has two already.
@@ -53,7 +53,7 @@ def create_key() -> NewKey:
 
 
 def deactivate_key(key_id: str) -> None:
-    """Let a key sign nothing any more; one that is gone does that already."""
+    """Deactivate a key; one that is gone needs nothing."""
     with translate_errors("deactivate an access key", _MEANINGS):
         try:
             _iam.update_access_key(UserName=os.environ["SMTP_USER"], AccessKeyId=key_id, Status="Inactive")
@@ -62,7 +62,7 @@ def deactivate_key(key_id: str) -> None:
 
 
 def delete_key(key_id: str) -> None:
-    """Delete a key; one that is gone is deleted already."""
+    """Delete a key, if it exists."""
     with translate_errors("delete an access key", _MEANINGS):
         try:
             _iam.delete_access_key(UserName=os.environ["SMTP_USER"], AccessKeyId=key_id)
@@ -71,7 +71,7 @@ def delete_key(key_id: str) -> None:
 
 
 def superfluous(keys: Collection[str], version_id: str) -> list[str]:
-    """Return those of the keys that the current credentials do without.
+    """Return the keys that the current credentials do not need.
 
     Args:
         keys: ids of access keys.
@@ -79,7 +79,7 @@ def superfluous(keys: Collection[str], version_id: str) -> list[str]:
 
     Raises:
         CredentialsGoneError: when the current credentials are no longer those of this rotation, or their key
-            does not work: whoever changed that may need the keys before.
+            does not work: an operator who changed that may need the earlier keys.
     """
     current = labelled(smtp_secret.list_versions(), CURRENT)
     if current is None or current.id != version_id:

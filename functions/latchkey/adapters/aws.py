@@ -21,11 +21,11 @@ CLIENT_CONFIG: Final = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
 )
 
-#: For calls that only the first of several callers wins: a second try could not tell its own success from
-#: somebody else's. So there is one, with time for a slow answer.
+#: For calls that only one of several callers can win: a retry could not tell its own success from another
+#: caller's. So there is one try, with time for a slow answer.
 ONCE_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=20, retries={"total_max_attempts": 1}))
 
-#: For what may be lost, and must not hold up what may not.
+#: For calls that may fail, and must not delay those that may not.
 BRIEF_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=1, retries={"total_max_attempts": 2}))
 
 #: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html lists the names services
@@ -45,13 +45,13 @@ _THROTTLED: Final = frozenset(
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _SERVER_ERROR: Final = 500
 
-#: What Step Functions answers about a token whose task waits no longer.
+#: What Step Functions answers about a token whose task no longer waits.
 TASK_OVER: Final = dict.fromkeys(("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"), ClaimGoneError)
 
 
 @contextmanager
 def translate_errors(doing: str, errors: Mapping[str, type[LatchkeyError]] | None = None) -> Iterator[None]:
-    """Turn the errors AWS answers with into Latchkey's, each with a sentence that says what failed.
+    """Turn AWS's errors into Latchkey's, each with a sentence that says what failed.
 
     Args:
         doing: the attempt in words, for the sentence: "look up the user".

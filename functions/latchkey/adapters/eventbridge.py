@@ -1,4 +1,4 @@
-"""EventBridge: tells whoever listens which step a reset reached."""
+"""EventBridge: publishes which step a reset reached."""
 
 import json
 import os
@@ -28,7 +28,7 @@ type Step = Literal[
     "Lapsed",
     "Orphaned",
 ]
-"""What docs/events.md describes; `Superseded` is told by the state machine itself."""
+"""What docs/events.md describes; `Superseded` is published by the state machine itself."""
 
 SOURCE = "latchkey.reset"
 
@@ -38,12 +38,12 @@ _events = boto3.client("events", config=BRIEF_CONFIG)
 def publish(step: Step, execution: str, user: str | None = None) -> None:
     """Count a step and put it on the account's event bus.
 
-    A reset does not depend on who listens: an event that EventBridge does not take is logged, and lost.
+    A reset does not depend on its events: one that EventBridge does not take is logged, and lost.
 
     Args:
         step: what was reached.
         execution: the reset's name.
-        user: the user's name, once IAM has confirmed that it is one. What a stranger typed is not passed on.
+        user: the user's name, once IAM has confirmed it. What a stranger typed is not published.
     """
     count(step)
     # The metrics' namespace is the stack's name.
@@ -54,7 +54,7 @@ def publish(step: Step, execution: str, user: str | None = None) -> None:
     try:
         answer = _events.put_events(Entries=[entry])
     except (BotoCoreError, ClientError) as error:
-        logger.warning("Nobody was told of %s: %s", step, error)
+        logger.warning("Could not publish the event %s: %s", step, error)
     else:
         for failed in (each for each in answer["Entries"] if "ErrorCode" in each):
-            logger.warning("Nobody was told of %s: %s", step, failed["ErrorCode"])
+            logger.warning("Could not publish the event %s: %s", step, failed["ErrorCode"])

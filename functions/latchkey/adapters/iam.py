@@ -67,7 +67,7 @@ def groups_of(name: str) -> frozenset[str]:
 
 
 def login_profile(name: str) -> LoginProfile:
-    """Return what IAM tells of the user's password.
+    """Return what IAM says about the user's password.
 
     Raises:
         UserNotEligibleError: when the user has no password at all, so no console access.
@@ -105,7 +105,7 @@ def password_policy() -> PasswordPolicy:
 
 
 def maximum_password_age() -> int | None:
-    """Return after how many days the account makes passwords expire; None where it does not."""
+    """Return after how many days passwords expire in the account; None if they do not."""
     with translate_errors("read the account's password policy"):
         try:
             return _iam.get_account_password_policy()["PasswordPolicy"].get("MaxPasswordAge") or None

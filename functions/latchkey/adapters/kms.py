@@ -1,4 +1,4 @@
-"""KMS: seals a reset's secrets, so that they can travel through states that many people may read."""
+"""KMS: seals a reset's secrets, so that they can travel through states that many people can read."""
 
 import json
 import os

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _LDAPS_PORT = 636
 
-#: A server that is there answers in far less; each search has thirty times as long as its page needs.
+#: A live server answers in far less; each search has thirty times as long as its page needs.
 _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 30
 
@@ -74,7 +74,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the directory is and whom to look for there.
+    """Where the directory is and which users to look for.
 
     `hosts` are `name` or `name:port`; `ca` holds a certificate, as DER in base64; `bases` and
     `exclusion_group` are distinguished names, the latter empty for none.
@@ -97,11 +97,11 @@ class Settings:
 
 
 class _VerifyingTls(Tls):
-    """Verifies as Python's own clients do; ldap3 does not, unless asked, and with old code of its own."""
+    """Verifies certificates as Python's own clients do; ldap3 does so only on request, with old code."""
 
     def __init__(self, ca: str) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
-        # What is not a certificate is found here, once, and not at every connection.
+        # A broken certificate is found here, once, and not at every connection.
         try:
             pem = f"-----BEGIN CERTIFICATE-----\n{ca}\n-----END CERTIFICATE-----\n"
             self.context = ssl.create_default_context(cadata=pem)
@@ -149,10 +149,10 @@ class Directory:
         )
 
     def accounts(self) -> Iterator[Account]:
-        """Yield everybody below the search bases who may sign in, each once.
+        """Yield all users below the search bases who may sign in, each once.
 
-        A connection that is lost, between pages too, costs a try: the next server lists from the beginning,
-        and who was yielded already is passed over.
+        A lost connection, between pages too, costs a try: the next server lists from the beginning, and users
+        who were already yielded are skipped.
 
         Raises:
             DirectoryCertificateError: when a server's certificate does not verify.
@@ -168,7 +168,7 @@ class Directory:
                     for entry in self._search_bases(connection, _ENABLED_PEOPLE.format(""), _ATTRIBUTES):
                         identity = _one(entry, _ID)
                         if identity not in seen:
-                            # Entries without one are not each other's doubles.
+                            # Entries without one are not duplicates of each other.
                             seen.update({identity} - {b""})
                             yield _account(entry, excluded=identity in excluded)
             except _LostError:
@@ -176,7 +176,7 @@ class Directory:
             return
 
     def find(self, user: str) -> Iterator[Account]:
-        """Yield whoever goes by that name, principal name or mail address, with the policy that decides.
+        """Yield the users with that name, principal name or mail address, with the policy that decides.
 
         Raises:
             LatchkeyError: as `accounts` does.
@@ -220,7 +220,7 @@ class Directory:
 
     @contextmanager
     def _translated(self, server: Server) -> Iterator[None]:
-        """Turn ldap3's errors into ours; those of the connection into the one that makes `accounts` go on."""
+        """Turn ldap3's errors into ours; lost connections into the one that makes `accounts` go on."""
         name = f"{server.host}:{server.port}"
         try:
             yield
@@ -233,7 +233,7 @@ class Directory:
             self._last = f"{name} answered {error.description}."
             raise _LostError from error
         except LDAPOperationsErrorResult as error:
-            # What Active Directory answers to a search on a connection that it no longer takes for signed in.
+            # What Active Directory answers to a search on a connection that is no longer signed in.
             self._last = f"{name} answered {error.description}."
             raise _LostError from error
         except LDAPOperationResult as error:
@@ -260,7 +260,7 @@ class Directory:
     def _search(
         self, connection: "AnyConnection", base: str, what: str, attributes: tuple[str, ...]
     ) -> Iterator[_Entry]:
-        """Yield the raw attributes of what is found, page by page; referrals are passed over."""
+        """Yield the raw attributes of what is found, page by page; referrals are skipped."""
         cookie: bytes | None = None
         while cookie != b"":
             with self._translated(connection.server):
@@ -278,19 +278,19 @@ class Directory:
             yield from (each["raw_attributes"] for each in found if each["type"] == "searchResEntry")
 
     def _members(self, connection: "AnyConnection") -> frozenset[bytes]:
-        """Return who is in the exclusion group, by way of other groups too."""
+        """Return the members of the exclusion group, nested groups included."""
         group = self._settings.exclusion_group
         if not group:
             return frozenset()
         with self._translated(connection.server):
-            # Active Directory finds nobody in a group that does not exist; a slip must not mail everybody.
+            # Active Directory finds no members of a group that does not exist; a typo must not mail everyone.
             connection.search(group, "(objectClass=group)", BASE, attributes=["1.1"])
         members = _ENABLED_PEOPLE.format(_MEMBER_OF.format(escape_filter_chars(group)))
         return frozenset(_one(entry, _ID) for entry in self._search_bases(connection, members, (_ID,)))
 
 
 class _LostError(Exception):
-    """When a connection is lost or a server cannot answer now; another try may do."""
+    """When a connection is lost or a server cannot answer now; a retry may work."""
 
 
 def _reason(error: LDAPOperationResult) -> str:
@@ -326,7 +326,7 @@ def _read(entry: _Entry, *, excluded: bool) -> Account:
         source="directory",
         id=str(UUID(bytes_le=_one(entry, _ID))),
         user=_text(entry, "sAMAccountName"),
-        # Without the right to read it there is no time to go by; the report says so.
+        # Without the right to read it the expiry is unknown; the report says so.
         expires_at=read_ticks(int(ticks)) if ticks else Expiry.UNKNOWN,
         mail=mail if is_mail_address(mail) else "",
         name=_text(entry, "displayName"),

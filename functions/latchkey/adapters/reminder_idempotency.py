@@ -1,4 +1,4 @@
-"""DynamoDB: which reminders were sent, so that nobody gets one twice."""
+"""DynamoDB: which reminders were sent, so that each is sent once."""
 
 import os
 from collections.abc import Callable
@@ -28,12 +28,12 @@ _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
 
 _KEY_PREFIX = "reminder"
 
-#: A reminder is due on one day only. A month leaves room for whoever looks into a complaint.
+#: A reminder is due on one day only. A month leaves time to look into a complaint.
 _KEPT_SECONDS = 30 * 24 * 3600
 
 
 class ReminderIdempotency:
-    """The record of what was sent; made for one invocation, whose end frees what it may have left open."""
+    """The record of what was sent; made for one invocation, whose end frees the records it left open."""
 
     def __init__(self, context: object) -> None:
         """Read the table's name from the environment.
@@ -55,12 +55,12 @@ class ReminderIdempotency:
     def once(self, key: str, run: str, send: Callable[[], None]) -> str:
         """Send, unless that was done before, and return the run that did it.
 
-        What `send` raises passes, and leaves no record. A crash between mail and record leaves the reminder
-        open: it is sent again once this invocation has certainly ended, twice rather than never.
+        Errors of `send` are raised on, and leave no record. A crash between mail and record leaves the
+        reminder open: it is sent again once this invocation has certainly ended, twice rather than never.
 
         Raises:
             ReminderInProgressError: when another try may be sending it now.
-            ServiceUnavailableError: when DynamoDB cannot be asked, so that nothing was sent, or be told.
+            ServiceUnavailableError: when DynamoDB cannot be read, so that nothing was sent, or be written.
         """
 
         @idempotent_function(  # type: ignore[untyped-decorator]  # it passes any function on
@@ -88,10 +88,10 @@ class ReminderIdempotency:
         return str(done["run"])
 
     def sender_of(self, key: str) -> str | None:
-        """Return the run that sent a reminder; None where none has.
+        """Return the run that sent a reminder; None if none did.
 
         Raises:
-            LatchkeyError: when DynamoDB cannot be asked.
+            LatchkeyError: when DynamoDB cannot be read.
         """
         self._store.configure(self._config, key_prefix=_KEY_PREFIX)
         try:

@@ -1,4 +1,4 @@
-"""S3: the lists that a run of the reminders passes on, of any length; states carry only their keys."""
+"""S3: the lists of a reminder run, of any length; states carry only their keys."""
 
 import json
 import os
@@ -22,8 +22,8 @@ def folder(execution: str) -> str:
 
 
 def write(key: str, parts: Iterable[bytes], content_type: str) -> None:
-    """Store what the parts make together, however much it is."""
-    # By way of a file: a list may be larger than a function's memory.
+    """Store the parts as one object, of any size."""
+    # Through a file: a list may be larger than a function's memory.
     with TemporaryFile() as file:
         file.writelines(parts)
         file.seek(0)
@@ -38,7 +38,7 @@ def write_lines(key: str, values: Iterable[Mapping[str, Any]]) -> int:
     def lines() -> Iterator[bytes]:
         nonlocal count
         for value in values:
-            # What is no valid text is written as JSON's own escapes.
+            # Invalid Unicode is written as JSON escapes.
             yield json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
             count += 1
 
@@ -66,7 +66,7 @@ def write_json(key: str, value: object) -> None:
 
 
 def keys_below(prefix: str) -> list[str]:
-    """Return every key that begins so, in order."""
+    """Return every key with that prefix, in order."""
     pages = _s3.get_paginator("list_objects_v2").paginate(Bucket=os.environ["LISTS_BUCKET"], Prefix=prefix)
     with translate_errors(f"list {prefix}"):
         return [found["Key"] for page in pages for found in page.get("Contents", [])]

@@ -51,8 +51,8 @@ def send(mail: Mail, to: str) -> None:
 def send_notice(mail: Mail, user: str, to: str) -> None:
     """Send a notice to the user's address, and to the user's name too where that is another address.
 
-    People who may tag users choose the one, and cannot choose the other. A name need not be a mailbox: a mail
-    that SES refuses to send there is only logged.
+    Anyone who may tag users chooses the address, but not the name. A name need not be a mailbox: a refusal by
+    SES to send there is only logged.
 
     Raises:
         MailRefusedError: when SES will not send to the user's address, now or ever.

@@ -18,7 +18,7 @@ def read_sending_status(sender: str, recipient: str) -> SendingStatus:
     """Return what SES says about mails from one address to another.
 
     What SES does not say, because it throttles, fails or denies the question, stays at its default: a reset
-    must not depend on an answer that is only good to have (docs/decisions/0046-mail-first.md).
+    must not depend on an answer that is merely useful (docs/decisions/0046-mail-first.md).
     """
     status, in_sandbox = SendingStatus(sender, recipient), False
     reasons: frozenset[str] = frozenset()
@@ -65,7 +65,7 @@ def _is_verified(address: str) -> bool:
 
 
 def _suppressed_for(address: str, reasons: frozenset[str]) -> str:
-    """Return the reason an address is suppressed for; empty where SES delivers to it.
+    """Return why an address is suppressed; empty where SES delivers to it.
 
     Args:
         address: the recipient's.

@@ -1,4 +1,4 @@
-"""SMTP: hands in many mails over one connection, at a steady rate, and knows which answers pass."""
+"""SMTP: sends many mails over one connection, at a steady rate, and knows which errors are transient."""
 
 import random
 import re
@@ -21,12 +21,12 @@ from latchkey.errors import (
 
 _TIMEOUT_SECONDS = 10
 
-#: A connection is given up after so many mails, or where the server may have closed it by now: SES ends
-#: connections that are idle for 10 seconds.
+#: A connection is closed after this many mails, or when the server may have closed it: SES ends connections
+#: that are idle for 10 seconds.
 _MAILS_PER_CONNECTION = 100
 _IDLE_SECONDS = 9
 
-#: Pauses before another try of the same mail, each somewhere between half of it and all of it.
+#: Pauses before a mail is retried; each is shortened at random, to half of it at most.
 _PAUSES = (1, 2, 4, 8)
 
 _NOT_LOGGED_IN = 530
@@ -42,11 +42,11 @@ _ADDRESS = re.compile(r"[^\s,:<>]*@[^\s,:<>]*")
 
 
 class TransientSmtpError(Exception):
-    """When an answer says no more than: not now."""
+    """When the server says no more than "not now"."""
 
 
 class Pacer:
-    """Keeps at least the same time between any two mails, so that no burst follows a pause."""
+    """Keeps mails at least an interval apart, so that no burst follows a pause."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class Pacer:
 
 
 def error_for(code: int, text: str, sender: str, recipient: str) -> LatchkeyError | TransientSmtpError:
-    """Return what an answer to a mail means: stop the run, this mail only, or not now.
+    """Return what a reply to a mail means: stop the run, skip this mail, or try again.
 
-    A reply repeats addresses, and a recipient may choose theirs: no word of an address decides or is told.
+    Replies repeat addresses, and recipients may choose theirs: no word of an address decides or is logged.
 
     Args:
         code: the reply's code.
@@ -87,15 +87,15 @@ def error_for(code: int, text: str, sender: str, recipient: str) -> LatchkeyErro
         return TransientSmtpError(said)
     if code in {_NOT_LOGGED_IN, _BAD_LOGIN}:
         return CredentialsRefusedError(said)
-    # SES has one code for a mail it does not like and for an account or sender that may send nothing. In the
-    # sandbox it names, in the same words, recipients that are not verified.
+    # SES has one code for a mail it rejects and for an account or sender that may send nothing. In the
+    # sandbox it names unverified recipients in the same words.
     if code == _FAILED and (_STACK_WIDE.search(text) or sender.lower() in named):
         return MailRefusedError(f"{said} This is about the sender, {sender}.")
     return RecipientRefusedError(said)
 
 
 class SmtpClient:
-    """Sends mails one after the other; made once for many."""
+    """Sends mails one after the other; one client serves many."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class SmtpClient:
         """Prepare; nothing is connected yet.
 
         Args:
-            read_login: reads the secret; called again once where a login is refused.
+            read_login: reads the secret; called once more when a login is refused.
             pacer: keeps the rate.
             sleep: waits before another try.
         """
@@ -127,7 +127,7 @@ class SmtpClient:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection, where there is one."""
+        """Close the connection, if there is one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(smtplib.SMTPException, OSError):
@@ -135,16 +135,16 @@ class SmtpClient:
             connection.close()
 
     def send(self, message: bytes, sender: str, recipient: str) -> None:
-        """Hand in one mail; what passes is waited for.
+        """Send one mail; retry transient errors.
 
-        A connection that breaks before the answer leaves open whether the mail was taken; it is sent again.
+        When a connection breaks before the reply, the mail may have been taken; it is sent again.
 
         Raises:
             MailQuotaExceededError: when SES takes no more today.
             MailRefusedError: when the account or the sender may not send.
-            SmtpUnavailableError: when it does not pass.
-            RecipientRefusedError: when this mail is not taken, others may be.
-            CredentialsRefusedError: when the credentials are refused, also those read again.
+            SmtpUnavailableError: when retries do not help.
+            RecipientRefusedError: when this mail is refused; others may be taken.
+            CredentialsRefusedError: when the credentials are refused, and again after a fresh read.
         """
         pauses = iter(_PAUSES)
         while True:
@@ -172,7 +172,7 @@ class SmtpClient:
             self.close()
             raise TransientSmtpError(f"The SMTP endpoint broke the connection: {error}") from error
         except Exception:
-            # In the middle of a mail the endpoint would refuse the next one.
+            # In mid-mail the endpoint would refuse the next one.
             self.close()
             raise
         self._sent += 1

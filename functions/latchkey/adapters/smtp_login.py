@@ -1,4 +1,4 @@
-"""SES's SMTP endpoint: how one logs in there, and what it means where that fails."""
+"""SES's SMTP endpoint: how to log in, and what a failure means."""
 
 import smtplib
 import ssl
@@ -8,13 +8,13 @@ from typing import Final
 from latchkey.adapters.smtp_secret import SmtpCredentials
 from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
 
-#: RFC 5321, 4.2.1: what may work another time.
+#: RFC 5321, 4.2.1: transient errors.
 PASSING: Final = range(400, 500)
 _LOGIN_TIMEOUT_SECONDS: Final = 5
 
 
 def connect(credentials: SmtpCredentials, timeout_seconds: float) -> smtplib.SMTP:
-    """Return a connection that is encrypted and logged in; each step on it may take so long.
+    """Return a connection that is encrypted and logged in; the time-out is for each step.
 
     Raises:
         CredentialsRefusedError: when the endpoint does not take the credentials.
@@ -39,11 +39,11 @@ def connect(credentials: SmtpCredentials, timeout_seconds: float) -> smtplib.SMT
 
 
 def log_in(credentials: SmtpCredentials) -> None:
-    """Log in over a connection of its own, and out again.
+    """Log in over a new connection, and out again.
 
     Raises:
         CredentialsRefusedError, SmtpUnavailableError: as `connect` does.
     """
-    # How it says goodbye does not matter.
+    # How the session ends does not matter.
     with suppress(OSError, smtplib.SMTPException), connect(credentials, _LOGIN_TIMEOUT_SECONDS):
         pass

@@ -1,4 +1,4 @@
-"""Secrets Manager: the secret with the SMTP credentials, and which of its versions is for what."""
+"""Secrets Manager: the secret with the SMTP credentials, and the roles of its versions."""
 
 import json
 import os
@@ -38,9 +38,9 @@ def _list() -> "list[SecretVersionsListEntryTypeDef]":
 
 
 def due_at(days: int) -> datetime:
-    """Return when the current version is to be replaced: after so many days, or at once if it is the first.
+    """Return when to replace the current version: after that many days, or at once if it is the first.
 
-    The one a secret is made with holds no credentials. Once there is another, there is AWSPREVIOUS. Source:
+    The first version holds no credentials. Once there is a second, there is AWSPREVIOUS. Source:
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 
     Raises:
@@ -53,7 +53,7 @@ def due_at(days: int) -> datetime:
 
 
 def list_versions() -> list[SecretVersion]:
-    """Return the versions that carry Secrets Manager's own labels; of what they hold only the key's id.
+    """Return the versions with Secrets Manager's own labels; of their contents only the key's id.
 
     Raises:
         CredentialsGoneError: when the secret is gone.
@@ -80,7 +80,7 @@ def read_credentials(version_id: str) -> SmtpCredentials:
 
 
 def current_credentials() -> SmtpCredentials:
-    """Return the credentials that are to be used now.
+    """Return the current credentials.
 
     Raises:
         CredentialsGoneError: when the secret is gone or holds none yet.
@@ -92,12 +92,12 @@ def _credentials(value: dict[str, Any], where: str) -> SmtpCredentials:
     try:
         return SmtpCredentials(**value)
     except TypeError:
-        # Not `from` it: its text names the fields, and nobody knows what somebody put there.
+        # Not `from` it: its text quotes the fields, and their content is unknown.
         raise CredentialsGoneError(f"{where} holds no SMTP credentials: a rotation fills it.") from None
 
 
 def _read(**version: str) -> dict[str, Any]:
-    """Return what a version holds, the current one unless told; nothing where that is no JSON object."""
+    """Return the content of a version, by default the current one; empty if it is no JSON object."""
     with translate_errors("read the secret", _GONE):
         found = _secrets.get_secret_value(SecretId=os.environ["SMTP_SECRET"], **version)
     try:
@@ -108,7 +108,7 @@ def _read(**version: str) -> dict[str, Any]:
 
 
 def stage_credentials(credentials: SmtpCredentials, version_id: str) -> None:
-    """Put credentials into a new version with the label AWSPENDING; a second try changes nothing.
+    """Put credentials into a new version with the label AWSPENDING; a retry changes nothing.
 
     Args:
         credentials: what the version holds.
@@ -160,13 +160,13 @@ def _make_current(versions: list[SecretVersion], version_id: str) -> None:
                 **move,
             )
         except _secrets.exceptions.InvalidParameterException:
-            # The label is no longer where it was a moment ago: the answer to a first try was lost, perhaps.
+            # The label has moved since: perhaps by a first try whose answer was lost.
             if not _is_current(list_versions(), version_id):
                 raise
 
 
 def drop_pending() -> None:
-    """Take the label AWSPENDING off whatever carries it."""
+    """Remove the label AWSPENDING from the version that has it."""
     staged = labelled(list_versions(), PENDING)
     if staged is None:
         return
@@ -176,6 +176,6 @@ def drop_pending() -> None:
                 SecretId=os.environ["SMTP_SECRET"], VersionStage=PENDING, RemoveFromVersionId=staged.id
             )
         except _secrets.exceptions.InvalidParameterException:
-            # As above: gone by a first try whose answer was lost, or still there and worth the error.
+            # As above: removed by a first try whose answer was lost; or still there, which is an error.
             if labelled(list_versions(), PENDING):
                 raise

@@ -13,11 +13,11 @@ from latchkey.errors import ClaimGoneError
 
 _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
 
-#: The workflow, and after it `cleanup`, undo what they find past its time. SSM deletes a day later, should
-#: neither have been able to.
+#: The workflow, and after it `cleanup`, undo what has expired. SSM deletes the parameter a day later, should
+#: both have failed.
 _EXPIRATION_MARGIN = timedelta(days=1)
 
-#: Parameter Store is eventually consistent: what was just stored may not be there yet. Pauses in seconds.
+#: Parameter Store is eventually consistent: what was just stored may not be visible yet. Pauses in seconds.
 _PAUSES = (0.1, 0.3, 1, 2)
 
 
@@ -27,7 +27,7 @@ def password_parameter(execution: str) -> str:
 
 
 def store_password(execution: str, password: str, expires_at: datetime) -> None:
-    """Store the password, encrypted; a second try overwrites the first."""
+    """Store the password, encrypted; a retry overwrites it."""
     expiration = {
         "Type": "Expiration",
         "Version": "1.0",

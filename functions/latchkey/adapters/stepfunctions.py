@@ -14,10 +14,10 @@ _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 
 
 def start_reset(user: str, name: str, window: str, *, confirm: bool) -> None:
-    """Start the reset execution of that name, if none was started by it.
+    """Start the reset execution of that name, unless it was started before.
 
-    With `confirm` it changes nothing before the user says yes. Step Functions answers a repeated start of one
-    name with the same input as if it were the first, or says that the execution is over.
+    With `confirm` it changes nothing before the user says yes. When a start is repeated with the same name
+    and input, Step Functions answers as to the first, or says that the execution is over.
     """
     with translate_errors("start the reset"), suppress(_sfn.exceptions.ExecutionAlreadyExists):
         _sfn.start_execution(
@@ -43,7 +43,7 @@ def _reset_arn(name: str) -> str:
 
 
 def user_of_claim(name: str) -> str:
-    """Return the user whom the reset of that name has shown a password, by its output; empty for none."""
+    """Return the user who was shown the password of that reset, from its output; empty for none."""
     with translate_errors("look at the reset"):
         try:
             described = _sfn.describe_execution(executionArn=_reset_arn(name))
@@ -54,7 +54,7 @@ def user_of_claim(name: str) -> str:
 
 
 def is_running(name: str) -> bool:
-    """Tell whether the reset execution of that name still runs; one that never was does not."""
+    """Tell whether the reset execution of that name still runs; false if there is none."""
     with translate_errors("look at the reset"):
         try:
             return _sfn.describe_execution(executionArn=_reset_arn(name))["status"] == "RUNNING"

@@ -1,10 +1,10 @@
-"""DynamoDB: how the registry's table is written to and read; what is in it, `registry` and `links` know.
+"""DynamoDB: how the registry's table is read and written; `registry` and `action_links` know what is in it.
 
 DynamoDB checks a condition and writes in one step, so of several writes whose condition only one can meet,
 one succeeds
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html).
 The SDK repeats a write whose answer was lost, and the repetition fails its own condition. So every failure
-brings along the item it met: a step that finds that it was itself that moved the item goes on.
+returns the item it met: a step that finds its own write there goes on.
 """
 
 import json
@@ -65,7 +65,7 @@ def get(name: str) -> dict[str, Any]:
 
 
 def put(item: dict[str, object]) -> None:
-    """Write a whole item over whatever has its `id`."""
+    """Write an item, replacing any with its `id`."""
     with translate_errors("write to the registry"):
         _dynamodb.put_item(TableName=os.environ["REGISTRY_TABLE"], Item=_typed(item)["M"])
 
@@ -79,7 +79,7 @@ def delete(name: str) -> None:
 def names_due(queue: str, now: int, start: str, limit: int) -> tuple[list[str], str]:
     """Return the names of items that are due, and where to go on; empty at the end.
 
-    The index may be a moment behind: what it names has to be looked at again.
+    The index may be a moment behind: read each item before acting on it.
 
     Args:
         queue: the partition of the index.

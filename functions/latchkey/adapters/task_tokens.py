@@ -1,4 +1,4 @@
-"""Step Functions: what people answer, by the tokens of the tasks that wait for it; each answer once."""
+"""Step Functions: completes the tasks that wait for a person's answer, each token once."""
 
 import json
 from datetime import datetime

@@ -15,7 +15,7 @@ class LinkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionLink:
-    """What a link has to prove before its button does something."""
+    """What a link has to prove before its button works."""
 
     user: str
     execution: str

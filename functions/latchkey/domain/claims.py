@@ -1,4 +1,4 @@
-"""How a mailed link is named, what it proves, and when it is over."""
+"""How a mailed link is named, what it proves, and when it expires."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from latchkey.errors import ClaimGoneError
 #: 256 random bits, twice what OWASP ASVS 11.5.1 asks of an unguessable token.
 LINK_SECRET_BYTES = 32
 
-#: How long somebody has to say yes or no to a request made in their name.
+#: How long a user has to say yes or no to a request made in their name.
 REQUEST_TTL = timedelta(minutes=15)
 
 #: How long the owner of a mailbox may say that a claim was not theirs: the longest a mailed code may live
@@ -28,7 +28,7 @@ _HANDLE = re.compile(r"(?P<user_key>[0-9a-f]{32})\.(?P<expiry>[0-9]{10})\.(?P<re
 
 
 def user_key(user: str) -> str:
-    """Return the 32 hexadecimal digits that stand for a user's name in names, in this very spelling."""
+    """Return the 32 hexadecimal digits that stand for a user's name, in exactly this spelling."""
     return _digits(user)
 
 
@@ -42,7 +42,7 @@ def _digits(text: str) -> str:
 
 
 def new_execution_name(user: str) -> str:
-    """Return a name for a reset of that user that nobody else can take before, or compute."""
+    """Return a name for a reset of that user that no one can guess, and so none can take first."""
     return f"{user_key(user)}-{secrets.token_hex(16)}"
 
 
@@ -57,7 +57,7 @@ def hash_link_secret(link_secret: str) -> str:
 
 
 def proves(link_secret: str, secret_sha256: str) -> bool:
-    """Tell whether a link's secret is the one of which this is the hash."""
+    """Tell whether a link's secret has this hash."""
     return hmac.compare_digest(hash_link_secret(link_secret), secret_sha256)
 
 
@@ -76,7 +76,7 @@ class Handle:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the handle that `text` spells, or None where it spells none."""
+        """Return the handle in `text`, or None if it is malformed."""
         match = _HANDLE.fullmatch(text)
         if match is None:
             return None
@@ -87,11 +87,11 @@ class Handle:
         """Return the handle of a link that may still lead somewhere, before anything is asked or read.
 
         Raises:
-            ClaimGoneError: when it is no handle, its time is over, or lies further ahead than any link's.
+            ClaimGoneError: when it is malformed, expired, or expires later than any link can.
         """
         handle = cls.parse(text)
         if handle is None or not now < handle.expires_at <= now + _LONGEST_LIFE:
-            raise ClaimGoneError("The handle is none, or not of a link that works at this time.")
+            raise ClaimGoneError("The handle is malformed, or its link does not work at this time.")
         return handle
 
     def proof(self, link_secret: str) -> str:

@@ -13,9 +13,9 @@ _ROOT = "<root_account>"
 def read_report(lines: Iterable[str], maximum_age_days: int) -> Iterator[Account]:
     """Yield the users with a console password, without mail addresses, which the report has not.
 
-    The age of the policy of today counts, not the date in the report's own column: the report may be four
-    hours old. Where the report has no time of the last change (`N/A`, `no_information`) nothing is known.
-    The root user has none, and is passed over. A row that is not as IAM documents it fails alone.
+    Today's policy counts, not the expiry date in the report: the report may be four hours old. Where the
+    report has no time of the last change (`N/A`, `no_information`) nothing is known. The root user has none,
+    and is skipped. A row that is not as IAM documents it fails alone.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
     """

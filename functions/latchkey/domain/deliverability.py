@@ -1,4 +1,4 @@
-"""Whether SES can send a mail to an address at all, as far as one can know without sending it."""
+"""Whether SES can send a mail to an address, as far as that is known without sending it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def ensure_deliverable(status: SendingStatus) -> None:
     """Accept what SES would take and try to deliver.
 
     Raises:
-        MailRefusedError: when SES would refuse a mail to anyone; a person has to mend it.
+        MailRefusedError: when SES would refuse every mail; an operator has to fix that.
         AddressSuppressedError: when SES would take a mail to this address and never deliver it.
     """
     if status.shut_down:

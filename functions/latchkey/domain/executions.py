@@ -19,7 +19,7 @@ class Execution:
 
 
 def earlier(own_arn: str, running: Collection[Execution]) -> Execution | None:
-    """Return the running execution that goes before one's own, where there is one.
+    """Return the running execution that takes precedence over this one, if any.
 
     Of several that started together exactly one finds none before it.
     """

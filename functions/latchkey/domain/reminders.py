@@ -1,4 +1,4 @@
-"""Who is reminded today: when passwords expire, how days are counted, and what becomes of everybody else."""
+"""Who is reminded today: when passwords expire, how days are counted, and what happens to all others."""
 
 import hashlib
 import re
@@ -56,17 +56,17 @@ _WITHOUT_TIME = {
 
 
 def unforeseen(error: Exception) -> str:
-    """Return what a report says of an unforeseen error: its kind, since its text may name a person."""
+    """Return what a report says of an unexpected error: its class, since its text may name a person."""
     return f"unforeseen {type(error).__name__}, see the log"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody with a password, as a source lists them.
+    """A user with a password, as a source lists them.
 
     `id` names the account for good, `user` is its name today. `expires_at` is in UTC, to the second. `mail`,
-    `name`, `language` and `manager` are empty where the source has none. `policy` is told only to whoever
-    asks about one user. `problem` says why an entry of the source could not be read.
+    `name`, `language` and `manager` are empty where the source has none. `policy` is shown only to
+    an operator who asks about one user. `problem` says why an entry of the source could not be read.
     """
 
     source: str
@@ -83,7 +83,7 @@ class Account:
 
     @classmethod
     def unreadable(cls, source: str, user: str, error: Exception) -> Self:
-        """Return what stands for an entry that could not be read: it fails alone, and the report names it."""
+        """Return a stand-in for an entry that could not be read: it fails alone, and the report names it."""
         return cls(
             source, user, user, Expiry.UNKNOWN, problem=f"its entry could not be read: {unforeseen(error)}"
         )
@@ -172,7 +172,7 @@ def notify_days(text: str) -> tuple[int, ...]:
 
 
 def classify(account: Account, moment: RunWindow, days: Collection[int]) -> tuple[Outcome, int]:
-    """Return what is to happen with an account, and the days ahead its reminder speaks of (else 0)."""
+    """Return what to do about an account, and the days ahead its reminder names (else 0)."""
     expires_at = account.expires_at
     if account.excluded:
         return Outcome.EXCLUDED, 0
@@ -195,7 +195,7 @@ class Reminder:
 
     @property
     def key(self) -> str:
-        """What says that this reminder was sent: a hash of user, expiry and days ahead, in hexadecimal."""
+        """The key of the record that it was sent: a hash of user, expiry and days ahead, in hexadecimal."""
         account = self.account
         text = "\n".join((account.source, account.id, str(account.expires_at), str(self.days)))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -212,7 +212,7 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """What a run did about an account, and why, for the report; `reason` is empty where none is needed."""
+    """What a run did about an account, and why, for the report; `reason` may be empty."""
 
     reminder: Reminder
     outcome: Outcome
@@ -235,7 +235,7 @@ class ReportRow:
         return [_FORMULA.sub("'", text) for text in texts]
 
 
-#: Mails of a test run: one person is to read them. And why everybody else who is due gets none.
+#: Mails of a test run: one person has to read them. And why all others who are due get none.
 TEST_MAILS = 20
 TEST_IS_FULL = f"a test run mails the first {TEST_MAILS}"
 

@@ -63,8 +63,8 @@ def plan(
         settling: how long clients may go on using the credentials before the current ones.
 
     Raises:
-        KeyLimitError: when nothing may be touched: two keys that nobody knows, or two of the secret's own
-            of which the current one does not work.
+        KeyLimitError: when no key may be deleted: two that the secret does not name, or two that it does and
+            the current one does not work.
     """
     current, previous, pending = (labelled(versions, label) for label in (CURRENT, PREVIOUS, PENDING))
     named = {version.key_id for version in (current, previous, pending) if version}
@@ -72,7 +72,7 @@ def plan(
     if len(foreign) > 1:
         raise KeyLimitError(
             f"The SMTP user has two access keys that the secret does not name: {' and '.join(foreign)}. "
-            "One of them has to go before there can be a new one."
+            "Delete one of them before the next rotation."
         )
     own = [version for version in (current, previous) if version]
     used = {version.key_id for version in own}

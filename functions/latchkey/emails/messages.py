@@ -8,7 +8,7 @@ from email.policy import SMTP
 from latchkey.emails import Mail
 from latchkey.errors import RecipientRefusedError
 
-#: Nothing but ASCII, so that no server on the way has to be asked what it can take.
+#: Only ASCII, which every server on the way takes.
 _POLICY = SMTP.clone(cte_type="7bit")
 
 #: So many bytes take 60 characters of base64, which leaves room for what stands around them and for `To:`.
@@ -21,7 +21,7 @@ def one_line(text: str) -> str:
 
 
 def display_name(text: str) -> str:
-    """Return a text as a display name; empty where it would come out garbled.
+    """Return a text as a display name; empty if mail clients would garble it.
 
     What is not ASCII is sent in encoded words of at most 75 characters (RFC 2047, 2), and Python's email
     package puts blanks where one ends and the next begins. So a name has to fit into one.
@@ -34,7 +34,7 @@ def display_name(text: str) -> str:
 class Envelope:
     """Who writes to whom.
 
-    `name` is the display name of whoever it goes to, whatever a directory holds. `id` identifies the mail,
+    `name` is the recipient's display name, as a directory has it. `id` identifies the mail,
     without angle brackets and domain.
     """
 

@@ -1,4 +1,4 @@
-"""Who may ask for a reset, and from whose pages: the second lock behind API Gateway's own."""
+"""Who may ask for a reset, and from which pages: checked again behind API Gateway."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def ensure_signed(request_context: Mapping[str, Any]) -> None:
-    """Pass requests whose signature API Gateway verified.
+    """Let in requests whose signature API Gateway verified.
 
     Args:
         request_context: API Gateway's. It alone writes `identity.userArn`, only for a signature it verified
@@ -31,9 +31,9 @@ def ensure_signed(request_context: Mapping[str, Any]) -> None:
 
 
 def ensure_own_page(event: Mapping[str, Any], public_base_url: str) -> None:
-    """Pass requests from pages of this API and from clients that are no browsers.
+    """Let in requests from pages of this API and from clients that are not browsers.
 
-    Browsers say in `Sec-Fetch-Site` how the page that sends a request stands to the API; those too old for
+    Browsers say in `Sec-Fetch-Site` whether the page that sends a request is the API's own; those too old for
     it say in `Origin` where the page comes from. No page can change either, and other clients send neither.
 
     Args:
@@ -58,15 +58,15 @@ def _own_origins(event: Mapping[str, Any], public_base_url: str) -> set[str]:
 
 
 def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> None:
-    """Pass people who ask for themselves, and the helpdesk.
+    """Let users reset themselves, and the helpdesk anyone.
 
     Args:
         request_context: API Gateway's, with the claims of the token its user pool authorizer let through.
         user: the user the reset is for.
-        helpdesk_group: group of the user pool whose members may ask for anybody; empty for none.
+        helpdesk_group: group of the user pool whose members may reset any user; empty for none.
 
     Raises:
-        NotAllowedError: for everybody else.
+        NotAllowedError: for all others.
         NotAuthenticatedError: when there are no claims.
     """
     authorizer = request_context.get("authorizer")
@@ -93,8 +93,8 @@ def is_own(claims: Mapping[str, object], user: str) -> bool:
 def is_helpdesk(claims: Mapping[str, object], group: str) -> bool:
     """Tell whether the token's owner is in the group.
 
-    A REST API's claim separates the groups by commas. The form of HTTP APIs, `[one two]`, is not taken: the
-    API never sends it, and a single group of a REST API may be named so.
+    A REST API's claim separates the groups by commas. The form of HTTP APIs, `[one two]`, is not accepted: a
+    REST API never sends it, and a single group may have such a name.
     """
     groups = claims.get("cognito:groups")
     return bool(group) and isinstance(groups, str) and group in groups.split(",")

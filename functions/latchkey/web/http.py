@@ -1,4 +1,4 @@
-"""What every answer of the HTTP API has in common."""
+"""What every response of the HTTP API has in common."""
 
 import json
 from base64 import b64decode
@@ -31,7 +31,7 @@ Source: OWASP ASVS 5.0, 3.4.1 to 3.4.8 and 14.3.2.
 """
 
 
-#: A request holds a user name or a link's two values; anything much larger is not one of ours.
+#: A request holds a user name or a link's two values; anything much larger is no such request.
 MAXIMUM_BODY_CHARACTERS: Final = 4096
 
 #: A handle has 76 characters and a link secret 43; longer ones are no mistyped links.
@@ -42,7 +42,7 @@ Response = dict[str, Any]
 
 
 def answer(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON answer with the security headers and whichever `headers` come on top."""
+    """Return a JSON response with the security headers and `headers`."""
     every = {**SECURITY_HEADERS, "Content-Type": "application/json; charset=utf-8", **(headers or {})}
     return {"statusCode": status, "headers": every, "body": json.dumps(body)}
 
@@ -74,7 +74,7 @@ def header_fields(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_link(event: Mapping[str, Any], now: datetime) -> tuple[Handle, str]:
-    """Return what a link's page sends of it, the handle and the secret; a query is never looked at.
+    """Return the handle and the secret that a link's page sends; the query is never read.
 
     Raises:
         BadRequestError: when one of the two is missing, or cannot have come from a link.
@@ -86,7 +86,7 @@ def read_link(event: Mapping[str, Any], now: datetime) -> tuple[Handle, str]:
 
 
 def read_body_fields(event: Mapping[str, Any]) -> dict[str, object]:
-    """Return the fields of a request's body alone: what is secret must not come in a query.
+    """Return the fields of a request's body alone: secrets must not come in a query.
 
     Raises:
         BadRequestError: as `read_fields` does.

@@ -76,7 +76,7 @@ def request_page(user: str = "") -> Page:
 
     The server fills it in, because one escaped attribute is all it takes: the script never reads the address
     bar, and without the right hash nothing that slipped through could run. What cannot be a user name is left
-    out whole, since an address cut short is somebody else's.
+    out whole, since an address cut short is another person's.
     """
     known = user if len(user) <= LONGEST_USER and user.isprintable() else ""
     return Page(_REQUEST.html.replace("{{user}}", html.escape(known)), _REQUEST.headers)
