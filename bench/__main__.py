@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def say(line: str) -> None:
-    """Write a line for whoever waits."""
+    """Write a progress line."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -34,7 +34,7 @@ PEOPLE = 10_000
 
 
 def measure(people: int, show: Callable[[dict[str, Any]], None]) -> None:
-    """Measure everything, the reminders with so many people, and show it.
+    """Measure everything, the reminders with that many people, and show it.
 
     Raises SamError, CloudError, SambaError and StartError.
     """
@@ -70,7 +70,7 @@ def measure(people: int, show: Callable[[dict[str, Any]], None]) -> None:
         results["memory"] = money.memory_choices(usages["claimed"], handlers)
         results["took_seconds"] = time.monotonic() - began
         show(results)
-        # Hundreds of functions leave their code behind, which takes its time.
+        # Hundreds of functions leave their code behind, which takes time to delete.
         tell("Stopping the local cloud ...")
 
 

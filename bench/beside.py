@@ -31,12 +31,12 @@ _PEER: Final = "latchkey-peer"
 _DEADLINE_SECONDS: Final = 300
 # The subjects of the mails that end the wait for a link.
 _AWAITED: Final = ("CONFIDENTIAL", "could not be reset")
-# Mails carry the time they were sent at, so looking seldom makes nothing look slower.
+# Mails carry the time they were sent, so polling seldom makes nothing look slower.
 _POLL_SECONDS: Final = 0.1
-# A mail gets its time a moment before it can be seen.
+# A mail gets its time a moment before it is visible.
 _OVERLAP: Final = timedelta(seconds=5)
 _USERS_AT_ONCE: Final = 4
-# What a client is told when a function or a service behind it is overrun, this machine for instance.
+# What a client gets when a function, a service behind it or this machine is overloaded.
 _TRY_AGAIN: Final = {
     httpx.codes.SERVICE_UNAVAILABLE,
     httpx.codes.TOO_MANY_REQUESTS,
@@ -57,11 +57,11 @@ class Service:
 
 
 class ResetFailedError(RuntimeError):
-    """When a reset failed and was undone, as on a machine that is overrun."""
+    """When a reset failed and was undone, as on an overloaded machine."""
 
 
 class Postman:
-    """Sees each mail as it is sent, without asking for all of them again and again."""
+    """Sees each mail as it is sent, without fetching all of them again and again."""
 
     def __init__(self, mailbox_url: str) -> None:
         """Watch a mailbox from now on."""
@@ -92,7 +92,7 @@ class Postman:
                     self._changed.notify_all()
 
     def wait(self, user: str) -> dict[str, Any]:
-        """Return the mail with a user's link, or with the news that the reset failed, once it was sent.
+        """Return the mail with a user's link, or the one that says that the reset failed, once it was sent.
 
         Raises TimeoutError when that takes minutes.
         """
@@ -112,10 +112,10 @@ class Asked:
 
 
 class Beside:
-    """Both services, and those who use them."""
+    """Both services, and their users."""
 
     def __init__(self, cloud: LocalCloud, product: Product, postman: Postman) -> None:
-        """Deploy the peer beside the product, and let somebody sign requests to both."""
+        """Deploy the peer beside the product, and let an IAM user sign requests to both."""
         self.cloud = cloud
         self.product = product
         self.postman = postman
@@ -181,7 +181,7 @@ class Beside:
         return Asked(user, Link.within(mail["text"]), seconds)
 
     def claim(self, service: Service, asked: Asked) -> float:
-        """Claim a link and return the seconds of the answer that revealed.
+        """Claim a link and return the seconds that the revealing answer took.
 
         A moment after the mail the workflow may not wait yet; those answers are not timed.
         """
@@ -241,7 +241,7 @@ class Beside:
 
 
 def at_a_time[Item, Result](number: int, do: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    """Do something for every item, so many at a time."""
+    """Do something for every item, a number at a time."""
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(do, items))
 
@@ -264,7 +264,7 @@ def deployed(folder: Path) -> Generator[Beside]:
     with ExitStack() as stack:
         cloud = stack.enter_context(LocalCloud(folder, resets_only=True))
         cloud.deploy({"RequestAccess": "Iam", "RequestWindowMinutes": "1440"})
-        # Whatever still runs would be counted and timed as well.
+        # Anything still running would be counted and timed as well.
         cloud.wait_for_first_runs()
         product = stack.enter_context(closing(Product(cloud)))
         postman = stack.enter_context(closing(Postman(cloud.mailbox_url)))

@@ -24,6 +24,6 @@ def percentile(values: Iterable[float], share: float) -> float:
 def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Return the median of the ratios of what was measured in the same round.
 
-    What slows the machine for a while slows both of a round, and so leaves their ratio alone.
+    A temporary load slows both of a round, and leaves their ratio alone.
     """
     return median(mine / other for mine, other in zip(ours, theirs, strict=True))

@@ -1,4 +1,4 @@
-"""What a reset costs: what one really used, counted, times a table of prices."""
+"""What a reset costs: what one used, counted, times a table of prices."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Handler:
 
 
 def read_prices() -> dict[str, Any]:
-    """Read the table of prices and what else the sums assume."""
+    """Read the table of prices and the other assumptions."""
     prices: dict[str, Any] = json.loads(_PRICES.read_text())
     return prices
 
@@ -76,7 +76,7 @@ def gb_seconds(usage: Usage, handlers: Mapping[str, Handler], assumptions: Mappi
 def amounts(
     usage: Usage, handlers: Mapping[str, Handler], assumptions: Mapping[str, Any], hours_open: float
 ) -> dict[str, float]:
-    """Return how much of each priced thing one reset uses, its claim lying open for so many hours."""
+    """Return how much of each priced thing one reset uses when its link stays open for that many hours."""
     services = Counter(service for _, service, _ in usage.calls)
     # The peer's parameters are standard ones.
     acts = [(by, action) for by, service, action in usage.calls if service == "ssm" and by != "Peer"]

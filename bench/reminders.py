@@ -1,6 +1,6 @@
 """The reminders of a large directory: what listing, planning and mailing take.
 
-`python -m bench.reminders [PEOPLE]` prints the figures as JSON. Samba takes its time to index so many people:
+`python -m bench.reminders [PEOPLE]` prints the figures as JSON. Samba takes long to index so many people:
 half a minute for 10,000, more than a quarter of an hour for 100,000.
 """
 
@@ -44,7 +44,7 @@ _ONE_BY_ONE = 50
 
 
 def measure(people: int = PEOPLE) -> dict[str, Any]:
-    """Run the reminders of a directory of so many people, of whom a third is due, on a cloud of its own.
+    """Run the reminders of a directory of that many people, a third of them due, on a cloud of its own.
 
     Raises CloudError, SamError or SambaError when that does not start.
     """

@@ -311,7 +311,7 @@ def draw(document: str, drawn: dict[str, str]) -> str:
 
 
 def text(results: dict[str, Any]) -> str:
-    """Return all tables for the terminal, but the quotas, which nobody measured."""
+    """Return all tables for the terminal, but the quotas, which are not measured."""
     return "\n\n".join(drawn for name, drawn in tables(results).items() if name != "quotas")
 
 

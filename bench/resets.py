@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Warm-up, then measured, one at a time: enough for a median; a p99 of so few is the slowest but none.
 WARM_ONE: Final = 5
 ONE: Final = 40
-#: So many waves, ours and the peer's in turn, so that both meet the same machine.
+#: Waves, ours and the peer's in turn, so that both meet the machine in the same state.
 WAVES: Final = 12
 
 
@@ -69,19 +69,19 @@ def one_at_a_time(beside: Beside, number: int) -> tuple[Times, Times]:
 
 
 def ask_many(beside: Beside, service: Service, at_once: int, number: int) -> list[Asked]:
-    """Ask for so many resets, so many at a time."""
+    """Ask for a number of resets, some at a time."""
     return at_a_time(at_once, lambda user: beside.ask(service, user), beside.users(number))
 
 
 def warm_up(beside: Beside, opened: Open, at_once: Iterable[int]) -> None:
-    """Ask for ever more at a time, as a crowd at once would start more functions than a machine bears."""
+    """Ask for ever more at a time: all at once would start more functions than a machine can run."""
     for number in at_once:
         opened.ours += ask_many(beside, beside.ours, number, number)
         opened.peers += ask_many(beside, beside.peer, number, number)
 
 
 def ask_in_waves(beside: Beside, opened: Open, at_once: int, number: int) -> Times:
-    """Ask for so many of each in waves, and leave them open."""
+    """Ask for a number of each in waves, and leave them open."""
     times = Times()
     for _ in range(WAVES):
         mine = ask_many(beside, beside.ours, at_once, number // WAVES)
@@ -93,7 +93,7 @@ def ask_in_waves(beside: Beside, opened: Open, at_once: int, number: int) -> Tim
 
 
 def claim_in_waves(beside: Beside, opened: Open, at_once: int, number: int, waves: int = WAVES) -> Times:
-    """Claim so many of each in waves; each begins when what the one before set going is over."""
+    """Claim a number of each in waves; each begins when the work of the one before is over."""
     times = Times()
 
     def wave(service: Service, asked: list[Asked]) -> list[float]:

@@ -68,7 +68,7 @@ def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def open_up_to(beside: Beside, opened: Open, number: int) -> None:
-    """Ask for more until so many are open."""
+    """Ask for more until that many are open."""
     opened.ours += resets.ask_many(beside, beside.ours, 8, number - len(opened.ours))
 
 

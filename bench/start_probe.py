@@ -68,7 +68,7 @@ def main() -> None:
             found = clients_of(given["with"])
     sys.stdout.write(json.dumps({**found, "peak_kib": peak_kib()}))
     sys.stdout.flush()
-    # Taking everything down again is no part of a start.
+    # Shutting down is no part of a start.
     os._exit(0)
 
 

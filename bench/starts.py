@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tools.asl import Json
 
 ROUNDS: Final = 15
-#: Without bytecode a start compiles everything, which is no close call: fewer runs tell it.
+#: Without bytecode a start compiles everything; the difference is large, so fewer runs are enough.
 ROUNDS_WITHOUT_BYTECODE: Final = 3
 
 _PROBE: Final = Path(__file__).with_name("start_probe.py")
@@ -42,7 +42,7 @@ class StartError(RuntimeError):
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the template, as far as its start goes."""
+    """A function of the template: what its start needs."""
 
     name: str
     module: str
@@ -85,7 +85,7 @@ def _value(value: object, template: Json) -> str:
 def sdk_folder(folder: Path) -> Path:
     """Link the boto3 of Lambda's runtime and the client of directories into a folder, and nothing else.
 
-    Both were compiled as they were installed; whatever slowed the bare import would flatter our own.
+    Both were compiled when they were installed: a slow bare import would flatter our own.
     """
     folder.mkdir()
     (runtime,) = RUNTIME.glob("lib/python3.*/site-packages")
@@ -150,7 +150,7 @@ class Starter:
         return done
 
 
-# What Lambda sets, and values that nobody takes for credentials.
+# What Lambda sets, with values that cannot be mistaken for credentials.
 _RUNTIME: Final = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_DEFAULT_REGION": "us-east-1",

@@ -23,7 +23,7 @@ def say(line: str) -> None:
 
 
 def describe(stack: Stack) -> str:
-    """Tell a newcomer where things are."""
+    """Say where things are."""
     return f"""
   Ask for a reset   {stack.api_url}/generate
   Read the mails    {stack.mailbox_url}

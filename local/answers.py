@@ -27,7 +27,7 @@ class Response:
 
     @classmethod
     def of_json(cls, value: object, status: int = HTTPStatus.OK) -> Response:
-        """Response with JSON."""
+        """Answer with JSON."""
         return cls(status, {"content-type": "application/json"}, json.dumps(value).encode())
 
 
@@ -44,7 +44,7 @@ def error_answer(api: str, error: str, message: str, status: int, headers: dict[
 
 
 def fault_answer(fault: Fault, operation: Operation, headers: dict[str, str]) -> Response:
-    """Response with a fault. A crash answers nothing that an SDK could read."""
+    """Answer with a fault. A crash answers nothing that an SDK could read."""
     if fault.crash:
         return Response(HTTPStatus.INTERNAL_SERVER_ERROR, {"connection": "close"})
     return error_answer(operation.api, fault.error, fault.message, fault.status, headers)

@@ -1,4 +1,4 @@
-"""Which AWS calls were made, by whom and with what result; never what they carried."""
+"""Which AWS calls were made, by which principal and with what result; never their content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT = 20_000
 
 @dataclass(frozen=True)
 class Request:
-    """An AWS request, as far as MiniStack's router needs it. Header names are lower case."""
+    """An AWS request: what MiniStack's router needs of it. Header names are lower case."""
 
     method: str
     path: str
@@ -60,7 +60,7 @@ def identify(request: Request) -> Operation:
 
 
 def principal_of(access_key_id: str) -> str:
-    """Name the role or user behind an access key, or give the key back where nobody is."""
+    """Return the role or user behind an access key, or the key itself if there is none."""
     evaluator = importlib.import_module("ministack.core.iam_evaluator")
     identity = evaluator.resolve_caller_identity(access_key_id)
     arn = str(identity["userArn"]) if identity else ""
@@ -96,7 +96,7 @@ class CallLog:
         self._lock = threading.Lock()
 
     def add(self, time: float, operation: Operation, principal: str, status: int, answer: bytes) -> None:
-        """Note a call. Of its answer only whether it was a denial is kept."""
+        """Note a call; of its answer, only whether it was a denial."""
         denied = status in (400, 403) and (
             b"AccessDenied" in answer or b"not authorized to perform" in answer
         )

@@ -32,7 +32,7 @@ STACK_NAME = "latchkey-local"
 STACK_FILE = "stack.json"
 
 _STAGE = "local"
-# Tests and figures ask more in a second than the defaults let strangers.
+# Tests and benchmarks send more requests a second than the defaults allow.
 _RATES = {
     "GenerateRate": "100",
     "GenerateBurst": "200",
@@ -83,8 +83,8 @@ class LocalCloud:
     """A local cloud below `state_dir`; as a context manager it stops at the end.
 
     `wait_scale` scales Wait states and retry intervals, not time-outs. With `with_parent` the emulator ends
-    when this process has gone, however it ended. With `resets_only` there is no directory, and nobody waits
-    for the first rotation: it saves those their time who have no use for either.
+    when this process has gone, however it ended. With `resets_only` there is no directory, and `deploy` does
+    not wait for the first rotation: that saves time where neither is needed.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class LocalCloud:
         self.wait_scale = wait_scale
         self.resets_only = resets_only
         self.directory: samba.Samba | None = None
-        #: Whom the directory gets beside those of every local cloud.
+        #: People the directory gets beside those of every local cloud.
         self.more_people: Sequence[samba.Person] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -242,7 +242,7 @@ class LocalCloud:
         return boto3.Session("test", "test", region_name=REGION)
 
     def deploy(self, parameters: Mapping[str, str] | None = None, *, ttl_seconds: int | None = None) -> Stack:
-        """Build and deploy the product, seed its users, wait for what it does at once, write `stack.json`.
+        """Build and deploy the product, seed its users, wait for the first rotation, write `stack.json`.
 
         `parameters` override the template's. `ttl_seconds` is the life of a claim, if shorter than the
         template allows. Raises SamError or CloudError.
@@ -297,7 +297,7 @@ class LocalCloud:
             "DirectorySecretName": _DIRECTORY_SECRET,
             "DirectorySearchBases": samba.USERS_BASE,
             "DirectoryExclusionGroup": samba.EXCLUSION_GROUP,
-            # MiniStack has no networks to speak of; any names do.
+            # MiniStack has no real networks; any names will do.
             "DirectorySubnetIds": "subnet-00000000",
             "DirectorySecurityGroupIds": "sg-00000000",
         }

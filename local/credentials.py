@@ -58,7 +58,7 @@ class Rotation:
             return False
 
     def send(self, to: str, subject: str) -> None:
-        """Send a mail with whatever the secret holds now."""
+        """Send a mail with the present credentials."""
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = SENDER, to, subject
         mail.set_content("Sent by SMTP.")

@@ -44,8 +44,8 @@ print(json.dumps([total, len(names), seconds, int(peak) / 1024]))
 def crowd(number: int, now: float, due: float = 0) -> list[Person]:
     """Return people whose passwords were set at any time in the last hundred days.
 
-    The same in every call with one number. A share `due` of them is to be reminded besides; every tenth has
-    no mail address, some are disabled, some passwords never expire.
+    The same in every call with one number. A share `due` of them is due for a reminder; every tenth has no
+    mail address, some are disabled, some passwords never expire.
     """
     chance = random.Random(1)  # noqa: S311  # the same people in every run
     people = []
@@ -77,7 +77,7 @@ class Listing:
 
 
 def list_people(samba: Samba, hosts: Sequence[str] = ()) -> Listing:
-    """List everybody with the product's own code. Raises RuntimeError when it fails."""
+    """List all users with the product's own code. Raises RuntimeError when it fails."""
     given = [hosts or [samba.host], samba.ca, USERS_BASE, SERVICE_ACCOUNT, samba.password]
     done = subprocess.run(  # noqa: S603  # our own code, and no shell
         [sys.executable, "-c", _LISTER],

@@ -1,4 +1,4 @@
-"""`make demo`: whole resets on a local cloud, told so that a person can follow; fails when a step does."""
+"""`make demo`: whole resets on a local cloud, told step by step; fails when a step does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLAIM_TTL_SECONDS = 20
 def run() -> None:
     """Run the demo on a cloud of its own and print the transcript. Raises DemoError when a step fails."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as folder, LocalCloud(Path(folder)) as cloud:
-        say("Latchkey demo: resets, rotations and reminders on a cloud of its own, where anybody may ask.")
+        say("Latchkey demo: resets, rotations and reminders on a cloud of its own, where anyone may ask.")
         say(f"A local cloud listens on {cloud.endpoint_url}. Building and deploying the real template ...")
         started = time.monotonic()
         cloud.deploy(ttl_seconds=CLAIM_TTL_SECONDS)
@@ -37,7 +37,7 @@ def run() -> None:
 
 
 def claimed(product: Product) -> None:
-    """Alice asks, says that it is her, claims, and nobody can claim again."""
+    """Alice asks, confirms, and claims; the link works only once."""
     title("Alice forgot her password")
     asked = time.monotonic()
     show("POST /generate", product.request(ALICE), expected=202)
@@ -90,8 +90,8 @@ def expired(product: Product) -> None:
 
 
 def declined(product: Product) -> None:
-    """Somebody asks in Carol's name."""
-    title("Somebody else types Carol's address")
+    """Show that a request that Carol declines changes nothing."""
+    title("A stranger types Carol's address")
     password = secrets.token_urlsafe(16) + "Aa0!"
     carol = product.create_user(password)
     show("POST /generate", product.request(carol), expected=202)

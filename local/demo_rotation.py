@@ -56,7 +56,7 @@ class Client:
 
 def filled(product: Product) -> None:
     """Show how the empty secret got its first credentials."""
-    title("The SMTP credentials, which nobody copied by hand")
+    title("The SMTP credentials, which no one copied by hand")
     rotation = Rotation(product)
     say("The stack came with a user without access keys and an empty secret. Its schedule at once began:")
     (first,) = rotation.execution_arns()

@@ -37,7 +37,7 @@ REGION = "us-east-1"
 PROCESS_FILE = "emulator.json"
 
 _PARENT_POLL_SECONDS = 0.5
-# The functions inherit what is left: nothing of the developer's own AWS set-up may reach them.
+# Functions inherit the rest: nothing of the developer's own AWS set-up may reach them.
 _KEPT_VARIABLES = {"PATH", "LANG", "LC_ALL", "TZ"}
 
 
@@ -57,7 +57,7 @@ def prepare_environment(state_dir: Path, port: int, wait_scale: float) -> None:
         "GATEWAY_PORT": str(port),
         "HOME": str(state_dir),
         "IOT_MTLS_ENABLED": "0",
-        # Processes that only a crowd needed end soon after it; the first of each function stays.
+        # Processes that only a peak needed end soon after it; the first of each function stays.
         "LAMBDA_WARM_TTL_SECONDS": "30",
         "MINISTACK_HOST": HOST,
         "MINISTACK_REGION": REGION,
@@ -75,7 +75,7 @@ def prepare_environment(state_dir: Path, port: int, wait_scale: float) -> None:
 
 async def _stop_without(parent: int, stop: asyncio.Event) -> None:
     """Stop once the parent process has gone: a killed test run leaves nothing behind."""
-    while os.getppid() == parent:  # noqa: ASYNC110  # the kernel tells nobody portably
+    while os.getppid() == parent:  # noqa: ASYNC110  # no portable notification
         await asyncio.sleep(_PARENT_POLL_SECONDS)
     stop.set()
 
@@ -115,7 +115,7 @@ async def serve(listener: socket.socket, smtp_listener: socket.socket, parent: i
 
 
 def main() -> None:
-    """Run one emulator; its state directory can have but one at a time."""
+    """Run one emulator; a state directory has one at a time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--state-dir", type=Path, required=True)
@@ -131,7 +131,7 @@ def main() -> None:
 
     with (state_dir / PROCESS_FILE).open("a+") as process_file:
         try:
-            # Held for as long as this process lives: whoever finds it held knows that the pid in it is ours.
+            # Held for as long as this process lives: while it is locked, the pid in it is ours.
             fcntl.flock(process_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"An emulator is already running for {state_dir}")

@@ -1,4 +1,4 @@
-"""Faults that AWS calls meet on request: errors, delays, lost answers."""
+"""Faults injected into AWS calls: errors, delays, lost answers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Fault:
         return True
 
     def matches(self, operation: Operation, body: bytes) -> bool:
-        """Say whether this fault speaks of that call."""
+        """Tell whether this fault concerns that call."""
         if (self.service, self.action) != (operation.service, operation.action):
             return False
         text = body.decode("utf-8", "replace")
@@ -70,7 +70,7 @@ class Fault:
 
     @property
     def used_up(self) -> bool:
-        """Whether it has hit as often as it was to."""
+        """Whether it has hit as often as it should."""
         return self.times is not None and self.hits >= self.times
 
     @property

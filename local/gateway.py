@@ -31,7 +31,7 @@ type Send = Callable[[Message], Awaitable[None]]
 
 _OURS = "/_latchkey/"
 _JSON = "application/json"
-# What tells a denial stands at the head of an answer.
+# A denial is recognised by the head of an answer.
 _ANSWER_HEAD = 2_048
 _NOT_FOUND = Response.of_json({"error": "No such endpoint"}, HTTPStatus.NOT_FOUND)
 
@@ -65,7 +65,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 async def _discard(_: Message) -> None:
-    """Take an answer that nobody will see."""
+    """Discard an answer."""
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Gateway:
         return principal_of(str(router.extract_access_key_id(request.headers, request.query)))
 
     def serve(self, request: Request) -> Response:
-        """Response one of our own endpoints."""
+        """Answer for one of our own endpoints."""
         match request.method, request.path.removeprefix(_OURS):
             case "GET", name:
                 since = request.query.get("since", [""])[0]

@@ -1,11 +1,11 @@
-"""Who is in the directory of a fresh local cloud: somebody on every side of the rules."""
+"""Who is in the directory of a fresh local cloud: a user for each side of every rule."""
 
 from __future__ import annotations
 
 from local.samba import MAXIMUM_AGE_DAYS, SHORT_POLICY_DAYS, Person
 
 _DAY = 24 * 3600
-#: Half a day more than whole days: whoever has days left has them whatever the time of a run.
+#: Half a day more than whole days, so that the days left are the same at any time of a run.
 _MARGIN = 0.5
 
 

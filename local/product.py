@@ -26,7 +26,7 @@ _LINK = re.compile(r"(?P<page>\S+/(?:extract|confirm|revoke))#ph=(?P<ph>[^&\s]+)
 
 
 class NothingHappenedError(AssertionError):
-    """When what was waited for did not come in time."""
+    """When something awaited did not happen in time."""
 
 
 def wait_for[T](what: str, look: Callable[[], T | None], seconds: float = _DEADLINE_SECONDS) -> T:
@@ -125,7 +125,7 @@ class Product:
         return self.http.post(f"{self.stack.api_url}/{route}", json={"ph": link.ph, "rs": link.rs, **more})
 
     def request_and_confirm(self, user: str) -> httpx.Response:
-        """Ask for a reset, and say in the mail that it was oneself."""
+        """Ask for a reset, and confirm it through the mail."""
         mails = len(self.mails(user, "Did you ask"))
         answer = self.request(user)
         self.answer(self.wait_for_question(user, mails + 1), "yes").raise_for_status()
@@ -186,7 +186,7 @@ class Product:
     def start_reset(self, user: str, *, confirm: bool = False) -> str:
         """Start a reset in a window of its own, and return its execution's ARN.
 
-        As an operator does, or as a stranger's request does, which the user has to confirm.
+        As an operator does, or as an unauthenticated request does, which the user has to confirm.
         """
         started = self.client("stepfunctions").start_execution(
             stateMachineArn=self.stack.outputs["ResetStateMachineArn"],
@@ -267,7 +267,7 @@ class Product:
 
     @contextmanager
     def faults(self, *faults: dict[str, Any]) -> Generator[Callable[[], list[int]]]:
-        """Let AWS calls meet faults; yields a function that tells how often each was hit."""
+        """Inject faults into AWS calls; yield a function that returns how often each was hit."""
         url = f"{self.stack.endpoint_url}/_latchkey/faults"
         for fault in faults:
             self.http.post(url, json=fault).raise_for_status()

@@ -74,7 +74,7 @@ class Reminders:
             dynamodb.delete_item(TableName=self.table, Key={"id": item["id"]})
 
     def end_what_is_in_progress(self) -> None:
-        """Let the time be over of whoever was sending a reminder and never told how it went."""
+        """Expire the reminders that a crashed sender left in progress."""
         dynamodb = self.product.client("dynamodb")
         for item in dynamodb.scan(TableName=self.table)["Items"]:
             if item["status"]["S"] == "INPROGRESS":

@@ -79,7 +79,7 @@ def build(root: Path) -> bool:
     """Build the application below `.aws-sam/build`, unless it is up to date; say whether it had to.
 
     Processes that build the same tree at once wait for each other. Raises SamError, and PyCompileError for
-    a module that is none.
+    a module with a syntax error.
     """
     folder = root / ".aws-sam"
     stamp = folder / "local.sha256"
@@ -140,7 +140,7 @@ def _deploying(endpoint_url: str) -> dict[str, str]:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
-            # Seconds between two looks at the deployment; there is nobody to spare here.
+            # Seconds between two looks at the deployment; there is no rate limit to respect here.
             "SAM_CLI_POLL_DELAY": "1",
         }
     )

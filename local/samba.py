@@ -77,7 +77,7 @@ class Person:
 class Samba:
     """A domain controller below `folder`, which ends with the process `owner`.
 
-    It has a network of its own, so its port 636 is nobody else's; a door on a free port of the loopback
+    It has a network of its own, so its port 636 is always free; a proxy on a free port of the loopback
     interface leads there.
     """
 
@@ -216,7 +216,7 @@ class Samba:
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """Stop it, whoever started it; nothing happens when it does not run."""
+        """Stop it, even if another process started it; nothing happens when it does not run."""
         running = _process(self.folder)
         if running is not None:
             with contextlib.suppress(ProcessLookupError):

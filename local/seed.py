@@ -1,4 +1,4 @@
-"""Who lives in a fresh local cloud."""
+"""The users of a fresh local cloud."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ USER_WITHOUT_CONSOLE = "robot@example.com"
 
 
 def _any_password() -> str:
-    """Make up a password that AWS's default policy accepts and nobody needs to know."""
+    """Make up a password that AWS's default policy accepts; it is never used."""
     return "Aa0!" + "".join(secrets.choice(string.ascii_letters) for _ in range(24))
 
 
 def seed(iam: IAMClient, ses: SESV2Client, gateway: APIGatewayClient) -> None:
     """Verify the sender, let stages write access logs, and create the users; may run again.
 
-    The sender has a default configuration set, as accounts have that watch what is sent.
+    The sender has a default configuration set, as in accounts that monitor their mails.
     """
     role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": _LOGS_ROLE}
     gateway.update_account(patchOperations=[role])  # type: ignore[list-item]  # the stubs want a literal

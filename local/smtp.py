@@ -80,7 +80,7 @@ class AccessKey:
 def password_of(secret: str, region: str) -> str:
     """Compute the SMTP password of a secret access key.
 
-    Apart from the product's own code, on purpose: a mistake in one must show at the other.
+    Apart from the product's own code, on purpose: each would show a mistake in the other.
     """
     chain = [b"11111111", region.encode(), b"ses", b"aws4_request", b"SendRawEmail"]
     signature = ("AWS4" + secret).encode("utf-8")
@@ -102,7 +102,7 @@ class EmulatedAccounts:
 
     @staticmethod
     def secrets() -> dict[str, str]:
-        """Return the secret of each access key, for whoever looks where else it could have got."""
+        """Return the secret of each access key, for tests that search for leaks."""
         keys = module("services.iam", "_access_keys")._access_keys.items()
         return {key_id: key["SecretAccessKey"] for key_id, key in keys}
 
@@ -141,7 +141,7 @@ class SmtpEndpoint:
 
     def start(self, listener: socket, ca_file: Path) -> None:
         """Listen, with a certificate whose authority is written to a file."""
-        # It would tell each line of each conversation.
+        # It would log each line of each conversation.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(ca_file))
@@ -243,7 +243,7 @@ class Conversation(SMTP):
 
 @dataclass(frozen=True)
 class Steps:
-    """What happens at each step of handing in a mail; aiosmtpd finds the methods by their names."""
+    """What happens at each step of sending a mail; aiosmtpd finds the methods by their names."""
 
     endpoint: SmtpEndpoint
 

@@ -1,4 +1,4 @@
-"""What the system has to have beside Python, make, git and npm; Debian's packages provide what is not there.
+"""What the system needs beside Python, make, git and npm; Debian's packages provide what is missing.
 
 `python -m local.system` (`make setup`) provides all of it, or ends with a sentence that says what to type.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from local.transcript import say
 
 _APT_SECONDS = 900
-# Another apt-get may be at work, as that of a second run of ours.
+# Another apt-get may be running, as that of a second run of ours.
 _LOCK_SECONDS = 300
 # What root alone usually calls is not on every user's PATH.
 _MORE_PATH = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"

@@ -1,4 +1,4 @@
-"""What the demo's steps write for the person who reads along, and how they fail."""
+"""What the demo's steps print, and how they fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DemoError(AssertionError):
 
 
 def say(text: str) -> None:
-    """Write a line for the person who reads."""
+    """Print a line."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -40,7 +40,7 @@ def show(request: str, answer: httpx.Response, *, expected: int, body: str = "")
 
 
 def check(promise: str, kept: object) -> None:
-    """Tell a promise and whether it was kept. Raises DemoError where it was not."""
+    """Print a claim and whether it holds. Raises DemoError if it does not."""
     say(f"  {'yes' if kept else 'NO'}: {promise}")
     if not kept:
         raise DemoError(f"Not so: {promise}")
@@ -48,7 +48,7 @@ def check(promise: str, kept: object) -> None:
 
 def quote(mail: dict[str, Any], hidden: str = "") -> None:
     """Show a mail."""
-    # A transcript is kept longer than a link lives, but a habit is a habit: no secret in any output.
+    # The link expires before anyone reads this, but the rule has no exception: no secret in any output.
     text = mail["text"].replace(hidden, "<the link's secret>") if hidden else mail["text"]
     head = f"From: {mail['from']}\nTo: {', '.join(mail['to'])}\nSubject: {mail['subject']}\n\n"
     say(textwrap.indent(head + text.rstrip(), "  | ", lambda _: True))

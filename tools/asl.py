@@ -36,7 +36,7 @@ class Transition:
     target: str
 
     def __str__(self) -> str:
-        """Return what a test prints for a transition nobody took."""
+        """Return what a test prints for a transition that was never taken."""
         return f"{self.source} --{self.kind}--> {self.target}"
 
 

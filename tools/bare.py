@@ -1,4 +1,4 @@
-"""`make bare`: shows what the README promises in a Debian that has Python, make, git and npm alone.
+"""`make bare`: tries what the README promises in a Debian that has Python, make, git and npm alone.
 
 The last commit of this tree is cloned into it. Needs root; leaves no files, processes or mounts behind.
 """

@@ -53,7 +53,7 @@ _NUMERIC_FIELDS: Final = {
 }
 
 
-# How patiently every function is tried again: after AWS's bad moments, and after anything else.
+# How every function is retried: after throttling and AWS's own failures, and after any other error.
 _STANDARD_SCHEDULES: Final = (
     {
         "IntervalSeconds": 2,
@@ -142,14 +142,14 @@ def check_targets(definition: Json) -> Iterator[Finding]:
 
 
 def check_timeouts(definition: Json) -> Iterator[Finding]:
-    """Find Tasks that may take for ever."""
+    """Find Tasks that may run for ever."""
     for name, state in _tasks(definition):
         if _is_number_or_expression(state.get("TimeoutSeconds")):
             continue
         if _is_callback(state):
             yield Finding(
                 "callback-without-timeout",
-                "waits for a task token without TimeoutSeconds: if nobody answers, it waits for a year",
+                "waits for a task token without TimeoutSeconds: unanswered, it waits for a year",
                 name,
             )
         else:
@@ -253,7 +253,7 @@ def check_wildcards(definition: Json) -> Iterator[Finding]:
 
 
 def check_caught_errors(definition: Json) -> Iterator[Finding]:
-    """Find catchers after which nobody can tell what went wrong."""
+    """Find catchers that lose the error."""
     for name, state in all_states(definition):
         for catcher in objects(state.get("Catch")):
             if not _evaluates(_ERROR_OUTPUT, [catcher.get("Assign"), catcher.get("Output")]):

@@ -16,7 +16,7 @@ def compile_build(folder: Path) -> None:
     """Put bytecode beside every module below a folder. Raises PyCompileError.
 
     Every function has a copy of all code, so each text is compiled once, and its copies get links to that
-    bytecode. The file's name in it matters to nobody: Python puts in the one it loads.
+    bytecode. The file name stored in it does not matter: Python replaces it by the one it loads.
     """
     compiled: dict[bytes, Path] = {}
     for source in folder.rglob("*.py"):
@@ -27,7 +27,7 @@ def compile_build(folder: Path) -> None:
             bytecode.parent.mkdir(exist_ok=True)
             os.link(compiled[text], bytecode)
             continue
-        # The hash that is never checked is the one thing that survives packing, where times of change do not.
+        # An unchecked hash survives packing; a modification time does not.
         py_compile.compile(
             str(source),
             str(bytecode),

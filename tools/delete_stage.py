@@ -101,7 +101,7 @@ def delete_keys(cloudformation: CloudFormationClient, iam: IAMClient, stack: str
 
 
 def told(arns: Sequence[str]) -> str:
-    """Say what waits, machine by machine, and what stopping it means."""
+    """List what runs, machine by machine, and say what stopping it means."""
     if not arns:
         return "Nothing waits.\n"
     machines = [arn.split(":")[-2] for arn in arns]

@@ -1,4 +1,4 @@
-"""Plant faults in the rules, one at a time, and show those that the unit tests do not see: `make mutants`.
+"""Plant faults in the rules, one at a time, and show those that the unit tests miss: `make mutants`.
 
 A rule is a module of `functions/latchkey` that imports nothing of the outside world, be it by way of another
 module; so the rules are found wherever they lie. mutmut lives in an environment of its own, laid over the

@@ -1,4 +1,4 @@
-"""Where MiniStack 1.5 behaves otherwise than AWS in ways the product's flows notice.
+"""Where MiniStack 1.5 differs from AWS in ways the product notices.
 
 Each patch names its difference. All of them fail at start-up when what they replace has gone from MiniStack,
 so that an upgrade never leaves the local cloud silently unlike AWS.

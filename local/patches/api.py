@@ -61,7 +61,7 @@ def joined(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apply_policies_beside_user_pools(gateway: Untyped) -> None:
-    """AWS: whoever a user pool let through also needs an Allow in the resource policy, where there is one.
+    """AWS: a caller the user pool authorizer let in also needs an Allow of the resource policy, if any.
 
     MiniStack does not look at it then.
     """

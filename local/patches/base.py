@@ -1,4 +1,4 @@
-"""How a patch gets at MiniStack, and notices when there is nothing to get at."""
+"""How a patch finds what it replaces in MiniStack, and fails when that is gone."""
 
 from __future__ import annotations
 

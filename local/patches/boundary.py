@@ -1,4 +1,4 @@
-"""IAM: an organisation that lets nobody make a role or user without its permissions boundary."""
+"""IAM: an organisation that denies creating a role or user without its permissions boundary."""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 
@@ -15,7 +15,7 @@ def apply() -> None:
     """AWS: a policy of the organisation may deny roles and users that lack a permissions boundary.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate
-    CloudFormation then fails. MiniStack deploys as somebody who may do everything. Raises PatchError.
+    CloudFormation then fails. MiniStack deploys with all rights. Raises PatchError.
     """
     provisioners = module("services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     for kind in ("Role", "User"):

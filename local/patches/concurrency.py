@@ -28,7 +28,7 @@ def apply() -> None:
 
 
 def limit(functions: int | None) -> None:
-    """Let so many functions run at once in the account; None: as many as this machine bears.
+    """Limit how many functions run at once in the account; None: as many as this machine can run.
 
     A new account has ten: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """

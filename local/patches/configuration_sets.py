@@ -19,7 +19,7 @@ _SENDER = "ses:FromAddress"
 
 
 def apply() -> None:
-    """AWS: whoever sends from an identity with a default configuration set needs a permission for both.
+    """AWS: sending from an identity with a default configuration set needs a permission for both.
 
     https://docs.aws.amazon.com/ses/latest/dg/managing-configuration-sets.html#default-config-sets
     MiniStack has no default configuration sets. Raises PatchError.

@@ -202,7 +202,7 @@ class Tokens:
         replace(self.sfn, "_call_lambda", wrap)
 
     def close_on_stop(self, original: Untyped) -> Untyped:
-        """Wrap StopExecution: nobody completes its tasks any more, and its thread need not wait."""
+        """Wrap StopExecution: its tasks cannot complete any more, and its thread need not wait."""
 
         def stop(data: dict[str, Any]) -> Untyped:
             response = original(data)

@@ -16,7 +16,7 @@ _ENCRYPT, _DECRYPT, _DATA_KEY = "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataK
 
 
 def apply() -> None:
-    """AWS: whoever has a service read or write what a key encrypts needs the key's consent, for that service.
+    """AWS: a caller for whom a service uses a key needs leave by the key's policy, for that service.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     MiniStack asks a key's policy only about those who call KMS themselves, and knows no condition of KMS.
@@ -93,7 +93,7 @@ def _uses(service: str, action: str, key: str, context: dict[str, str]) -> Itera
 
 
 def _conditions(encryption_context: dict[str, str]) -> dict[str, str]:
-    """Return the condition keys of a use of a key, whoever makes it."""
+    """Return the condition keys of a use of a key, for any caller."""
     named = {f"kms:EncryptionContext:{name}": value for name, value in encryption_context.items()}
     return {"kms:CallerAccount": module("services.kms").get_account_id(), **named}
 

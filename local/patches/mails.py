@@ -16,7 +16,7 @@ from local.patches.base import Untyped, module, replace
 def apply() -> None:
     """AWS: SES v2 reads the addresses of a raw mail, where the call gives none, from its header.
 
-    MiniStack records a mail from nobody to nobody. Raises PatchError.
+    MiniStack records a mail without sender and recipients. Raises PatchError.
     """
 
     def wrap(original: Untyped) -> Untyped:
@@ -29,7 +29,7 @@ def apply() -> None:
 
 
 def ses_records() -> list[dict[str, Any]]:
-    """List what MiniStack keeps of each mail that SES delivered to somebody, of every account and region."""
+    """List MiniStack's records of the mails that SES delivered, in all accounts and regions."""
     kept = module("services.ses", "_sent_emails")._sent_emails
     every = (record for records in kept.to_dict().values() for record in records)
     return [record for record in every if any(record.get(field) for field in ("To", "CC", "BCC"))]

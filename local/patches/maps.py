@@ -126,7 +126,7 @@ class Maps:
 
 
 def submit(call: Untyped, *arguments: Untyped) -> Future[Untyped]:
-    """Call something in a thread of its own, which goes on when nobody waits for it any more."""
+    """Call something in a thread of its own, which goes on even after the caller stops waiting."""
     pool = ThreadPoolExecutor(1)
     submitted = pool.submit(copy_context().run, call, *arguments)
     pool.shutdown(wait=False)

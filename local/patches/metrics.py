@@ -95,7 +95,7 @@ def embedded_metrics(text: str) -> Iterator[tuple[str, str, float, str, dict[str
 
 
 def _watch(cloudwatch: Untyped) -> None:
-    """AWS: an alarm watches the one metric that has its dimensions, whoever counts it.
+    """AWS: an alarm watches the one metric that has its dimensions, from any source.
 
     MiniStack's looks at metrics of all dimensions, and only after PutMetricData.
     """

@@ -19,7 +19,7 @@ _SENDER = "no-reply@sns.amazonaws.com"
 def apply(deliver: Callable[[Mail], None]) -> None:
     """AWS: SNS mails what is published to the addresses that subscribed. MiniStack only logs that it would.
 
-    That the addresses confirmed their subscription is taken for granted. Raises PatchError.
+    Subscriptions count as confirmed. Raises PatchError.
     """
     sns = module("services.sns", "_topic_by_arn_any_scope")
 

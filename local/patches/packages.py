@@ -19,7 +19,7 @@ _unpacked: dict[bytes, Path] = {}
 def apply() -> None:
     """Apply the patches of this module. Raises PatchError."""
     # AWS: a start finds the code in place, read-only. MiniStack unpacks it for every process, which takes
-    # longer than the start itself and holds up everybody else. Unpacked once it serves all of them.
+    # longer than the start itself and delays all others. Unpacked once, it serves all of them.
     runtime = module("core.lambda_runtime", "zipfile")
     runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": SharedPackage})
 

@@ -51,7 +51,7 @@ class _StaleReads:
             now = {store: getattr(self._service, store) for store in before}
             self._put(before)
             try:
-                # It waits for nothing: meanwhile nobody else is served.
+                # It never yields to the event loop: no other request is served meanwhile.
                 return await original(method, path, headers, body, query)
             finally:
                 self._put(now)

@@ -54,7 +54,7 @@ def deliverable(addresses: Iterable[str]) -> list[str]:
 
 
 def _answer(answers: Untyped, method: str, address: str, body: bytes) -> Untyped:
-    """Response Put-, Get-, Delete- or ListSuppressedDestination."""
+    """Answer Put-, Get-, Delete- or ListSuppressedDestination."""
     if method == "PUT":
         request = json.loads(body)
         found = {

@@ -1,4 +1,4 @@
-"""The least that resets a password: no state machine, no encryption, no lock, no expiry, one function."""  # noqa: INP001
+"""The least code that resets a password: no state machine, encryption, lock or expiry; one function."""  # noqa: INP001
 
 import json
 import os
@@ -39,7 +39,7 @@ def generate(user: str) -> None:
 
 
 def extract(handle: str) -> dict[str, str]:
-    """Read, then delete: two who come at once both read."""
+    """Read, then delete: two concurrent requests both read."""
     user, password = json.loads(_ssm.get_parameter(Name=_name(handle))["Parameter"]["Value"])
     _ssm.delete_parameter(Name=_name(handle))
     return {"user": user, "password": password}
