@@ -54,7 +54,7 @@ def reveal(reset: Reset, now: datetime, source_ip: str) -> str:
             reset.user
         ):  # asked for in another spelling: that has a window of its own
             registry.close_windows("", reset.window, reset.execution)
-        password = ssm.read_password(reset.execution)
+        password = ssm.read_password(reset.execution, reset.secret_sha256)
         task_tokens.complete_claim(reset.task_token, now, source_ip)
     except ClaimGoneError:
         raise

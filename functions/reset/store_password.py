@@ -57,12 +57,13 @@ def store_password(event: Event, handle: Handle, now: datetime) -> None:
         SupersededError: when another reset has the account; then nothing is left behind.
     """
     secrets = kms.unseal(event["sealed"], event["execution"])
-    ssm.store_password(event["execution"], secrets.password, handle.expires_at)
+    proof = handle.proof(secrets.link_secret)
+    ssm.store_password(event["execution"], secrets.password, proof, handle.expires_at)
     attempt = Attempt(
         execution=event["execution"],
         actor=event["execution"],
         now=int(now.timestamp()),
-        secret_sha256=handle.proof(secrets.link_secret),
+        secret_sha256=proof,
     )
     try:
         registry.store(handle.user_key, attempt, int(handle.expires_at.timestamp()))

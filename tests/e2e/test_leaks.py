@@ -27,7 +27,7 @@ def stored_password(product: Product, user: str) -> str:
     """Look behind the curtain: decrypt the password that waits for a user."""
     (name,) = product.passwords(user)
     value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    return str(value)
+    return str(value).partition(":")[2]
 
 
 def claimed(product: Product) -> Ended:

@@ -186,7 +186,7 @@ class Stack:
             for page in pages.paginate(Path=os.environ["PASSWORDS_PATH"], Recursive=True, WithDecryption=True)
             for parameter in page["Parameters"]
         ]
-        return {parameter["Name"]: parameter["Value"] for parameter in found}
+        return {parameter["Name"]: parameter["Value"].partition(":")[2] for parameter in found}
 
     def keep_reset(
         self,
@@ -211,7 +211,7 @@ class Stack:
             execution=execution, phase=phase, **known | more | ({"task_token": token} if waits else {})
         )
         if phase != Phase.RESETTING and password:
-            ssm.store_password(execution, password, EXPIRY)
+            ssm.store_password(execution, password, reset.secret_sha256, EXPIRY)
         self.keep(Item(current=reset, due_at=int(EXPIRY.timestamp()) + 300))
         return reset
 

@@ -125,7 +125,7 @@ def test_after_a_crash_while_ending_an_older_link_the_retry_ends_it(sealing_stac
 def test_its_own_earlier_try_is_no_other_reset(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
     reset(sealing_stack)
-    ssm.store_password(EXECUTION, PASSWORD, NOW)
+    ssm.store_password(EXECUTION, PASSWORD, "hash", NOW)
     reset(sealing_stack)
     assert list(sealing_stack.passwords().values()) == [PASSWORD]
     assert registry.read(KEY).older is None

@@ -103,7 +103,7 @@ def test_while_another_undoes_it_nothing_is_revoked(expired: Stack) -> None:
 
 def test_an_older_reset_that_was_not_told_yet_is_told_by_whoever_undoes_the_newer(stack: Stack) -> None:
     stack.add_user()
-    ssm.store_password("older", "Older-1", NOW)
+    ssm.store_password("older", "Older-1", "hash", NOW)
     older = Reset(execution="older", phase=Phase.WAITING, user=ALICE, task_token="older-token")
     begun = Reset(execution=EXECUTION, phase=Phase.RESETTING, user=ALICE)
     stack.keep(Item(current=begun, older=older, due_at=1))

@@ -24,7 +24,7 @@ NAME = f"/latchkey/latchkey-test/passwords/{reset_key(EXECUTION)}"
 
 @pytest.fixture
 def stored(stack: Stack) -> Stack:
-    ssm.store_password(EXECUTION, PASSWORD, EXPIRY)
+    ssm.store_password(EXECUTION, PASSWORD, "hash", EXPIRY)
     return stack
 
 
@@ -74,7 +74,7 @@ def test_a_password_carries_an_expiration_policy(stored: Stack) -> None:
 def test_the_expiration_is_spelled_as_parameter_store_reads_it(stack: Stack) -> None:
     # ISO_INSTANT, one of the two documented forms:
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-policies.html
-    ssm.store_password(EXECUTION, PASSWORD, datetime.fromisoformat("2100-01-01T00:00:00Z"))
+    ssm.store_password(EXECUTION, PASSWORD, "hash", datetime.fromisoformat("2100-01-01T00:00:00Z"))
     timestamp = expiration_of(stack.sent("PutParameter")[0])["Attributes"]["Timestamp"]
     assert timestamp == "2100-01-02T00:00:00.000Z"
 
@@ -85,26 +85,34 @@ def test_parameter_store_keeps_a_password_long_enough_for_workflow_and_cleanup(s
 
 
 def test_a_retry_overwrites_its_own_password(stored: Stack) -> None:
-    ssm.store_password(EXECUTION, "Another-1", EXPIRY)
+    ssm.store_password(EXECUTION, "Another-1", "hash", EXPIRY)
     assert stored.passwords() == {NAME: "Another-1"}
 
 
 def test_a_password_is_read_in_one_call(stored: Stack) -> None:
     stored.calls.clear()
-    assert ssm.read_password(EXECUTION) == PASSWORD
+    assert ssm.read_password(EXECUTION, "hash") == PASSWORD
     assert stored.operations() == ["GetParameter"]
 
 
 def test_a_password_that_is_not_there_yet_is_waited_for(stored: Stack, pauses: list[float]) -> None:
     # Parameter Store is eventually consistent.
     stored.refuse("GetParameter", "ParameterNotFound")
-    assert ssm.read_password(EXECUTION) == PASSWORD
+    assert ssm.read_password(EXECUTION, "hash") == PASSWORD
     assert pauses == [0.1]
+
+
+@pytest.mark.parametrize("other", ["", "hash:", "another"])
+@pytest.mark.usefixtures("stored")
+def test_a_password_waits_for_one_link_whatever_the_registry_says(pauses: list[float], other: str) -> None:
+    with pytest.raises(ClaimGoneError):
+        ssm.read_password(EXECUTION, other)
+    assert pauses == []
 
 
 def test_a_password_that_does_not_come_is_gone(stack: Stack, pauses: list[float]) -> None:
     with pytest.raises(ClaimGoneError):
-        ssm.read_password(EXECUTION)
+        ssm.read_password(EXECUTION, "hash")
     assert len(stack.operations()) == len(pauses) + 1
     assert sum(pauses) < 5
 
@@ -117,14 +125,14 @@ def test_a_password_is_deleted_and_may_be_gone_already(stored: Stack) -> None:
 
 
 def test_another_resets_password_stays(stored: Stack) -> None:
-    ssm.store_password("another", "Another-1", EXPIRY)
+    ssm.store_password("another", "Another-1", "hash", EXPIRY)
     ssm.delete_password(EXECUTION)
     assert list(stored.passwords().values()) == ["Another-1"]
 
 
 CALLS: dict[str, Callable[[], object]] = {
-    "PutParameter": lambda: ssm.store_password(EXECUTION, PASSWORD, EXPIRY),
-    "GetParameter": lambda: ssm.read_password(EXECUTION),
+    "PutParameter": lambda: ssm.store_password(EXECUTION, PASSWORD, "hash", EXPIRY),
+    "GetParameter": lambda: ssm.read_password(EXECUTION, "hash"),
     "DeleteParameter": lambda: ssm.delete_password(EXECUTION),
 }
 

@@ -1,5 +1,6 @@
 """SSM Parameter Store: a temporary password, until its link is opened."""
 
+import hmac
 import json
 import os
 import time
@@ -26,8 +27,8 @@ def password_parameter(execution: str) -> str:
     return f"{os.environ['PASSWORDS_PATH']}/{reset_key(execution)}"
 
 
-def store_password(execution: str, password: str, expires_at: datetime) -> None:
-    """Store the password, encrypted; a retry overwrites it."""
+def store_password(execution: str, password: str, secret_sha256: str, expires_at: datetime) -> None:
+    """Store the password, encrypted, and its link's hash with it; a retry overwrites them."""
     expiration = {
         "Type": "Expiration",
         "Version": "1.0",
@@ -38,18 +39,21 @@ def store_password(execution: str, password: str, expires_at: datetime) -> None:
             Name=password_parameter(execution),
             Type="SecureString",
             KeyId=os.environ["CLAIM_KEY_ARN"],
-            Value=password,
+            Value=f"{secret_sha256}:{password}",
             Tier="Advanced",
             Policies=json.dumps([expiration]),
             Overwrite=True,
         )
 
 
-def read_password(execution: str) -> str:
+def read_password(execution: str, secret_sha256: str) -> str:
     """Return the password that waits for an execution's link.
 
+    The hash is compared once more, with the one beside the password: what may write to the registry could
+    exchange the one there, and `StorePassword` alone may write here.
+
     Raises:
-        ClaimGoneError: when there is none.
+        ClaimGoneError: when there is none, or it waits for another link.
     """
     for pause in (*_PAUSES, None):
         with translate_errors("read the password"):
@@ -60,7 +64,10 @@ def read_password(execution: str) -> str:
                     break
                 time.sleep(pause)
             else:
-                return found["Parameter"]["Value"]
+                known, _, password = found["Parameter"]["Value"].partition(":")
+                if hmac.compare_digest(known, secret_sha256):
+                    return password
+                break
     raise ClaimGoneError("The password of this claim is gone.")
 
 
