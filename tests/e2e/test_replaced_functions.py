@@ -1,0 +1,201 @@
+"""A function whose code was replaced does what its role allows, and what other functions believe: no more.
+
+The table in docs/security.md says for each function what that is at worst; here code is replaced, one by one.
+"""
+
+import io
+import json
+import re
+import urllib.request
+import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+
+from local.product import Link, Product, Run, wait_for
+
+OLD_PASSWORD = "Before-the-reset-1"
+THIEF = "thief@example.com"
+
+
+@contextmanager
+def replaced(product: Product, function: str, body: str) -> Generator[None]:
+    """Let a function run other code, under its own role and with its own settings."""
+    functions = product.client("lambda")
+    name = product.cloud.function_name(f"{function}Function")
+    found = functions.get_function(FunctionName=name)
+    with urllib.request.urlopen(found["Code"]["Location"]) as answer:  # noqa: S310  # the local cloud's
+        genuine = answer.read()
+    module = found["Configuration"]["Handler"].removesuffix(".handler").replace(".", "/")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(f"{module.partition('/')[0]}/__init__.py", "")
+        archive.writestr(f"{module}.py", f"{PRELUDE}\n\ndef handler(event, _context):\n{indented(body)}\n")
+    functions.update_function_code(FunctionName=name, ZipFile=packed.getvalue())
+    try:
+        yield
+    finally:
+        functions.update_function_code(FunctionName=name, ZipFile=genuine)
+
+
+def indented(body: str) -> str:
+    return "\n".join(f"    {line}" for line in body.splitlines())
+
+
+#: What the thief's code has at hand. Where a call is refused, the code is what the execution ends with.
+PRELUDE = """
+import json, os
+import boto3
+from botocore.exceptions import ClientError
+
+
+class Stolen(Exception):
+    pass
+
+
+def attempt(service, call, **arguments):
+    try:
+        return getattr(boto3.client(service), call)(**arguments)
+    except ClientError as error:
+        raise Stolen(error.response["Error"]["Code"])
+"""
+
+
+def admin(product: Product) -> str:
+    """Create a member of a group that is protected by default."""
+    iam, user = product.client("iam"), product.create_user(OLD_PASSWORD)
+    groups = {group["GroupName"] for group in iam.list_groups()["Groups"]}
+    if "Administrators" not in groups:
+        iam.create_group(GroupName="Administrators")
+    iam.add_user_to_group(GroupName="Administrators", UserName=user)
+    return user
+
+
+def untouched(product: Product, user: str) -> bool:
+    return product.sign_in(user, OLD_PASSWORD) == {"signed_in": True, "password_reset_required": False}
+
+
+def finish(product: Product, arn: str) -> Run:
+    return product.wait_for_end(arn, 120)
+
+
+@pytest.mark.parametrize("confirm", [False, True], ids=["signed", "public"])
+def test_validate_user_gets_nobody_reset_who_is_protected(product: Product, *, confirm: bool) -> None:
+    user, mails = admin(product), len(product.mails(THIEF))
+    with replaced(product, "ValidateUser", f"return {{'user': {user!r}, 'mail': {THIEF!r}}}"):
+        run = finish(product, product.start_reset("anybody@example.com", confirm=confirm))
+    state = "ConfirmRequest" if confirm else "ResetIamPassword"
+    assert run.status == "FAILED"
+    assert f"{state} failed with UserNotEligibleError: {user} is protected by the group" in run.cause
+    assert untouched(product, user)
+    # The text that tells of a failure holds no secret, and goes where ValidateUser says.
+    assert {mail["subject"] for mail in product.mails(THIEF)[mails:]} <= {"Your password could not be reset"}
+
+
+def test_validate_user_sends_no_link_to_another_mailbox(product: Product) -> None:
+    user, mails = product.create_user(OLD_PASSWORD), len(product.mails(THIEF))
+    with replaced(product, "ValidateUser", f"return {{'user': {user!r}, 'mail': {THIEF!r}}}"):
+        arn = product.start_reset("anybody@example.com")
+        link = product.wait_for_link(user)
+    assert product.claim(link).status_code == 200
+    assert finish(product, arn).status == "SUCCEEDED"
+    assert product.wait_for_notice(user)
+    assert product.mails(THIEF)[mails:] == []
+
+
+def test_confirm_request_gives_no_answer_itself(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    body = "attempt('stepfunctions', 'send_task_success', taskToken=event['task_token'], output='{}')"
+    with replaced(product, "ConfirmRequest", body):
+        run = finish(product, product.start_reset(user, confirm=True))
+    assert (run.status, "GeneratePassword" in run.states) == ("FAILED", False)
+    assert "AccessDenied" in run.cause
+    assert untouched(product, user)
+
+
+def test_generate_password_sets_no_password(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    body = f"attempt('iam', 'update_login_profile', UserName={user!r}, Password='Known-to-the-Thief-1')"
+    with replaced(product, "GeneratePassword", body):
+        run = finish(product, product.start_reset(user))
+    assert "AccessDenied" in run.cause
+    assert untouched(product, user)
+
+
+def test_generate_password_passes_no_other_resets_seal_on(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with replaced(product, "GeneratePassword", "return {'sealed': 'bm90IHNlYWxlZA=='}"):
+        run = finish(product, product.start_reset(user))
+    assert "SealBrokenError" in run.cause
+    assert untouched(product, user)
+
+
+def test_store_password_ends_no_other_users_reset(product: Product) -> None:
+    victim, user = product.create_user(OLD_PASSWORD), product.create_user(OLD_PASSWORD)
+    waiting = product.start_reset(victim)
+    link = product.wait_for_link(victim)
+    product.wait_for_state(waiting, "WaitForClaim")
+    (parameter,) = wait_for("the victim's password", lambda: product.passwords(victim))
+    item = product.item(victim)["id"]["S"]
+    body = f"""return {{'handle': {link.ph!r}, 'expires_at': '2100-01-01T00:00:00Z',
+    'item': {item!r}, 'parameter': {parameter!r}}}"""
+    with replaced(product, "StorePassword", body):
+        run = finish(product, product.start_reset(user))
+    assert run.status == "FAILED"
+    assert product.claim(link).status_code == 200
+    assert finish(product, waiting).states[-1] == "Claimed"
+
+
+def test_notify_claimed_revokes_nobodys_password(product: Product) -> None:
+    victim, user = product.create_user(OLD_PASSWORD), product.create_user(OLD_PASSWORD)
+    body = f"""import hashlib, time
+digits = lambda text: hashlib.sha256(text.encode()).hexdigest()[:32]
+handle = f"{{digits({victim!r})}}.{{int(time.time()) + 3600}}.{{digits(event['execution'])}}"
+item = {{'id': f'notice#{{handle}}', 'user': {victim!r}, 'execution': event['execution'], 'task_token': '',
+        'secret_sha256': hashlib.sha256(b'forged').hexdigest()}}
+attempt('dynamodb', 'put_item', TableName=os.environ['REGISTRY_TABLE'],
+        Item={{name: {{'S': text}} for name, text in item.items()}})
+raise Stolen(handle)"""
+    with replaced(product, "NotifyClaimed", body):
+        run = finish(product, product.start_reset_and_claim(user))
+    assert run.states[-1] == "Claimed"
+    handle = re.search(r"[0-9a-f]{32}\.[0-9]{10}\.[0-9a-f]{32}", json.dumps(run.events, default=str))
+    assert handle
+    assert product.press("revoke", Link("", handle[0], "forged")).status_code == 410
+    assert untouched(product, victim)
+    assert not product.item(victim)
+
+
+SETTERS = ("ResetIamPassword", "RevokePassword")
+
+
+@pytest.mark.parametrize("function", SETTERS)
+def test_what_sets_passwords_sets_none_of_a_protected_user(product: Product, function: str) -> None:
+    tagged, user = (
+        product.create_user(OLD_PASSWORD, {"latchkey:protected": ""}),
+        product.create_user(OLD_PASSWORD),
+    )
+    body = f"attempt('iam', 'update_login_profile', UserName={tagged!r}, Password='Known-to-the-Thief-1')"
+    with replaced(product, function, body):
+        if function == "RevokePassword":
+            with replaced(product, "SendClaimLink", "raise Stolen('to be undone')"):
+                run = finish(product, product.start_reset(user))
+        else:
+            run = finish(product, product.start_reset(user))
+    assert "AccessDenied" in run.cause
+    assert untouched(product, tagged)
+
+
+def test_send_claim_link_reads_no_password_that_waits(product: Product) -> None:
+    victim, user = product.create_user(OLD_PASSWORD), product.create_user(OLD_PASSWORD)
+    waiting = product.start_reset(victim)
+    link = product.wait_for_link(victim)
+    (parameter,) = wait_for("the victim's password", lambda: product.passwords(victim))
+    body = f"attempt('ssm', 'get_parameter', Name={parameter!r}, WithDecryption=True)"
+    with replaced(product, "SendClaimLink", body):
+        run = finish(product, product.start_reset(user))
+    assert "AccessDenied" in run.cause
+    assert not product.sign_in(user, OLD_PASSWORD)["signed_in"], "it was undone"
+    assert product.claim(link).status_code == 200
+    assert finish(product, waiting).states[-1] == "Claimed"
