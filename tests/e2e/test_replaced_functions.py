@@ -10,10 +10,13 @@ import urllib.request
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from latchkey.domain.claims import user_key
 from local.product import Link, Product, Run, wait_for
+from tests.e2e.test_permissions import ALLOWED, DENIED, call, calls
 
 OLD_PASSWORD = "Before-the-reset-1"
 THIEF = "thief@example.com"
@@ -199,3 +202,67 @@ def test_send_claim_link_reads_no_password_that_waits(product: Product) -> None:
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"], "it was undone"
     assert product.claim(link).status_code == 200
     assert finish(product, waiting).states[-1] == "Claimed"
+
+
+def test_find_orphans_has_no_reset_undone_that_is_looked_after(product: Product) -> None:
+    victim = product.create_user(OLD_PASSWORD)
+    waiting = product.start_reset(victim)
+    link = product.wait_for_link(victim)
+    product.wait_for_state(waiting, "WaitForClaim")
+    cleanup = product.stack.outputs["CleanupStateMachineArn"]
+    with replaced(product, "FindOrphans", f"return {{'batches': [[{user_key(victim)!r}]], 'next': ''}}"):
+        started = product.client("stepfunctions").start_execution(stateMachineArn=cleanup)
+        assert finish(product, started["executionArn"]).status == "SUCCEEDED"
+    assert product.claim(link).status_code == 200
+    assert finish(product, waiting).states[-1] == "Claimed"
+
+
+PROTECTED = "set a protected user's password"
+
+#: For each function whose output no other believes: a call that would go beyond the worst that it may do.
+BEYOND = {
+    "ShowPage": "open a password",
+    "RequestReset": "look at a reset",
+    "AnswerRequest": "list the registry",
+    "RevealPassword": "list passwords",
+    "RevokeClaim": PROTECTED,
+    "ExpireRequest": "read questions",
+    "NotifyExpired": "open a password",
+    "NotifyFailed": "open a password",
+    "FindOrphans": "move a user's reset",
+    "RemoveOrphans": PROTECTED,
+    "PlanRotation": "make an SMTP key",
+    "CreateCredentials": "create an access key",
+    "VerifyCredentials": "stage SMTP credentials",
+    "PromoteCredentials": "make an SMTP key",
+    "DeactivateKey": "deactivate another's key",
+    "DeleteKey": "delete another's key",
+    "RollBack": "delete another's key",
+    "MeasureSecretAge": "read the SMTP secret",
+    "ListIamUsers": "send a mail",
+    "ListDirectoryUsers": "send a mail",
+    "PlanReminders": "send a mail",
+    "SendReminders": "read report.csv",
+    "Report": "read the SMTP secret",
+}
+
+
+@pytest.mark.parametrize(("function", "wish"), BEYOND.items(), ids=BEYOND)
+def test_a_replaced_function_is_refused_the_rest(product: Product, function: str, wish: str) -> None:
+    tagged = product.create_user(OLD_PASSWORD, {"latchkey:protected": ""})
+    password = {"UserName": tagged, "Password": "Known-to-the-Thief-1"}
+    protected = call("iam", "update_login_profile", **password)
+    wanted = {**calls(product), PROTECTED: protected}[wish]
+    body = f"attempt({wanted['service']!r}, {wanted['call']!r}, **{wanted['arguments']!r})"
+    functions, name = product.client("lambda"), product.cloud.function_name(f"{function}Function")
+    with replaced(product, function, body):
+        answer = json.load(functions.invoke(FunctionName=name, Payload=b"{}")["Payload"])
+    assert answer["errorType"] == "Stolen"
+    assert answer["errorMessage"] in DENIED
+    assert untouched(product, tagged)
+
+
+def test_every_function_of_the_product_is_replaced_here() -> None:
+    source = Path(__file__).read_text("utf-8")
+    elsewhere = {*re.findall(r'replaced\(product, "(\w+)"', source), *SETTERS}
+    assert elsewhere | set(BEYOND) == set(ALLOWED)
