@@ -3,6 +3,7 @@
 The table in docs/security.md says for each function what that is at worst; here code is replaced, one by one.
 """
 
+import hashlib
 import io
 import json
 import re
@@ -202,6 +203,29 @@ def test_send_claim_link_reads_no_password_that_waits(product: Product) -> None:
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"], "it was undone"
     assert product.claim(link).status_code == 200
     assert finish(product, waiting).states[-1] == "Claimed"
+
+
+#: What may move users' resets in the registry, beside the functions that learn passwords anyway.
+WRITERS = ("RequestReset", "ValidateUser", "NotifyExpired", "NotifyFailed")
+
+
+@pytest.mark.parametrize("function", WRITERS)
+def test_what_writes_the_registry_exchanges_no_links_secret(product: Product, function: str) -> None:
+    victim = product.create_user(OLD_PASSWORD)
+    waiting = product.start_reset(victim)
+    link = product.wait_for_link(victim)
+    product.wait_for_state(waiting, "WaitForClaim")
+    forged = hashlib.sha256(f"{link.ph}&forged".encode()).hexdigest()
+    key = {"id": product.item(victim)["id"]}
+    body = f"""attempt('dynamodb', 'update_item', TableName=os.environ['REGISTRY_TABLE'], Key={key!r},
+        UpdateExpression='SET #c.secret_sha256 = :f', ExpressionAttributeNames={{'#c': 'current'}},
+        ExpressionAttributeValues={{':f': {{'S': {forged!r}}}}})"""
+    functions, name = product.client("lambda"), product.cloud.function_name(f"{function}Function")
+    with replaced(product, function, body):
+        functions.invoke(FunctionName=name, Payload=b"{}")
+    assert product.item(victim)["current"]["M"]["secret_sha256"]["S"] == forged
+    assert product.extract(Link("", link.ph, "forged")).status_code == 410
+    product.client("stepfunctions").stop_execution(executionArn=waiting)
 
 
 def test_find_orphans_has_no_reset_undone_that_is_looked_after(product: Product) -> None:
