@@ -313,3 +313,10 @@ def test_the_alarm_for_unsent_notices_watches_what_the_state_counts() -> None:
         {"Ref": "AWS::StackName"},
     )
     assert (metric["MetricName"], metric["Dimensions"]) == (alarm["MetricName"], alarm["Dimensions"])
+
+
+def test_an_alarm_rings_before_a_flood_reaches_what_the_rate_lets_through() -> None:
+    alarm, rate = RESOURCES["RequestFloodAlarm"]["Properties"], PARAMETERS["GenerateRate"]["Default"]
+    assert alarm["MetricName"] == "ExecutionsStarted"
+    assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "ResetStateMachine"}}]
+    assert alarm["Threshold"] <= rate * alarm["Period"] / 2
