@@ -12,7 +12,7 @@ import pytest
 from local.cloud import LocalCloud
 from local.product import Product
 
-#: Retries and waits pass a hundred times faster than on AWS; time-outs take what they take.
+#: Retries and waits pass a hundred times faster than on AWS; time-outs are not scaled.
 WAIT_SCALE = 0.01
 #: A cloud takes a gigabyte, three while fifty people claim at once, and each further one its deployment.
 MOST_WORKERS = 4
@@ -30,7 +30,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Generator[LocalCloud]:
-    """Start a local cloud with the real stack; anybody may ask for a reset."""
+    """Start a local cloud with the real stack; anyone may ask for a reset."""
     with LocalCloud(tmp_path_factory.mktemp("cloud"), wait_scale=WAIT_SCALE) as running:
         running.deploy()
         yield running

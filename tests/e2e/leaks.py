@@ -1,4 +1,4 @@
-"""Looks for secrets wherever the product could have left them, in whatever disguise they may wear there."""
+"""Looks for secrets wherever the product could have left them, in any encoding."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def leaks(secret: str, places: Iterator[tuple[str, str]]) -> list[str]:
 
 
 def everywhere(product: Product) -> Iterator[tuple[str, str]]:
-    """Yield every text that anybody but the user can read, each with the name of its place."""
+    """Yield every text that others than the user can read, each with the name of its place."""
     yield from histories(product)
     yield from logs(product)
     yield from metrics(product)

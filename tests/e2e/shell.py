@@ -1,4 +1,4 @@
-"""An interactive shell, as the operator has it who pastes commands from a document."""
+"""An interactive shell like that of an operator who pastes commands from a document."""
 
 import os
 import queue
@@ -37,7 +37,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A session of its own, so that it does not look for the terminal of whoever runs the tests.
+            # A session of its own, without the terminal that runs the tests.
             start_new_session=True,
             cwd=home,
             env={

@@ -1,4 +1,4 @@
-"""Who may ask for a reset, from where, and how often; what nobody is told."""
+"""Who may ask for a reset, from where, and how often; what no answer tells."""
 
 import json
 import secrets
@@ -22,7 +22,7 @@ from local.cloud import LocalCloud
 from local.product import Product
 from tests.e2e.test_permissions import call, packed_probe, role_arn
 
-ALICE, BOB, NOBODY = "alice@example.com", "bob@example.com", "nobody@example.com"
+ALICE, BOB, UNKNOWN = "alice@example.com", "bob@example.com", "unknown@example.com"
 HERE, ELSEWHERE = "127.0.0.1/32", "192.0.2.0/24"
 ROUTES = [("GET", "generate"), ("HEAD", "generate"), ("POST", "generate")]
 ROUTES += [
@@ -133,7 +133,7 @@ def test_pages_and_answers_to_links_need_no_signature(iam_product: Product) -> N
         assert send(iam_product, "POST", route, json=gone).status_code == 410
 
 
-def test_whoever_signed_is_not_asked_again(iam_product: Product) -> None:
+def test_signed_requests_are_not_confirmed_by_mail(iam_product: Product) -> None:
     user = iam_product.create_user(OLD_PASSWORD)
     signed(iam_product, caller(iam_product, policy(iam_product)), user)
     assert iam_product.claim(iam_product.wait_for_link(user)).status_code == 200
@@ -146,7 +146,7 @@ def test_whoever_signed_is_not_asked_again(iam_product: Product) -> None:
 
 @contextmanager
 def api_open(product: Product) -> Generator[None]:
-    """Have the API let everybody through, as a stage does that serves an older definition."""
+    """Have the API let every request through, as a stage does that serves an older definition."""
     gateway, api = product.client("apigateway"), product.stack.api_url.split("/")[-2]
     stage = product.stack.api_url.split("/")[-1]
     routes = gateway.get_resources(restApiId=api, limit=500)["items"]
@@ -172,7 +172,7 @@ def api_open(product: Product) -> Generator[None]:
 
 @contextmanager
 def function_open(product: Product) -> Generator[None]:
-    """Have the function take everybody's requests, as it does where RequestAccess is Public."""
+    """Have the function take every request, as it does where RequestAccess is Public."""
     functions, name = product.client("lambda"), product.cloud.function_name("RequestResetFunction")
     environment = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     opened = {**environment, "REQUEST_ACCESS": "Public"}
@@ -220,7 +220,7 @@ class People:
             self._cognito.create_group(UserPoolId=self._pool, GroupName=group)
 
     def sign_in(self, mail: str, *groups: str, verified: bool = True) -> dict[str, str]:
-        """Make somebody of that address, and sign them in; returns the tokens by their names."""
+        """Create a user with that address, sign them in, and return the tokens by their names."""
         name, pool = f"person-{secrets.token_hex(4)}", self._pool
         attributes = {"email": mail, "email_verified": str(verified).lower()}
         self._cognito.admin_create_user(
@@ -298,7 +298,7 @@ def test_an_address_that_is_not_verified_is_not_theirs(pool: tuple[Product, Peop
 
 
 @pytest.mark.parametrize("groups", [(HELPDESK,), ("staff", HELPDESK)], ids=["alone", "among others"])
-def test_helpdesk_may_ask_for_anybody(pool: tuple[Product, People], groups: tuple[str, ...]) -> None:
+def test_helpdesk_may_reset_any_user(pool: tuple[Product, People], groups: tuple[str, ...]) -> None:
     product, people = pool
     assert ask(product, people.sign_in("carol@example.com", *groups)["IdToken"], BOB).status_code == 202
 
@@ -343,7 +343,7 @@ STRICT_ACCOUNT = {"RolePath": "/apps/", "CreateApiLogsRole": "true", "RemindIamU
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
-    """Take anybody's requests from here, in an account that demands a path and forbids IAM users."""
+    """Take unsigned requests from this machine, in an account that demands a path and forbids IAM users."""
     limited = {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},{HERE}"}
     with deployed(tmp_path_factory.mktemp("public"), limited | STRICT_ACCOUNT) as product:
         yield product
@@ -384,7 +384,7 @@ def test_a_page_of_another_site_reaches_no_account(
 def test_the_apis_own_pages_may_send(public: Product) -> None:
     parts = urlsplit(public.stack.api_url)
     origin = {"Origin": f"{parts.scheme}://{parts.netloc}"}
-    assert send(public, "POST", "generate", headers=origin, data={"user": "somebody"}).status_code == 202
+    assert send(public, "POST", "generate", headers=origin, data={"user": "no-such-user"}).status_code == 202
 
 
 def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> None:
@@ -469,16 +469,16 @@ def storm(product: Product, user: str) -> list[httpx.Response]:
 
 def test_two_hundred_requests_make_one_reset_and_tell_nothing(public: Product) -> None:
     user = public.create_user(OLD_PASSWORD)
-    known, unknown = storm(public, user), storm(public, NOBODY)
+    known, unknown = storm(public, user), storm(public, UNKNOWN)
     assert [answer.status_code for answer in known] == [202] * 200
     first = told(known[0])
     assert [answer for answer in [*known, *unknown] if told(answer) != first] == []
-    assert len(public.execution_arns(user)) == len(public.execution_arns(NOBODY)) == 1
-    public.wait_for_end(public.execution_arns(NOBODY)[0])
+    assert len(public.execution_arns(user)) == len(public.execution_arns(UNKNOWN)) == 1
+    public.wait_for_end(public.execution_arns(UNKNOWN)[0])
     assert public.answer(public.wait_for_question(user), "yes").status_code == 200
     public.wait_for_state(public.execution_arns(user)[0], "WaitForClaim")
     assert len(public.mails(user, "Did you ask")) == len(public.mails(user, "CONFIDENTIAL")) == 1
-    assert public.mails(NOBODY) == []
+    assert public.mails(UNKNOWN) == []
 
 
 #: A look-up of the user would take longer; two series of one user were seen to differ by less than 1 ms.
@@ -486,19 +486,19 @@ TOLERATED_SECONDS = 0.010
 
 
 def test_answers_take_as_long_for_unknown_users(public: Product) -> None:
-    """Side by side, so that whatever else the machine does meets both."""
+    """Side by side, so that other load on the machine slows both."""
     user = public.create_user(OLD_PASSWORD)
-    for each in (user, NOBODY):
+    for each in (user, UNKNOWN):
         public.request(each)
     public.wait_for_question(user)
-    seconds: dict[str, list[float]] = {user: [], NOBODY: []}
+    seconds: dict[str, list[float]] = {user: [], UNKNOWN: []}
     for turn in range(400):
         # Alternating which of the two goes first.
-        each = (user, NOBODY)[(turn + turn // 2) % 2]
+        each = (user, UNKNOWN)[(turn + turn // 2) % 2]
         started = time.perf_counter()
         assert public.request(each).status_code == 202
         seconds[each].append(time.perf_counter() - started)
     known, unknown = (statistics.median(times) for times in seconds.values())
     assert abs(known - unknown) < TOLERATED_SECONDS, f"{known:.4f} s and {unknown:.4f} s"
     assert min(seconds[user]) < unknown < max(seconds[user])
-    assert min(seconds[NOBODY]) < known < max(seconds[NOBODY])
+    assert min(seconds[UNKNOWN]) < known < max(seconds[UNKNOWN])

@@ -1,4 +1,4 @@
-"""A link, from outside: shown once, to one, whatever scanners, strangers and the impatient do with it."""
+"""A link, from outside: it shows its password once, despite scanners, strangers and double clicks."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -124,7 +124,7 @@ def without_trace(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
 
 def test_known_and_unknown_users_get_the_same_answer(product: Product) -> None:
     known = product.request(product.create_user(PASSWORD))
-    unknown = product.request("nobody-at-all@example.com")
+    unknown = product.request("no-such-user@example.com")
     assert (known.status_code, known.json()) == (202, {"message": SUBMITTED})
     assert without_trace(known) == without_trace(unknown)
 

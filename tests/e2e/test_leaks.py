@@ -24,7 +24,7 @@ class Ended:
 
 
 def stored_password(product: Product, user: str) -> str:
-    """Look behind the curtain: decrypt the password that waits for a user."""
+    """Decrypt the password that waits for a user."""
     (name,) = product.passwords(user)
     value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     return str(value).partition(":")[2]
@@ -100,7 +100,7 @@ def test_secret_of_a_notice_is_nowhere_but_in_its_mail(product: Product) -> None
 
 
 def secrets_of(product: Product, credentials: dict[str, Any]) -> list[str]:
-    """Return what nobody may read of SMTP credentials: the password, and the secret it derives from."""
+    """Return the secret parts of SMTP credentials: the password, and the secret it derives from."""
     keys = product.http.get(f"{product.stack.endpoint_url}/_latchkey/access-keys").json()
     return [credentials["password"], keys[credentials["username"]]]
 
@@ -132,7 +132,7 @@ def test_search_finds_a_secret_in_any_disguise(disguised: str) -> None:
 
 
 def test_search_finds_planted_leaks(product: Product) -> None:
-    """The search itself can fail: each kind of place gives away what somebody plants there."""
+    """The search itself can fail: it finds a secret planted in each kind of place."""
     logs, ssm = product.client("logs"), product.client("ssm")
     group, name = f"/latchkey/{product.stack.stack_name}/reset", "/planted"
     logs.create_log_stream(logGroupName=group, logStreamName="planted")

@@ -1,4 +1,4 @@
-"""What whoever listens on the event bus hears of resets, in the documented form and without a secret."""
+"""The events of a reset on the bus: in the documented form, and without a secret."""
 
 import json
 import secrets
@@ -84,7 +84,7 @@ def test_a_superseded_reset_is_told(product: Product, hear: Hear) -> None:
     assert event["detail"] == {"stack": product.stack.stack_name, "execution": execution, "user": user}
 
 
-def test_a_name_nobody_has_is_not_passed_on(product: Product, hear: Hear) -> None:
+def test_a_name_no_user_has_is_not_published(product: Product, hear: Hear) -> None:
     typed = f"my-password-by-mistake-{secrets.token_hex(4)}"
     product.request(typed)
     (arn,) = product.execution_arns(typed)

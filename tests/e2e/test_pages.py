@@ -204,7 +204,7 @@ def context(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Ite
 
 @pytest.fixture
 def page(context: BrowserContext, site: Site) -> Iterator[Page]:
-    """Open a tab in which nothing goes wrong unseen: no error, policy violation or request to others."""
+    """Open a tab that fails the test on any error, policy violation or request to another site."""
     wrong: list[str] = []
     page = context.new_page()
 
@@ -263,7 +263,7 @@ def press(page: Page, site: Site, linked: Linked, *answers: Response) -> None:
 
 @contextmanager
 def answers_held(page: Page, site: Site) -> Iterator[list[Request]]:
-    """Let no POST be answered meanwhile, and list what the browser sends, arrived or not."""
+    """Answer no POST meanwhile, and list what the browser sends, arrived or not."""
     sent: list[Request] = []
     page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
     site.open.clear()
@@ -383,7 +383,7 @@ class TestEveryView:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     @pytest.mark.parametrize("context", [look(reduced_motion="reduce")], indirect=True)
-    def test_nothing_moves_for_whoever_asked_for_less_motion(self, page: Page, site: Site) -> None:
+    def test_nothing_moves_where_less_motion_is_preferred(self, page: Page, site: Site) -> None:
         show_request_form(page, site)
         duration = "getComputedStyle(document.querySelector('button')).transitionDuration"
         assert page.evaluate(duration) == "0s"
@@ -687,7 +687,7 @@ class TestConfirmPage:
         with answers_held(page, site) as sent:
             press(page, site, YES, NOTED, NOTED)
             expect(button_of(page, NO)).to_have_attribute("aria-disabled", "true")
-            # By the keyboard, because Playwright's click waits for a button that may be pressed.
+            # By the keyboard, because Playwright's click waits for an enabled button.
             button_of(page, NO).press("Enter")
         heading(page, YES.end)
         assert [request.post_data_json for request in sent] == [YES.post[1]]
@@ -706,7 +706,7 @@ class TestConfirmPage:
 
 
 class TestRevokePage:
-    """GET /revoke: somebody else was shown the password."""
+    """GET /revoke: another person was shown the password."""
 
     def test_revoke_with_the_keyboard_alone(self, page: Page, site: Site) -> None:
         open_link(page, site, REVOKE, REVOKED)

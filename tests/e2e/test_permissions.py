@@ -28,7 +28,7 @@ def sealed_password(product: Product) -> str:
 
 
 def calls(product: Product) -> dict[str, dict[str, Any]]:
-    """Return every kind of call the product makes, and some no part of it has any business making."""
+    """Return every kind of call the product makes, and some that no part of it may make."""
     stack = product.stack.stack_name
     key, machine = product.stack.outputs["ClaimKeyArn"], product.stack.outputs["ResetStateMachineArn"]
     password, table = f"/latchkey/{stack}/passwords/probe", product.registry
@@ -53,7 +53,9 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "list a user's groups": call("iam", "list_groups_for_user", UserName=user),
         "read a login profile": call("iam", "get_login_profile", UserName=user),
         "read the password policy": call("iam", "get_account_password_policy"),
-        "set a password": call("iam", "update_login_profile", UserName="nobody", Password="Aa0!aaaaaaaaaaaa"),
+        "set a password": call(
+            "iam", "update_login_profile", UserName="unknown", Password="Aa0!aaaaaaaaaaaa"
+        ),
         "encrypt": call("kms", "encrypt", KeyId=key, Plaintext=nothing, EncryptionContext=sealed),
         "decrypt": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing, EncryptionContext=sealed),
         "store a password": call(
@@ -145,7 +147,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "list everything in the bucket": call("s3", "list_objects_v2", Bucket=lists),
         "delete a list": call("s3", "delete_object", Bucket=lists, Key="runs/probe/iam.jsonl"),
         "forget everything that was sent": call("dynamodb", "scan", TableName=sent),
-        # Never anybody's business.
+        # Allowed to no function.
         "seal what names no execution": call("kms", "encrypt", KeyId=key, Plaintext=nothing),
         "unseal what names no execution": call("kms", "decrypt", KeyId=key, CiphertextBlob=nothing),
         "decrypt what SSM encrypted": call(
@@ -168,16 +170,18 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
             "iam", "update_access_key", UserName=user, AccessKeyId=no_key, Status="Inactive"
         ),
         "delete the SMTP user": call("iam", "delete_user", UserName=smtp_user),
-        "read another secret": call("secretsmanager", "get_secret_value", SecretId="somebody/else"),
+        "read another secret": call("secretsmanager", "get_secret_value", SecretId="other/thing"),
         "change another secret": call(
-            "secretsmanager", "put_secret_value", SecretId="somebody/else", SecretString="{}"
+            "secretsmanager", "put_secret_value", SecretId="other/thing", SecretString="{}"
         ),
         "list secrets": call("secretsmanager", "list_secrets"),
         "delete the SMTP secret": call("secretsmanager", "delete_secret", SecretId=smtp_secret),
         "open the SMTP secret to others": call(
             "secretsmanager", "put_resource_policy", SecretId=smtp_secret, ResourcePolicy="{}"
         ),
-        "create a login profile": call("iam", "create_login_profile", UserName="nobody", Password="Aa0!aaaa"),
+        "create a login profile": call(
+            "iam", "create_login_profile", UserName="unknown", Password="Aa0!aaaa"
+        ),
         "delete a login profile": call("iam", "delete_login_profile", UserName=user),
         "create an access key": call("iam", "create_access_key", UserName=user),
         "attach a policy": call(
@@ -186,12 +190,14 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "disable MFA": call(
             "iam", "deactivate_mfa_device", UserName=user, SerialNumber="arn:aws:iam::0:mfa/-"
         ),
-        "read another's parameter": call("ssm", "get_parameter", Name="/somebody/else"),
-        "delete another's parameter": call("ssm", "delete_parameters", Names=["/somebody/else"]),
-        "send as somebody else": call(
+        "read another's parameter": call("ssm", "get_parameter", Name="/other/thing"),
+        "delete another's parameter": call("ssm", "delete_parameters", Names=["/other/thing"]),
+        "send as another sender": call(
             "sesv2", "send_email", **mail | {"FromEmailAddress": "ceo@example.com"}
         ),
-        "tell a step as somebody else": call("events", "put_events", Entries=[step | {"Source": "my.bank"}]),
+        "publish an event as another source": call(
+            "events", "put_events", Entries=[step | {"Source": "my.bank"}]
+        ),
         "list resets": call("stepfunctions", "list_executions", stateMachineArn=machine),
         "look at a reset": call("stepfunctions", "describe_execution", executionArn=execution),
         "stop a reset": call("stepfunctions", "stop_execution", executionArn=execution),

@@ -51,7 +51,7 @@ def test_person_gets_a_new_password_alone(page: Page, product: Product) -> None:
     expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()
 
 
-def test_person_revokes_a_password_that_somebody_else_was_shown(page: Page, product: Product) -> None:
+def test_person_revokes_a_password_that_a_stranger_was_shown(page: Page, product: Product) -> None:
     user = product.create_user("0ld-Password-of-the-user")
     product.start_reset(user)
     stolen = product.claim(product.wait_for_link(user)).json()["password"]

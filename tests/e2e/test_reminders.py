@@ -85,7 +85,7 @@ def test_ten_thousand_are_listed_in_time_and_memory(directory: tuple[Samba, list
     assert listing.megabytes < LARGEST_MEGABYTES
 
 
-def test_a_connection_lost_between_pages_leaves_nobody_out_and_doubles_nobody(
+def test_a_connection_lost_between_pages_lists_every_user_once(
     directory: tuple[Samba, list[Person]],
 ) -> None:
     samba, people = directory
@@ -94,7 +94,7 @@ def test_a_connection_lost_between_pages_leaves_nobody_out_and_doubles_nobody(
     assert listing.users == listing.different == sum(not person.disabled for person in people)
 
 
-def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_nobody(
+def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_sends_nothing(
     product: Product, directory: tuple[Samba, list[Person]]
 ) -> None:
     samba, people = directory
@@ -129,7 +129,7 @@ def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_nobody(
     assert again.states[-1] == "Reported"
     assert len(reminders.mails()) == before + len(mails)
     assert within_rate([datetime.fromisoformat(mail["sent_at"]) for mail in mails], SEND_RATE)
-    # Nobody but the lists names them, and no password is anywhere.
+    # Only the lists name them, and no password is anywhere.
     assert leaks(samba.password, everywhere(product)) == []
     (smtp_password,) = {Rotation(product).credentials()["password"]}
     assert leaks(smtp_password, everywhere(product)) == []

@@ -88,7 +88,7 @@ class Runbook:
         self.product.wait_for_mail(ADMIN, f'ALARM: "{self.product.stack.stack_name}-{alarm}-')
 
     def fails(self, user: str) -> str:
-        """Let a reset of a user fail, look into the runbook as whoever hears the alarm, return its answer."""
+        """Let a reset of a user fail, follow the runbook's alarm section, and return its answer."""
         self.product.wait_for_end(self.product.start_reset(user))
         self.hear("ResetFailedAlarm")
         (said,) = self.paste("ResetFailedAlarm")
@@ -367,7 +367,7 @@ def suppressed(product: Product) -> str:
     [
         (without_address, "no mail address: neither the tag 'email' nor the user name is one"),
         (suppressed, "is on SES's suppression list"),
-        (lambda _: "nobody@example.com", "UserNotFoundError"),
+        (lambda _: "unknown@example.com", "UserNotFoundError"),
     ],
     ids=["user without address", "suppressed address", "unknown user"],
 )
@@ -514,9 +514,9 @@ def test_ending_what_runs_before_an_update(runbook: Runbook, user: str) -> None:
     [
         "aws sesv2 get-account --no-such-option",
         'aws iam get-user --user-name "$NEVER_SET"',
-        "aws iam get-user --user-name nobody-at-all",
-        "aws iam list-users | grep nobody-at-all | tail -n 1",
-        'NAME=$(aws iam get-user --user-name nobody-at-all --query User.UserName); echo "$NAME"',
+        "aws iam get-user --user-name no-such-user",
+        "aws iam list-users | grep no-such-user | tail -n 1",
+        'NAME=$(aws iam get-user --user-name no-such-user --query User.UserName); echo "$NAME"',
         "latest_of_all",
     ],
 )

@@ -16,7 +16,7 @@ PAIRS = 10
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
-    """Deploy where retries take as long as on AWS: here they are what lets everybody have their turn."""
+    """Deploy where retries take as long as on AWS: here they give each reset its turn."""
     with LocalCloud(tmp_path_factory.mktemp("patient"), resets_only=True) as cloud:
         cloud.deploy()
         with closing(Product(cloud)) as outside:

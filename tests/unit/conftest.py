@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # Clients are made when their modules are imported, so all of this stands before any such import;
-# nobody's own profile, endpoint or credentials may leak in.
+# no profile, endpoint or credentials of the developer's own may leak in.
 os.environ.pop("AWS_PROFILE", None)
 os.environ.pop("AWS_SESSION_TOKEN", None)
 os.environ.pop("CLAIM_TTL_SECONDS", None)

@@ -17,7 +17,7 @@ OLD, NEW, OTHER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123"
 
 
 class Smtp:
-    """What a rotation changes, and how somebody else changes it."""
+    """What a rotation changes, and how an operator changes it by hand."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack

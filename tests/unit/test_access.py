@@ -46,7 +46,7 @@ NOT_OWN: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("claims", NOT_OWN)
-def test_nobody_else_may(claims: dict[str, object]) -> None:
+def test_all_others_are_refused(claims: dict[str, object]) -> None:
     with pytest.raises(NotAllowedError):
         ask(claims)
 
@@ -60,13 +60,13 @@ def test_letters_that_only_look_alike_in_lower_case_are_others(mail: str) -> Non
             ask(OWN | {"email": mine}, theirs)
 
 
-def test_nobody_asks_for_a_user_without_a_name() -> None:
+def test_an_empty_address_is_not_the_user_without_a_name() -> None:
     with pytest.raises(NotAllowedError):
         ask(OWN | {"email": ""}, "")
 
 
 @pytest.mark.parametrize("groups", [HELPDESK, f"staff,{HELPDESK}", f"{HELPDESK},staff", f"a,{HELPDESK},b"])
-def test_helpdesk_may_ask_for_anybody(groups: str) -> None:
+def test_helpdesk_may_reset_any_user(groups: str) -> None:
     ask({"cognito:groups": groups}, "bob@example.com")
 
 
@@ -95,7 +95,7 @@ def test_whatever_is_not_exactly_the_group_is_not_the_helpdesk(groups: object) -
 
 
 @pytest.mark.parametrize("groups", ["", ",", "staff,", ",staff"])
-def test_without_a_helpdesk_nobody_is_of_it(groups: str) -> None:
+def test_without_a_helpdesk_group_no_user_is_in_it(groups: str) -> None:
     with pytest.raises(NotAllowedError):
         ask({"cognito:groups": groups}, group="")
 
@@ -120,7 +120,7 @@ def test_helpdesk_is_who_is_in_the_group(groups: list[str], group: str) -> None:
         {"identity": {"user": ALICE}},
     ],
 )
-def test_without_claims_nobody_may(context: dict[str, Any]) -> None:
+def test_without_claims_requests_are_refused(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
         authorize_request(context, ALICE, HELPDESK)
 
@@ -128,7 +128,7 @@ def test_without_claims_nobody_may(context: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "caller", ["arn:aws:iam::123456789012:user/portal", "arn:aws:sts::123456789012:assumed-role/portal/1"]
 )
-def test_signed_requests_may_ask_for_anybody(caller: str) -> None:
+def test_signed_requests_may_reset_any_user(caller: str) -> None:
     ensure_signed({"identity": {"userArn": caller}})
 
 
@@ -139,7 +139,7 @@ def test_signed_requests_may_ask_for_anybody(caller: str) -> None:
         {"identity": None},
         {"identity": "arn:aws:iam::123456789012:user/portal"},
         {"identity": {}},
-        # What API Gateway says of a request that nobody signed, where the method asks for no signature.
+        # What API Gateway says of an unsigned request, where the method asks for no signature.
         {"identity": {"sourceIp": "192.0.2.10", "userArn": None, "caller": None, "accessKey": None}},
         {"identity": {"userArn": ""}},
         {"identity": {"userArn": ["arn:aws:iam::123456789012:user/portal"]}},

@@ -73,7 +73,7 @@ def test_a_second_answer_is_gone(answer: str) -> None:
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
 @pytest.mark.parametrize(("answer", "call"), [("yes", "SendTaskSuccess"), ("no", "SendTaskFailure")])
-def test_an_answer_nobody_waits_for_any_more_is_gone(asked: Stack, answer: str, call: str, code: str) -> None:
+def test_an_answer_no_execution_waits_for_is_gone(asked: Stack, answer: str, call: str, code: str) -> None:
     asked.refuse(call, code)
     answered = post(answer=answer)
     assert (answered["statusCode"], json.loads(answered["body"])) == (410, GONE)

@@ -1,4 +1,4 @@
-"""FindOrphans asks the index; RemoveOrphans undoes what nobody looks after, and nothing else."""
+"""FindOrphans asks the index; RemoveOrphans undoes orphaned resets, and nothing else."""
 
 import os
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def running(stack: Stack) -> None:
     stack.answer("DescribeExecution", {"status": "RUNNING"})
 
 
-def test_what_nobody_looks_after_is_undone(left: Stack) -> None:
+def test_an_orphaned_reset_is_undone(left: Stack) -> None:
     assert remove_all([KEY], "cleanup", LATE) == 1
     assert left.password_of() not in {PASSWORD, OLD_PASSWORD}
     assert (left.phase(), left.passwords()) == (Phase.OVER, {})

@@ -1,4 +1,4 @@
-"""ConfirmRequest asks the mailbox's owner; ExpireRequest deletes the question nobody answered."""
+"""ConfirmRequest asks the mailbox's owner; ExpireRequest deletes the unanswered question."""
 
 import json
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def test_a_question_that_was_not_mailed_is_not_told(
     assert stack.told() == []
 
 
-def test_what_nobody_answered_is_forgotten(stack: Stack) -> None:
+def test_an_unanswered_question_is_deleted(stack: Stack) -> None:
     ask()
     stack.calls.clear()
     expire_request.handler({"execution": EXECUTION, "user": "alice", "entered_at": ENTERED_AT}, CONTEXT)

@@ -26,7 +26,7 @@ def test_a_password_expires_so_many_days_after_its_last_change() -> None:
 
 
 @pytest.mark.parametrize("enabled", ["false", "not_supported", "FALSE", "no_information"])
-def test_whoever_has_no_password_is_passed_over(enabled: str) -> None:
+def test_users_without_a_password_are_skipped(enabled: str) -> None:
     assert list(read_report(report(row("<root_account>", enabled, "not_supported")), 90)) == []
 
 

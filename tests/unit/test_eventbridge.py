@@ -1,4 +1,4 @@
-"""What is told of a reset to whoever listens, and that nothing depends on it."""
+"""What a reset publishes, and that nothing depends on it."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def test_a_step_is_told_and_counted(stack: Stack, lines: Lines, step: eventbridg
     assert [line[step] for line in lines() if "_aws" in line] == [[1.0]]
 
 
-def test_a_user_nobody_has_confirmed_is_not_named(stack: Stack) -> None:
+def test_a_user_iam_has_not_confirmed_is_not_named(stack: Stack) -> None:
     eventbridge.publish("Requested", EXECUTION)
     assert stack.told() == [("Requested", {"stack": "latchkey-test", "execution": EXECUTION})]
 

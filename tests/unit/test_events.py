@@ -119,7 +119,7 @@ def test_an_endpoint_refuses_its_invalid_event(function: str) -> None:
 
 
 def state_of(stack: Stack) -> Callable[[], object]:
-    """Return what tells everything a reset leaves behind, save passwords nobody is to know."""
+    """Return what lists everything a reset leaves behind, but for replaced passwords."""
     return lambda: (
         stack.password_of() == PASSWORD,
         iam.login_profile(ALICE).must_change,

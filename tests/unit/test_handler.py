@@ -54,7 +54,7 @@ def test_malformed_input_is_answered_by_400_that_names_the_field() -> None:
 
 
 def test_a_claim_that_is_gone_is_answered_by_410_in_the_documented_words() -> None:
-    refusal = answer_to(ClaimGoneError("Somebody else took this claim a moment earlier."))
+    refusal = answer_to(ClaimGoneError("Another request took this claim a moment earlier."))
     assert refusal["statusCode"] == 410
     assert json.loads(refusal["body"]) == {
         "error": "Invalid!",
@@ -62,7 +62,7 @@ def test_a_claim_that_is_gone_is_answered_by_410_in_the_documented_words() -> No
     }
 
 
-def test_whoever_may_not_ask_is_answered_by_403_that_does_not_tell_of_the_user() -> None:
+def test_a_caller_who_may_not_ask_gets_a_403_that_tells_nothing_of_the_user() -> None:
     refusal = answer_to(NotAllowedError("The reason."))
     assert refusal["statusCode"] == 403
     assert json.loads(refusal["body"]) == {

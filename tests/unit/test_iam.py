@@ -33,9 +33,9 @@ def test_a_user_who_never_signed_in_has_no_last_sign_in(stack: Stack) -> None:
     assert iam.find_user(stack.add_user()).password_last_used is None
 
 
-def test_a_user_nobody_created_is_not_found(stack: Stack) -> None:
+def test_a_user_who_does_not_exist_is_not_found(stack: Stack) -> None:
     with pytest.raises(UserNotFoundError):
-        iam.find_user("nobody@example.com")
+        iam.find_user("unknown@example.com")
     assert stack.operations() == ["GetUser"]
 
 

@@ -136,7 +136,7 @@ def test_a_time_that_may_not_be_read_is_unknown_and_a_bad_address_is_none(direct
         LDAPOperationsErrorResult(description="operationsError"),
     ],
 )
-def test_a_lost_connection_goes_on_at_the_next_server_and_doubles_nobody(
+def test_a_lost_connection_goes_on_at_the_next_server_and_lists_each_user_once(
     directory: Build, lost: Exception
 ) -> None:
     corp, server = directory(page(entry(1), more=True), lost, page(entry(1), more=True), page(entry(2)))
@@ -157,8 +157,8 @@ def test_members_of_the_group_are_marked(directory: Build) -> None:
     assert r"CN=No \28all\29" in server.searches[1][1]
 
 
-def test_a_group_that_does_not_exist_lists_nobody(directory: Build) -> None:
-    corp, _ = directory(LDAPNoSuchObjectResult(description="noSuchObject"), group="CN=Nobody")
+def test_a_group_that_does_not_exist_fails_the_search(directory: Build) -> None:
+    corp, _ = directory(LDAPNoSuchObjectResult(description="noSuchObject"), group="CN=Missing")
     with pytest.raises(DirectorySearchError, match="noSuchObject"):
         list(corp.accounts())
 

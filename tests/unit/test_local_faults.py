@@ -95,7 +95,7 @@ def test_a_fault_takes_the_names_that_clients_and_state_machines_use() -> None:
         ({"service": "iam", "action": "GetUser", "hits": 1}, "hits"),
     ],
 )
-def test_a_fault_nobody_understands_is_refused_by_field(described: object, field: str) -> None:
+def test_a_malformed_fault_is_refused_by_field(described: object, field: str) -> None:
     with pytest.raises(FaultError, match=field):
         fault_from(described)
 

@@ -22,7 +22,7 @@ PLACE = "us-east-1:000000000000"
 PARAMETERS = f"arn:aws:ssm:{PLACE}:parameter"
 
 
-def nobody(_: str) -> None:
+def no_machine(_: str) -> None:
     """Know no token."""
 
 
@@ -77,13 +77,13 @@ def test_a_call_is_checked_against_what_it_names(
 
 
 def test_a_mail_is_checked_for_its_sender() -> None:
-    found = checked("ses", {"FromEmailAddress": "Us <us@example.com>", "Content": {}}, PLACE, nobody)
+    found = checked("ses", {"FromEmailAddress": "Us <us@example.com>", "Content": {}}, PLACE, no_machine)
     assert found is not None
     assert found.context == {"ses:FromAddress": "us@example.com"}
 
 
 def test_a_metric_is_checked_for_its_namespace() -> None:
-    found = checked("monitoring", {"Action": "PutMetricData", "Namespace": "mine"}, PLACE, nobody)
+    found = checked("monitoring", {"Action": "PutMetricData", "Namespace": "mine"}, PLACE, no_machine)
     assert found is not None
     assert (str(found), found.context) == ("*", {"cloudwatch:namespace": "mine"})
 
@@ -93,7 +93,7 @@ def test_a_metric_is_checked_for_its_namespace() -> None:
     [("ssm", {"Name": "/a"}), ("ssm", {"Names": []}), ("states", {"taskToken": "unknown"}), ("kms", {})],
 )
 def test_other_calls_stay_with_ministack(service: str, request_: dict[str, Any]) -> None:
-    assert checked(service, request_, PLACE, nobody) is None
+    assert checked(service, request_, PLACE, no_machine) is None
 
 
 def test_a_patch_without_its_target_fails_loudly() -> None:

@@ -1,4 +1,4 @@
-"""Mails to addresses on the local cloud's suppression list are taken, and reach nobody."""
+"""Mails to addresses on the local cloud's suppression list are taken, and not delivered."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What SMTP carries: headers that nobody can smuggle anything into."""
+"""What SMTP carries: headers that no text can break out of."""
 
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -30,7 +30,7 @@ def composed(name: str = "Alice", to: str = "alice@example.com") -> EmailMessage
     return message_from_bytes(compose(MAIL, envelope), policy=SMTP)
 
 
-def test_headers_say_who_writes_and_that_nobody_should_answer_by_machine() -> None:
+def test_headers_say_who_writes_and_ask_for_no_automatic_reply() -> None:
     message = composed()
     assert message["From"] == "latchkey@example.com"
     assert message["Reply-To"] == "ops@example.com"
@@ -85,7 +85,7 @@ def test_bytes_are_ascii(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["", "nobody", "a@b@example.com", "a@example.com\r\nBcc: b@example.com", "a b@c"]
+    "to", ["", "alice", "a@b@example.com", "a@example.com\r\nBcc: b@example.com", "a b@c"]
 )
 def test_what_is_no_address_is_refused(to: str) -> None:
     with pytest.raises(RecipientRefusedError):

@@ -143,7 +143,7 @@ def test_a_notice_of_no_success_says_where_to_ask_again(stack: Stack, notice: Mo
 
 
 @EACH_NOTICE
-def test_a_notice_goes_to_whoever_listens_too(stack: Stack, notice: ModuleType) -> None:
+def test_a_notice_is_published_too(stack: Stack, notice: ModuleType) -> None:
     notify(notice)
     detail = {"stack": "latchkey-test", "execution": EXECUTION, "user": "alice"}
     assert stack.told() == [(METRICS[notice], detail)]

@@ -39,7 +39,7 @@ def paste(commands: str, tmp_path: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        # In a session of its own: without a terminal to take from whoever runs the tests.
+        # In a session of its own, without the terminal that runs the tests.
         start_new_session=True,
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "HISTFILE": ""},
     )
@@ -51,7 +51,7 @@ def revoked_by_hand(user: str, tmp_path: Path) -> str:
     return paste(recipe.replace("USER_NAME=alice@example.com", f"USER_NAME={user}"), tmp_path)
 
 
-def test_revoking_by_hand_sets_a_password_nobody_knows(tmp_path: Path) -> None:
+def test_revoking_by_hand_sets_an_unknown_password(tmp_path: Path) -> None:
     said = revoked_by_hand("alice@example.com", tmp_path) + revoked_by_hand("alice@example.com", tmp_path)
     passwords = re.findall(r"--password\n(.*)\n", said)
     assert len(set(passwords)) == 2
@@ -72,7 +72,7 @@ def test_a_directorys_certificate_is_tried_as_strictly_as_the_function_does() ->
     assert "-verify_hostname" in command
 
 
-#: Sections in which a person who was woken up looks for a cause.
+#: Sections in which a person on call looks for a cause.
 CAUSES = [
     "ResetFailedAlarm",
     "SES refuses mails",

@@ -100,7 +100,7 @@ def test_a_length_no_password_can_have_is_refused(minimum: int, length: int) -> 
         generate_password(PasswordPolicy(minimum), length)
 
 
-def test_every_character_is_one_iam_takes_and_nobody_misreads() -> None:
+def test_every_character_is_one_iam_takes_and_easy_to_read() -> None:
     drawn = set("".join(generate_password(PasswordPolicy(), 128) for _ in range(200)))
     assert not drawn & LOOK_ALIKES
     assert all(c in string.ascii_letters + string.digits or re.match(NON_ALPHANUMERIC, c) for c in drawn)

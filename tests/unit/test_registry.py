@@ -116,7 +116,7 @@ def test_the_older_reset_is_copied_along_and_forgotten_once_the_newer_is_stored(
     assert stack.operations().count("UpdateItem") == 3
 
 
-def test_whoever_undoes_finds_the_older_reset_too(stack: Stack) -> None:
+def test_undoing_finds_the_older_reset_too(stack: Stack) -> None:
     older = replace(OWN, execution="older", phase=Phase.WAITING, task_token="token")
     keep(Item(current=older))
     registry.begin(KEY, OWN)
@@ -137,7 +137,7 @@ def test_a_claim_whose_answer_was_lost_recognises_itself(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("gone", [resets.STORE, resets.CLAIM, resets.REVOKE], ids=lambda gone: gone.step)
-def test_nobody_moves_what_is_not_there(stack: Stack, gone: Transition) -> None:
+def test_a_missing_reset_cannot_be_moved(stack: Stack, gone: Transition) -> None:
     with pytest.raises((SupersededError, ClaimGoneError)):
         attempt_of(gone, "own")()
     assert stack.sent("UpdateItem")

@@ -89,7 +89,7 @@ def plan(accounts: list[Account], **given: Any) -> dict[str, Any]:  # noqa: ANN4
 
 @pytest.mark.usefixtures("lists")
 class TestPlan:
-    def test_batches_hold_whoever_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_batches_hold_all_who_are_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SEND_RATE", "0.1")
         result = plan([account("a"), account("b"), account("c", 8.5), account("d", 1.5)])
         batches = s3.read_json(result["batches"])
@@ -111,7 +111,7 @@ class TestPlan:
         others = [ReportRow.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
         assert {row.outcome for row in others} == {Outcome.NOT_SENT}
 
-    def test_a_list_of_nobody_makes_no_batch(self) -> None:
+    def test_an_empty_list_makes_no_batch(self) -> None:
         result = plan([])
         assert (result["due"], s3.read_json(result["batches"])) == (0, [])
 
@@ -133,7 +133,7 @@ class TestPlan:
 
 
 class Box:
-    """Stands for the outbox; refuses whom it is told to."""
+    """Stands for the SMTP client; refuses the recipients it is given."""
 
     def __init__(self) -> None:
         self.mailed: list[str] = []
@@ -176,7 +176,7 @@ def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 
 
 
 class TestSend:
-    def test_nobody_is_mailed_twice_and_the_report_knows_by_which_run(self, box: Box) -> None:
+    def test_each_user_is_mailed_once_and_the_report_knows_by_which_run(self, box: Box) -> None:
         assert [row.outcome for row in send("ab", run=EARLIER)] == [Outcome.MAILED] * 2
         rows = send("abc")
         assert [row.outcome for row in rows] == [Outcome.ALREADY_MAILED] * 2 + [Outcome.MAILED]
@@ -237,7 +237,7 @@ class TestSend:
         send("ab")
         assert box.mailed == ["ops@example.com"] * 2 + ["a@example.com", "b@example.com"]
 
-    def test_a_test_without_an_administrator_mails_nobody(
+    def test_a_test_without_an_administrator_sends_no_mail(
         self, box: Box, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ADMIN_ADDRESS", "")
@@ -318,7 +318,7 @@ class TestSent:
             ReminderIdempotency(Context()).once("key", RUN, lambda: times.append(1))
         assert times == []
 
-    def test_records_name_nobody_and_are_forgotten_in_a_month(self) -> None:
+    def test_records_name_no_user_and_expire_in_a_month(self) -> None:
         ReminderIdempotency(Context()).once(Reminder(account("alice"), 7).key, RUN, nothing)
         (item,) = DYNAMODB.scan(TableName=os.environ["IDEMPOTENCY_TABLE"])["Items"]
         assert "alice" not in json.dumps(item)
@@ -366,7 +366,7 @@ class TestReport:
         assert rows["a"]["outcome"] == "not sent"
         assert result["problems"] == ["2 not sent: the run ended before", "States.Timeout"]
 
-    def test_times_that_nobody_may_read_are_a_problem(self) -> None:
+    def test_times_that_may_not_be_read_are_a_problem(self) -> None:
         write_run()
         unknown = ReportRow(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")
         s3.write_lines(f"runs/{RUN}/others.jsonl", [unknown.as_json()])
@@ -431,7 +431,7 @@ class TestReport:
         problems = reported()[0]["problems"]
         assert (len(problems), problems[-1]) == (21, "10 other reasons, see the report")
 
-    def test_the_mail_names_nobody(self, lists: Stack) -> None:
+    def test_the_mail_names_no_user(self, lists: Stack) -> None:
         write_run()
         reported()
         assert "a@example.com" not in json.dumps(lists.sent("SendEmail"))
@@ -532,7 +532,7 @@ def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack
     """Return a stack in the middle of a run: lists and batches are there, whichever a step needs."""
     assert box.mailed == []
     IAM.update_account_password_policy(MaxPasswordAge=90)
-    # It is made by the next time somebody asks.
+    # The next request finds it made.
     IAM.generate_credential_report()
     lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
     s3.write_lines(SOURCES[0]["list"], [account("a").as_json(), account("b", 30).as_json()])

@@ -1,4 +1,4 @@
-"""When a password is due, and what becomes of everybody else."""
+"""When a password is due, and what happens to all others."""
 
 import csv
 from dataclasses import replace
@@ -73,7 +73,7 @@ def test_due_accounts_are_told_for_how_many_days() -> None:
     ],
     ids=lambda account: classify(account, MOMENT, DAYS)[0].value,
 )
-def test_whoever_is_not_due_has_no_days_in_the_report(account: Account) -> None:
+def test_users_who_are_not_due_have_no_days_in_the_report(account: Account) -> None:
     outcome, days = classify(account, MOMENT, DAYS)
     row = ReportRow(Reminder(account, days), outcome)
     assert dict(zip(COLUMNS, row.cells(), strict=True))["days ahead"] == ""

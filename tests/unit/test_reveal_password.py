@@ -1,4 +1,4 @@
-"""POST /extract shows a password to whoever brings its link first, and never again."""
+"""POST /extract shows a password to the first request with its link, and never again."""
 
 import json
 from collections.abc import Callable
@@ -251,7 +251,7 @@ def test_the_answer_is_password_user_and_where_to_sign_in(waiting: Stack) -> Non
     assert waiting.phase() == Phase.CLAIMED
 
 
-def test_the_answer_is_not_stored_by_anybody_on_the_way(waiting: Stack) -> None:
+def test_the_answer_is_not_stored_on_the_way(waiting: Stack) -> None:
     assert post()["headers"]["Cache-Control"] == "no-store"
     assert waiting.phase() == Phase.CLAIMED
 

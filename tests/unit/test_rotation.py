@@ -1,4 +1,4 @@
-"""What a rotation may remove, must keep and does next, for whatever it finds."""
+"""What a rotation may delete, must keep and does next, for every state it can find."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -56,15 +56,15 @@ OLD, NEW = version(PREVIOUS, "OLD"), version(CURRENT, "NEW")
     ids=[
         "nothing at all",
         "a new stack",
-        "an empty secret and a key nobody knows",
+        "an empty secret and an unknown key",
         "a first rotation that stopped after staging",
         "two that stopped",
         "the usual second rotation",
         "the usual third rotation",
         "one that stopped between key and secret",
         "one that stopped after staging",
-        "a current key that somebody deleted",
-        "the same, and a key nobody knows",
+        "a current key that was deleted by hand",
+        "the same, and an unknown key",
         "one that stopped long ago, after promotion",
     ],
 )
@@ -96,7 +96,7 @@ def test_waiting_ends_with_the_last_moment() -> None:
     assert plan(keys("OLD", "NEW"), [current, OLD], NOW, SETTLING) == Plan(("NEW",))
 
 
-def test_two_keys_nobody_knows_stop_it() -> None:
+def test_two_unknown_keys_stop_it() -> None:
     with pytest.raises(KeyLimitError, match="does not name: ONE and TWO"):
         plan(keys("ONE", "TWO"), [NEW, OLD], NOW, SETTLING)
 

@@ -208,7 +208,7 @@ def test_a_try_after_a_crash_between_key_and_secret_starts_over(smtp: Smtp) -> N
     assert set(smtp.keys()) == {current, made}
 
 
-def test_a_key_that_somebody_deactivated_is_not_taken_for_a_staged_one(smtp: Smtp) -> None:
+def test_a_key_deactivated_by_hand_is_not_taken_for_a_staged_one(smtp: Smtp) -> None:
     first = create()["access_key_id"]
     IAM.update_access_key(UserName=USER, AccessKeyId=first, Status="Inactive")
     assert create()["access_key_id"] != first
@@ -245,7 +245,7 @@ def test_no_secret_leaves_the_function(smtp: Smtp, lines: Callable[[], list[dict
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0

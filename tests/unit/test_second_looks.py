@@ -96,9 +96,7 @@ def test_mail_goes_where_iam_says_now(sealing_stack: Stack, handler: Callable[..
 
 
 @pytest.mark.parametrize("change", [tag, move, promote, lock_out])
-def test_a_claim_is_told_to_its_user_whoever_that_has_become(
-    stack: Stack, change: Callable[[], None]
-) -> None:
+def test_the_user_is_told_of_a_claim_whatever_has_changed(stack: Stack, change: Callable[[], None]) -> None:
     stack.add_user()
     change()
     event: notify_claimed.Event = {

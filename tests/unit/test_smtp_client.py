@@ -184,7 +184,7 @@ def test_what_does_not_pass_is_an_error(server: Server) -> None:
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (refused(550, "nobody"), RecipientRefusedError),
+        (refused(550, "no such mailbox"), RecipientRefusedError),
         (smtplib.SMTPDataError(454, b"Daily message quota exceeded"), MailQuotaExceededError),
         (smtplib.SMTPDataError(554, f"{NOT_VERIFIED} X: {SENDER}".encode()), MailRefusedError),
         (smtplib.SMTPSenderRefused(530, b"Authentication required", SENDER), CredentialsRefusedError),

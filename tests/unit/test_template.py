@@ -106,7 +106,7 @@ def test_rates_let_two_hundred_requests_at_once_pass_and_no_flood(route: str, mo
     assert PARAMETERS[f"{route}Burst"]["Default"] >= 200
 
 
-def test_whoever_sets_passwords_is_denied_protected_users() -> None:
+def test_functions_that_set_passwords_are_denied_protected_users() -> None:
     setters = [
         name
         for name, resource in RESOURCES.items()
@@ -139,7 +139,7 @@ def test_only_the_directorys_lister_is_in_the_vpc() -> None:
     assert inside == ["ListDirectoryUsersFunction"]
 
 
-def test_the_schedule_runs_only_where_somebody_is_to_be_reminded() -> None:
+def test_the_schedule_runs_only_where_there_are_users_to_remind() -> None:
     schedule = RESOURCES["RemindersSchedule"]["Properties"]
     assert schedule["State"] == {"Fn::If": ["RemindsAnybody", "ENABLED", "DISABLED"]}
     assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ReminderTimeZone"}
@@ -176,7 +176,7 @@ def test_an_alarm_rings_where_credentials_get_too_old() -> None:
     assert measured["ROTATION_DAYS"] == {"Ref": "RotationDays"}
 
 
-def test_the_smtp_secret_is_found_by_its_name_should_somebody_have_to_make_it_again() -> None:
+def test_the_smtp_secret_is_found_by_its_name_should_an_operator_recreate_it() -> None:
     by_arn = {name for name, resource in RESOURCES.items() if "SmtpSecret.Id" in repr(resource)}
     assert by_arn == set()
 
@@ -290,7 +290,7 @@ def test_the_base_of_links_is_an_address_without_a_slash_at_its_end(address: str
     assert bool(re.fullmatch(PARAMETERS["PublicBaseUrl"]["AllowedPattern"], address)) is taken
 
 
-def test_the_schedule_starts_the_reminders_under_a_name_that_nobody_can_take_before() -> None:
+def test_the_schedule_starts_the_reminders_under_a_name_that_cannot_be_taken_before() -> None:
     target = RESOURCES["RemindersSchedule"]["Properties"]["Target"]
     assert target["Arn"] == {"Ref": "RemindersStateMachine"}
     assert target["Input"] == '{"scheduled_at": "<aws.scheduler.scheduled-time>"}'

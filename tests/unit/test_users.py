@@ -121,7 +121,7 @@ def test_a_member_of_other_groups_may_be_reset() -> None:
     ensure_not_protected(IamUser("alice", groups=frozenset({"Admin", "NoAdmins"})), PROTECTION)
 
 
-def test_nobody_is_protected_by_parameters_that_are_empty() -> None:
+def test_empty_parameters_protect_no_user() -> None:
     ensure_not_protected(IamUser("alice", groups=frozenset({"Admins"})), Protection.of("", ""))
 
 

@@ -50,7 +50,7 @@ def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pyte
     assert validate(ALICE.upper()) == {"user": ALICE, "mail": ALICE}
 
 
-def nobody(_stack: Stack) -> None:
+def unknown(_stack: Stack) -> None:
     pass
 
 
@@ -83,7 +83,7 @@ def suppressed(stack: Stack) -> None:
 
 REJECTED = [
     (suppressed, AddressSuppressedError),
-    (nobody, UserNotFoundError),
+    (unknown, UserNotFoundError),
     (without_console_access, UserNotEligibleError),
     (protected, UserNotEligibleError),
     (below_the_protected_path, UserNotEligibleError),
@@ -189,7 +189,7 @@ def test_a_second_try_and_a_second_look_after_a_yes_are_no_repetition() -> None:
 
 def test_an_operators_reset_has_no_window(stack: Stack) -> None:
     stack.add_user()
-    registry.open_window(user_key(ALICE), "somebody's", int(NOW.timestamp()))
+    registry.open_window(user_key(ALICE), "another's", int(NOW.timestamp()))
     assert validate()
     assert [step for step, _ in stack.told()] == []
 

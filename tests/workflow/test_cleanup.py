@@ -53,7 +53,7 @@ def make_due(product: Product, user: str) -> None:
 
 
 def leave_reset(product: Product, user: str, due_at: datetime, phase: str = "waiting") -> None:
-    """Put a reset into the registry whose execution nobody knows."""
+    """Put a reset into the registry that has no execution."""
     current = {"execution": f"gone-{user}", "phase": phase, "user": user, "task_token": "no-token"}
     times = {"begun_at": due_at - timedelta(hours=2), "expires_at": due_at}
     product.client("dynamodb").put_item(
@@ -126,7 +126,7 @@ def test_reset_stopped_while_it_changed_the_account_is_undone(product: Product) 
     assert product.wait_for_end(product.start_reset_and_claim(user)).states[-1] == "Claimed"
 
 
-def test_password_that_somebody_made_their_own_stays(product: Product) -> None:
+def test_password_that_its_user_has_changed_stays(product: Product) -> None:
     user, _ = stopped_reset(product)
     make_due(product, user)
     product.client("iam").update_login_profile(

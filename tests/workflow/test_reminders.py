@@ -56,7 +56,7 @@ def account(product: Product) -> Iterator[Reminders]:
 
 @pytest.fixture
 def reminders(account: Reminders) -> Reminders:
-    """Begin with nobody reminded."""
+    """Begin with no reminder sent."""
     account.forget()
     return account
 
@@ -97,7 +97,7 @@ def hangs(function: str) -> dict[str, Any]:
     }
 
 
-def test_whoever_is_due_is_mailed_once_and_everybody_else_is_accounted_for(reminders: Reminders) -> None:
+def test_all_who_are_due_are_mailed_once_and_all_others_accounted_for(reminders: Reminders) -> None:
     mailed = Mailed(reminders)
     ended = run(reminders)
     assert ended.states[-1] == "Reported", ended.cause
@@ -134,7 +134,7 @@ def test_no_history_names_anybody(reminders: Reminders) -> None:
     assert "corp.example.com" not in text
 
 
-def test_dry_run_lists_and_mails_nobody(reminders: Reminders) -> None:
+def test_dry_run_lists_and_sends_no_mail(reminders: Reminders) -> None:
     mailed = Mailed(reminders)
     ended = run(reminders, **load_event("reminders_machine_valid"))
     assert "MailEverybodyDue" not in ended.states
@@ -193,7 +193,7 @@ def test_test_run_that_sends_nothing_fails(reminders: Reminders) -> None:
     assert not mailed()
 
 
-def test_asking_about_somebody_unknown_tells_so(reminders: Reminders) -> None:
+def test_asking_about_an_unknown_user_tells_so(reminders: Reminders) -> None:
     output = json.loads(run(reminders, user="*)(objectClass=*").description["output"])
     assert (output["answers"], output["not_asked"]) == ([], [])
     assert [said.partition(":")[0] for said in output["not_found"]] == ["iam", "directory"]
@@ -229,7 +229,7 @@ def other_authority() -> str:
         ({"DIRECTORY_CA_CERTIFICATE": other_authority()}, "DirectoryCertificateError"),
         ({"DIRECTORY_CA_CERTIFICATE": "bm90aGluZw=="}, "is no certificate"),
         ({"DIRECTORY_SEARCH_BASES": "OU=Nowhere,DC=corp,DC=example,DC=com"}, "DirectorySearchError"),
-        ({"DIRECTORY_EXCLUSION_GROUP": "CN=Nobody,DC=corp,DC=example,DC=com"}, "DirectorySearchError"),
+        ({"DIRECTORY_EXCLUSION_GROUP": "CN=Missing,DC=corp,DC=example,DC=com"}, "DirectorySearchError"),
         ({"DIRECTORY_SECRET": "no-such-secret"}, "read the secret"),
     ],
     ids=["down", "wrong authority", "no authority", "wrong base", "wrong group", "wrong secret"],
@@ -277,7 +277,7 @@ def test_a_credential_report_that_is_not_there_yet_is_waited_for(reminders: Remi
     assert len(json.loads(ended.description["output"])["answers"]) == 1
 
 
-def test_an_account_whose_passwords_never_expire_has_nobody_to_remind(reminders: Reminders) -> None:
+def test_an_account_whose_passwords_never_expire_has_no_one_to_remind(reminders: Reminders) -> None:
     iam = reminders.product.client("iam")
     iam.delete_account_password_policy()
     try:
@@ -301,7 +301,7 @@ def test_an_account_whose_passwords_never_expire_has_nobody_to_remind(reminders:
     ],
     ids=["421 mid-run", "451", "454 after DATA", "cut", "421 at once", "454 at login", "535 once"],
 )
-def test_what_passes_leaves_nobody_out(reminders: Reminders, fault: dict[str, Any]) -> None:
+def test_transient_faults_leave_no_user_out(reminders: Reminders, fault: dict[str, Any]) -> None:
     mailed = Mailed(reminders)
     ended = run(reminders, fault)
     assert ended.states[-1] == "Reported", ended.cause
@@ -366,7 +366,7 @@ def test_a_batch_that_cannot_be_sent_is_named_and_does_not_hold_up_the_report(re
     assert f"{len(DUE) + 1} not sent" in ended.cause
 
 
-def test_an_answer_that_got_lost_mails_nobody_twice(reminders: Reminders) -> None:
+def test_a_lost_answer_mails_no_user_twice(reminders: Reminders) -> None:
     lost = {"service": "lambda", "action": "Invoke", "match": "SendRemindersFunction", "crash": True}
     mailed = Mailed(reminders)
     ended = run(reminders, {**lost, "late": True})
@@ -375,7 +375,7 @@ def test_an_answer_that_got_lost_mails_nobody_twice(reminders: Reminders) -> Non
     assert set(mailed().values()) == {1}
 
 
-def test_a_run_that_was_stopped_in_the_middle_and_started_again_mails_nobody_twice(
+def test_a_run_stopped_in_the_middle_and_started_again_mails_no_user_twice(
     reminders: Reminders,
 ) -> None:
     mailed = Mailed(reminders)

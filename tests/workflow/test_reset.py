@@ -35,7 +35,7 @@ SUPERSEDED = ["PublishSuperseded", "Superseded"]
 ASKED = [*HAPPY[:2], "ConfirmRequest"]
 UNDONE = ["RevokePassword", "ExpiredOrFailed", "NotifyFailed", "Failed"]
 
-#: What the executions of this module went through; the last test looks for what nobody did.
+#: What the executions of this module went through; the last test looks for transitions not taken.
 seen: set[Transition] = set()
 
 
@@ -183,7 +183,7 @@ def test_failed_reset_is_undone_and_says_why(product: Product, failure: Failure)
     user = product.create_user(OLD_PASSWORD)
     with product.faults(*failure.faults) as hits:
         run = finish(product, product.start_reset(user))
-        assert all(hits()), "a fault nobody met tests nothing"
+        assert all(hits()), "a fault that hit no call tests nothing"
     assert run.status == "FAILED"
     assert run.states == failure.states
     assert [words for words in failure.cause if words not in run.cause] == []
@@ -429,7 +429,7 @@ def test_reset_that_never_gets_the_account_changes_nothing(product: Product) -> 
     assert product.waiting(user) == ["resetting"]
 
 
-def test_reset_that_lost_the_account_to_nobody_knows_whom_is_superseded(product: Product) -> None:
+def test_reset_that_lost_the_account_to_an_unknown_execution_is_superseded(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     with product.claims_live(3):
         arn = product.start_reset(user)
@@ -453,7 +453,7 @@ def test_revocation_leaves_a_password_alone_that_was_changed_meanwhile(product: 
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
 
 
-def test_superseded_reset_ends_though_nobody_can_be_told(product: Product) -> None:
+def test_superseded_reset_ends_though_its_event_cannot_be_published(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     older = product.start_reset(user)
     product.wait_for_link(user)
@@ -468,7 +468,7 @@ def test_superseded_reset_ends_though_nobody_can_be_told(product: Product) -> No
     finish(product, newer)
 
 
-# Where anybody may ask
+# Where anyone may ask
 
 
 def test_nothing_changes_until_the_user_says_yes(product: Product) -> None:
@@ -510,11 +510,11 @@ def untouched(product: Product, user: str) -> None:
     assert product.waiting(user) == []
 
 
-#: The question goes out, and nobody answers it until the state's time is over.
+#: The question goes out, and no answer comes until the state's time is over.
 UNANSWERED = fault("lambda", "Invoke", "States.Timeout", match="ConfirmRequestFunction", late=True)
 
 
-def test_request_nobody_answers_changes_nothing(product: Product) -> None:
+def test_unanswered_request_changes_nothing(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     with product.faults(UNANSWERED) as hits:
         run = finish(product, product.start_reset(user, confirm=True))
@@ -554,7 +554,7 @@ def test_passing_trouble_with_the_question_is_retried(product: Product) -> None:
     assert finish(product, arn).states == [*ASKED, "Declined"]
 
 
-@pytest.mark.parametrize("name", ["nobody@example.com", "robot@example.com"])
+@pytest.mark.parametrize("name", ["unknown@example.com", "robot@example.com"])
 def test_user_without_a_password_is_rejected_in_silence(product: Product, name: str) -> None:
     run = finish(product, product.start_reset(name))
     assert (run.status, run.states) == ("SUCCEEDED", ["ValidateUser", "Rejected"])
@@ -648,7 +648,7 @@ def test_function_that_really_hangs_is_cut_off_and_tried_again(product: Product)
     with product.faults(
         fault("lambda", "Invoke", "", match="ValidateUserFunction", delay_seconds=30, times=1)
     ):
-        run = finish(product, product.start_reset("nobody@example.com"))
+        run = finish(product, product.start_reset("unknown@example.com"))
     errors = [
         event["taskFailedEventDetails"]["error"] for event in run.events if "taskFailedEventDetails" in event
     ]

@@ -34,7 +34,7 @@ WAITS = {"overlap_seconds": 60, "grace_seconds": 60}
 NO_WAITS = {"overlap_seconds": 0, "grace_seconds": 0}
 FOREVER = {"overlap_seconds": 6000, "grace_seconds": 6000}
 
-#: What the executions of this module went through; the last test looks for what nobody did.
+#: What the executions of this module went through; the last test looks for transitions not taken.
 seen: set[Transition] = set()
 
 
@@ -194,7 +194,7 @@ def test_staged_credentials_that_are_not_seen_at_once_are_waited_for(rotation: R
 def test_promotion_that_is_not_seen_at_once_is_waited_for(rotation: Rotation, seen_by: list[str]) -> None:
     held = fault(error="", delay_seconds=2, **call_of("PromoteCredentials") | {"times": 1})
     with rotation.product.faults(held):
-        # Nobody waits where the waits were given as none, nor in a first rotation.
+        # No wait where the waits are zero, nor in a first rotation.
         arn = rotation.start(**NO_WAITS)
         rotation.product.wait_for_state(arn, "PromoteCredentials")
         late = stale("secretsmanager", "ListSecretVersionIds", after=len(seen_by))
@@ -395,7 +395,7 @@ def test_new_key_deleted_before_it_is_tried(rotation: Rotation) -> None:
     assert is_settled(rotation)
 
 
-def test_staged_version_that_somebody_unstaged_is_rolled_back(rotation: Rotation) -> None:
+def test_version_unstaged_by_hand_is_rolled_back(rotation: Rotation) -> None:
     old = rotation.credentials()
     held = fault(error="Held", delay_seconds=1, **call_of("PromoteCredentials") | {"times": 1})
     with rotation.product.faults(held):
@@ -424,7 +424,7 @@ def test_old_key_stays_when_the_new_one_is_deleted_meanwhile(rotation: Rotation)
     assert is_settled(rotation)
 
 
-def test_old_key_stays_when_somebody_rolled_back_by_hand_meanwhile(rotation: Rotation) -> None:
+def test_old_key_stays_when_an_operator_rolled_back_meanwhile(rotation: Rotation) -> None:
     old = rotation.credentials()
     arn = rotation.start(overlap_seconds=200, grace_seconds=0)
     rotation.product.wait_for_state(arn, "Overlap")
