@@ -141,7 +141,7 @@ def test_only_the_directorys_lister_is_in_the_vpc() -> None:
 
 def test_the_schedule_runs_only_where_there_are_users_to_remind() -> None:
     schedule = RESOURCES["RemindersSchedule"]["Properties"]
-    assert schedule["State"] == {"Fn::If": ["RemindsAnybody", "ENABLED", "DISABLED"]}
+    assert schedule["State"] == {"Fn::If": ["SendsReminders", "ENABLED", "DISABLED"]}
     assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ReminderTimeZone"}
 
 
@@ -299,7 +299,7 @@ def test_the_schedule_starts_the_reminders_under_a_name_that_cannot_be_taken_bef
 def test_an_alarm_rings_where_a_day_passes_without_a_run_of_the_reminders() -> None:
     alarm = RESOURCES["RemindersMissedAlarm"]
     watched = alarm["Properties"]
-    assert alarm["Condition"] == "RemindsAnybody"
+    assert alarm["Condition"] == "SendsReminders"
     assert (watched["MetricName"], watched["TreatMissingData"]) == ("RemindersReported", "breaching")
     assert timedelta(hours=25) < timedelta(seconds=watched["Period"] * watched["EvaluationPeriods"])
 

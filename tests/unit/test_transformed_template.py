@@ -125,10 +125,10 @@ def test_without_reminders_there_is_no_smtp_user_and_nothing_that_rotates_one() 
     users = [name for name, each in resources.items() if each["Type"] == "AWS::IAM::User"]
     rotating = [name for name in resources if name.startswith("Rotation")]
     for name in (*users, "SmtpSecret", *rotating, "MeasureSecretAgeSchedule", "SmtpSecretOldAlarm"):
-        assert resources[name]["Condition"] == "RemindsAnybody", name
+        assert resources[name]["Condition"] == "SendsReminders", name
     assert len(rotating) >= 5
     for output in ("RotationStateMachineArn", "SmtpSecretArn"):
-        assert written()["Outputs"][output]["Condition"] == "RemindsAnybody"
+        assert written()["Outputs"][output]["Condition"] == "SendsReminders"
 
 
 @pytest.mark.parametrize(
