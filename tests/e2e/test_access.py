@@ -154,7 +154,8 @@ def api_open(product: Product) -> Generator[None]:
         {"restApiId": api, "resourceId": each["id"]} for each in routes if each["path"] == "/generate"
     )
     kind = gateway.get_method(**place, httpMethod="POST")["authorizationType"]
-    addresses = gateway.get_rest_api(restApiId=api).get("policy", "")
+    # API Gateway gives a policy as the inside of a JSON text, quotes escaped.
+    addresses = json.loads(f'"{gateway.get_rest_api(restApiId=api).get("policy", "")}"')
 
     def serve(kind: str, addresses: str) -> None:
         change = {"op": "replace", "path": "/authorizationType", "value": kind}

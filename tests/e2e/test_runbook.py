@@ -172,20 +172,17 @@ def test_validating_is_denied(runbook: Runbook, user: str) -> None:
     role = runbook.product.client("cloudformation").describe_stack_resource(
         StackName=runbook.product.stack.stack_name, LogicalResourceId=function
     )["StackResourceDetail"]["PhysicalResourceId"]
-    name = {"RoleName": role, "PolicyName": "ValidateUser"}
-    known = iam.get_role_policy(**name)["PolicyDocument"]
-    without = {
-        **known,
-        "Statement": [each for each in known["Statement"] if "iam:GetUser" not in each["Action"]],
-    }
-    iam.put_role_policy(**name, PolicyDocument=json.dumps(without))
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    (taken,) = (each["PolicyArn"] for each in attached if "ReadUsersPolicy" in each["PolicyName"])
+    iam.detach_role_policy(RoleName=role, PolicyArn=taken)
     try:
         assert "ValidateUser failed with AccessDeniedError: Could not look up the user" in runbook.fails(user)
         (said,) = runbook.paste("A call is denied")
     finally:
-        iam.put_role_policy(**name, PolicyDocument=json.dumps(known))
+        iam.attach_role_policy(RoleName=role, PolicyArn=taken)
     assert "ses:GetEmailIdentity" in said
-    assert "iam:GetUser" not in said
+    assert "PublishEventsPolicy" in said
+    assert "ReadUsersPolicy" not in said
     assert signs_in(runbook.product, user)
     resets(runbook.product, user)
 
