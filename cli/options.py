@@ -20,7 +20,7 @@ _OPTIONS = (
     click.option(
         "--endpoint-url", metavar="URL", help="Where AWS is, as for the local cloud; else AWS_ENDPOINT_URL."
     ),
-    click.option("--json", "as_json", is_flag=True, help="Response with JSON, for programs."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
 )
 
 

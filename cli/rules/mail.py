@@ -28,7 +28,7 @@ SES_SENDING_PAUSED = _kind(
 )
 SES_UNDER_REVIEW = _kind(
     "SesUnderReview",
-    remedy="Response AWS's review: SES console, Account dashboard, Reputation metrics.",
+    remedy="Answer AWS's review: SES console, Account dashboard, Reputation metrics.",
 )
 SES_QUOTA_NEARLY_USED = _kind(
     "SesQuotaNearlyUsed",

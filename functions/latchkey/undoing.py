@@ -1,4 +1,4 @@
-"""How a reset ends that was not claimed, or that another replaces: its password opens nothing any more."""
+"""How a reset ends that was not claimed, or that another replaces: its password no longer works."""
 
 from datetime import UTC, datetime
 
@@ -51,10 +51,10 @@ def end_replaced(older: Reset) -> None:
 
 
 def _revoke(name: str, reset: Reset) -> bool:
-    """Give the user a password nobody knows, unless the password is no longer the one this reset set.
+    """Give the user an unknown password, unless the password is no longer the one this reset set.
 
     Left alone are users who are gone or lost console access, and those whose password was changed or used
-    meanwhile; but not where its owner says that it was shown to somebody else, who may have done just that.
+    meanwhile; but not where its owner says that someone else saw it, who may have done just that.
     """
     try:
         taken_over = not reset.disowns and was_taken_over(

@@ -1,4 +1,4 @@
-"""POST /confirm: the mailbox's owner says whether the reset was their wish."""
+"""POST /confirm: the mailbox's owner says whether they asked for the reset."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -40,10 +40,10 @@ def read_answer(event: dict[str, Any]) -> bool:
 def answer_request(handle: Handle, link_secret: str, now: datetime, *, wanted: bool, source_ip: str) -> None:
     """Hand the answer to the waiting execution, which takes one.
 
-    The link goes last: an answer that got lost on its way can be given again.
+    The link is deleted last: an answer that got lost can be given again.
 
     Raises:
-        ClaimGoneError: when nobody waits for the answer: given already, too late, or never asked.
+        ClaimGoneError: when no execution waits for the answer: given already, too late, or never asked.
     """
     link = action_links.verify(LinkKind.QUESTION, handle, link_secret)
     logger.append_keys(execution=link.execution)

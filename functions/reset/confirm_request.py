@@ -1,4 +1,4 @@
-"""ConfirmRequest: asks the mailbox's owner before anything changes, where anybody may ask for a reset."""
+"""ConfirmRequest: asks the mailbox's owner before anything changes, where anyone may ask for a reset."""
 
 import os
 from datetime import datetime

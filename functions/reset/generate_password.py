@@ -1,4 +1,4 @@
-"""GeneratePassword: makes the password and the link secret, and lets nobody see them."""
+"""GeneratePassword: makes the password and the link secret, and shows them to no one."""
 
 import os
 from typing import TypedDict

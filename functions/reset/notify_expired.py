@@ -1,4 +1,4 @@
-"""NotifyExpired: tells the user that nobody opened the link in time, and how to ask again."""
+"""NotifyExpired: tells the user that the link was not opened in time, and how to ask again."""
 
 import os
 from typing import TypedDict

@@ -1,4 +1,4 @@
-"""NotifyFailed: tells that a reset did not work: the bus always, the user where the address is known."""
+"""NotifyFailed: publishes that a reset failed, and mails the user where the address is known."""
 
 import os
 from datetime import UTC, datetime

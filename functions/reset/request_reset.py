@@ -1,4 +1,4 @@
-"""POST /generate: starts a reset and says the same to everybody, whoever the user is."""
+"""POST /generate: starts a reset; the answer is the same for every user, real or not."""
 
 import os
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def request_reset(user: str, now: datetime) -> None:
     The first request and repeated ones make the same two calls. A repeated one starts what the first noted:
     that changes nothing, unless the first one's function crashed in between.
     """
-    # Whatever is not known to authenticate does not: then the mailbox's owner is asked first.
+    # Any other value means no authentication: then the mailbox's owner is asked first.
     confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
     window = user_key(user)
     name = registry.open_window(window, new_execution_name(user), int(now.timestamp()))

@@ -1,4 +1,4 @@
-"""ResetIamPassword: gives a user who may be reset the sealed password, and ends every older link before."""
+"""ResetIamPassword: ends every older link, and gives a user who may be reset the sealed password."""
 
 from datetime import UTC, datetime
 from typing import TypedDict

@@ -1,4 +1,4 @@
-"""POST /extract: shows a password to whoever brings its link first, and never again."""
+"""POST /extract: shows a password to the first request with its link, and never again."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -24,10 +24,10 @@ def handler(event: dict[str, Any], _context: object) -> Response:
 
 
 def take(handle: Handle, link_secret: str, request: str, now: datetime) -> Reset:
-    """Take the claim that a link opens, for its first bringer alone.
+    """Take the claim that a link opens, for the first request alone.
 
-    One conditional write decides. The request's own id goes with it, so that the winner recognises itself
-    should the answer be lost and the write be tried again.
+    One conditional write decides. It carries the request's own id, so that the winner recognises itself if
+    the answer is lost and the write is retried.
 
     Raises:
         ClaimGoneError: when the link opens nothing (any more).
@@ -44,7 +44,7 @@ def take(handle: Handle, link_secret: str, request: str, now: datetime) -> Reset
 def reveal(reset: Reset, now: datetime, source_ip: str) -> str:
     """Return the password of a claim that was taken, once the waiting execution knows of it.
 
-    Whatever fails from here on, the claim is lost and the user asks again: at most once, not at least once.
+    After any failure from here on the claim is lost and the user asks again: at most once, not at least once.
 
     Raises:
         ClaimGoneError: when it failed.

@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
 
 
 def ensure_claimed(link: ActionLink) -> None:
-    """Pass a link whose reset has shown its user a password: whoever writes notices must not revoke at will.
+    """Let a link pass whose reset has shown its user a password: write access to notices must not be enough.
 
     The registry knows it until another reset of the user has taken over, and from then on the output of the
     execution, which the state machine writes.
@@ -46,9 +46,9 @@ def ensure_claimed(link: ActionLink) -> None:
 
 
 def revoke_claim(link: ActionLink, request: str, now: datetime) -> None:
-    """Give the user a password nobody knows, whatever became of the one that was shown.
+    """Give the user an unknown password, even if the one that was shown has been changed.
 
-    Whoever saw it may have chosen another since, so this asks less than `RevokePassword` does. A link that
+    A thief may have changed it, so this asks less than `RevokePassword` does. A link that
     waits for the user ends too: what it shows is no longer the password.
 
     Raises:

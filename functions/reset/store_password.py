@@ -1,4 +1,4 @@
-"""StorePassword: puts the password where only the link finds it, with a hash of the link's secret."""
+"""StorePassword: puts the password where only the link finds it, and keeps a hash of the link's secret."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def claim_ttl() -> timedelta:
-    """Return how long a link lives: the stack's minutes, or the seconds somebody set for a trial."""
+    """Return how long a link lives: the stack's minutes, or the seconds set for a trial."""
     seconds = os.environ.get("CLAIM_TTL_SECONDS") or int(os.environ["CLAIM_TTL_MINUTES"]) * 60
     return timedelta(seconds=int(seconds))
 
@@ -51,7 +51,7 @@ def handle_of(event: Event, ttl: timedelta) -> Handle:
 
 
 def store_password(event: Event, handle: Handle, now: datetime) -> None:
-    """Store the password, and only then tell the registry: what it names is there.
+    """Store the password, and only then write the registry: what it names exists.
 
     Raises:
         SupersededError: when another reset has the account; then nothing is left behind.

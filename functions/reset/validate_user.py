@@ -1,4 +1,4 @@
-"""ValidateUser: lets through only those who have a password to reset, may have it reset, and can get mail."""
+"""ValidateUser: lets through only users who have a password, may have it reset, and can get mail."""
 
 import os
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ def validate_user(name: str) -> Result:
 
 
 def refuse_repeated(event: Event, user: str, now: datetime) -> None:
-    """Pass the one reset that a user may have now, in whichever spelling it was asked for.
+    """Let only one reset of a user go on at a time, in whichever spelling it was asked for.
 
     The window of what was typed is open already. Where IAM spells the name otherwise, that name has a window
     too: else every spelling could bring the user a mail.

@@ -88,7 +88,7 @@ def finish(product: Product, arn: str) -> Run:
 def test_validate_user_gets_nobody_reset_who_is_protected(product: Product, *, confirm: bool) -> None:
     user, mails = admin(product), len(product.mails(THIEF))
     with replaced(product, "ValidateUser", f"return {{'user': {user!r}, 'mail': {THIEF!r}}}"):
-        run = finish(product, product.start_reset("anybody@example.com", confirm=confirm))
+        run = finish(product, product.start_reset("anyone@example.com", confirm=confirm))
     state = "ConfirmRequest" if confirm else "ResetIamPassword"
     assert run.status == "FAILED"
     assert f"{state} failed with UserNotEligibleError: {user} is protected by the group" in run.cause
@@ -100,7 +100,7 @@ def test_validate_user_gets_nobody_reset_who_is_protected(product: Product, *, c
 def test_validate_user_sends_no_link_to_another_mailbox(product: Product) -> None:
     user, mails = product.create_user(OLD_PASSWORD), len(product.mails(THIEF))
     with replaced(product, "ValidateUser", f"return {{'user': {user!r}, 'mail': {THIEF!r}}}"):
-        arn = product.start_reset("anybody@example.com")
+        arn = product.start_reset("anyone@example.com")
         link = product.wait_for_link(user)
     assert product.claim(link).status_code == 200
     assert finish(product, arn).status == "SUCCEEDED"

@@ -181,7 +181,7 @@ def wake(world: World, number: int) -> Iterator[World]:
 
 
 def apply(world: World, write: str, attempt: Attempt) -> tuple[World, Refusal | None]:
-    """Do one write for an execution or whoever undoes it."""
+    """Do one write for an execution, or for the actor that undoes it."""
     if write in TRANSITIONS:
         return transit(world, TRANSITIONS[write](), attempt, moved(world.item, write, attempt))
     name, older = attempt.execution, world.item.older
@@ -197,7 +197,7 @@ def apply(world: World, write: str, attempt: Attempt) -> tuple[World, Refusal | 
         case "set":
             world = world._replace(account=name)
         case "lock out":
-            world = world._replace(account="nobody's")
+            world = world._replace(account="unknown")
         case "put":
             world = world._replace(parameters=world.parameters | {name})
         case "delete":
@@ -315,7 +315,7 @@ def check(world: World) -> None:
     if current and current.claimed_by and world.claims[int(current.claimed_by)][0] != current.execution:
         raise BrokenError(f"A link took the claim of another: {world}")
     if "dead" in world.shown:
-        raise BrokenError(f"Somebody was shown a password that another reset had replaced: {world}")
+        raise BrokenError(f"A claim showed a password that another reset had replaced: {world}")
     if len(world.shown) > sum(told == "claimed" for _, told in world.told):
         raise BrokenError(f"A password was shown without its execution knowing: {world}")
 

@@ -1,4 +1,4 @@
-"""POST /revoke: a password that somebody else was shown opens nothing any more."""
+"""POST /revoke: a password that someone else saw no longer works."""
 
 import json
 from collections.abc import Callable
@@ -79,7 +79,7 @@ def test_it_is_counted_and_told_and_used_up(claimed: Stack, lines: Lines) -> Non
 
 
 @pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.REVOKING])
-def test_whoever_is_changing_the_account_is_waited_for(claimed: Stack, phase: Phase) -> None:
+def test_a_reset_that_is_changing_the_account_is_waited_for(claimed: Stack, phase: Phase) -> None:
     claimed.keep_reset(phase, "another", password="")
     ended(claimed)
     answered = post()
@@ -116,7 +116,7 @@ def test_a_cleanup_leaves_a_revocation_that_is_under_way_alone(claimed: Stack) -
     assert claimed.phase() == Phase.REVOKING
 
 
-def test_a_cleanup_finishes_a_revocation_that_nobody_tries_again(claimed: Stack) -> None:
+def test_a_cleanup_finishes_a_revocation_that_is_not_retried(claimed: Stack) -> None:
     claimed.refuse("UpdateLoginProfile", "ServiceFailure", 500)
     post()
     claimed.choose_password(ALICE, "The-Thief-5-Password")

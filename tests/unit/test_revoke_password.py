@@ -1,4 +1,4 @@
-"""RevokePassword: after expiry or failure nothing that anybody holds opens the account."""
+"""RevokePassword: after expiry or failure no password and no link opens the account."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +34,7 @@ def revoke(*, began: bool = True) -> Result:
 
 @pytest.fixture
 def expired(stack: Stack) -> Stack:
-    """Return a stack in which nobody claimed the password that a reset gave Alice."""
+    """Return a stack in which the password that a reset gave Alice was not claimed."""
     stack.add_user()
     iam.set_password(ALICE, PASSWORD)
     stack.keep_reset()
@@ -46,7 +46,7 @@ def test_an_unclaimed_password_is_replaced(expired: Stack) -> None:
     assert expired.password_of() not in {None, PASSWORD}
 
 
-def test_nobody_is_told_the_replacement(expired: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_replacement_is_told_to_no_one(expired: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     result = revoke()
     assert str(expired.password_of()) not in str(result) + capsys.readouterr().out
 
@@ -101,7 +101,7 @@ def test_while_another_undoes_it_nothing_is_revoked(expired: Stack) -> None:
     assert expired.password_of() == PASSWORD
 
 
-def test_an_older_reset_that_was_not_told_yet_is_told_by_whoever_undoes_the_newer(stack: Stack) -> None:
+def test_an_older_reset_that_was_not_told_yet_is_told_when_the_newer_is_undone(stack: Stack) -> None:
     stack.add_user()
     ssm.store_password("older", "Older-1", "hash", NOW)
     older = Reset(execution="older", phase=Phase.WAITING, user=ALICE, task_token="older-token")
@@ -149,7 +149,7 @@ def got_another_password_from_an_administrator(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "take_over", [changed_the_password, signed_in, got_another_password_from_an_administrator]
 )
-def test_a_password_somebody_made_their_own_is_left_alone(
+def test_a_password_that_its_user_has_changed_is_left_alone(
     expired: Stack, take_over: Callable[[Stack], None]
 ) -> None:
     take_over(expired)

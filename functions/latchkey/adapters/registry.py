@@ -128,7 +128,7 @@ def claim(key: str, attempt: Attempt, unused_for: timedelta) -> Reset:
     except SupersededError:
         taken = None
     if taken is None:
-        raise ClaimGoneError("No claim waits under this handle and secret, or its time is over.")
+        raise ClaimGoneError("No claim waits under this handle and secret, or it has expired.")
     return taken
 
 
@@ -144,7 +144,7 @@ def revoke(key: str, attempt: Attempt) -> Item:
 
 
 def disown(key: str, reset: Reset) -> Item:
-    """Take the account to revoke whatever password it has; the item tells if an earlier try did so.
+    """Take the account to revoke its password, whichever it is; the item says if an earlier try did so.
 
     Raises:
         ResetInProgressError: when a reset is changing the account.
@@ -217,7 +217,7 @@ _GUARDS = {
 
 
 def condition(transition: Transition) -> str:
-    """Say `domain.resets.allows` in DynamoDB's words."""
+    """Return `domain.resets.allows` as a condition of DynamoDB."""
     own = "secret_sha256" if transition.guard is Guard.LINK else "execution"
     ways = []
     if transition.own:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, StrEnum
 
-#: How long the cleanup leaves a reset alone after its time, or after somebody began to undo it.
+#: How long the cleanup leaves a reset alone after its time, or after an actor began to undo it.
 #: No function runs longer than 75 seconds, so what began before is over by then.
 GRACE = timedelta(minutes=5)
 
@@ -26,7 +26,7 @@ _DISOWNING = "disown-"
 
 
 def disowning(execution: str) -> str:
-    """Return the name under which the claim of an execution is disowned; no execution has it."""
+    """Return the name of the revocation of an execution's claim; no execution has it."""
     return f"{_DISOWNING}{execution}"
 
 
@@ -78,9 +78,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Who wants to move whose reset, and when (in seconds since 1970)."""
+    """An attempt to move a reset: by which actor, and when (in seconds since 1970)."""
 
-    #: Whose reset. Who brings a link does not know it: the secret's hash is what makes a reset theirs.
+    #: The reset. A link does not name it: the secret's hash finds it.
     execution: str = ""
     actor: str
     now: int
@@ -92,7 +92,7 @@ class Guard(Enum):
 
     NONE = ""
     LINK = "the link's secret, and its time lies ahead"
-    FREE = "nobody else undoes it; the cleanup waits until it is due"
+    FREE = "no other actor undoes it; the cleanup waits until it is due"
     HELD = "it is this actor who undoes it"
 
 
@@ -210,11 +210,11 @@ class Fate(Enum):
     STOPPED = (
         "its execution hangs: it is stopped now, and undone by the next cleanup, when no step of it can run"
     )
-    UNDONE = "nobody looks after it"
+    UNDONE = "its execution is over"
 
 
 def fate(reset: Reset, *, running: bool) -> Fate:
-    """Decide what becomes of a reset that is due, by whether its execution still runs."""
+    """Decide what to do with a reset that is due, by whether its execution still runs."""
     if not running:
         return Fate.UNDONE
     return Fate.STOPPED if reset.phase in {Phase.STORED, Phase.WAITING} else Fate.LEFT

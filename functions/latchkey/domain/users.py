@@ -22,7 +22,7 @@ _CLOCKS_DIFFER = timedelta(minutes=1)
 #: What IAM takes as a user's name (CreateUser, parameter UserName).
 _NAME = re.compile(rf"[A-Za-z0-9_+=,.@-]{{1,{MAXIMUM_NAME_CHARACTERS}}}")
 
-# No more than a sanity check: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
+# A sanity check only: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
 # The characters left out here have a meaning of their own in RFC 5322, which parsers stumble over.
 _MAIL_ADDRESS = re.compile(
     r"(?=.{3,254}\Z)[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\.]+"
@@ -50,7 +50,7 @@ class LoginProfile:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Whom the stack's parameters keep out of every reset, beside the tag.
+    """The users whom the stack's parameters keep out of every reset, beside the tag.
 
     `path_prefix` begins and ends with a slash, or is empty for none. Without regard to case `groups` holds
     names, as IAM has no two groups whose names differ in case only.

@@ -349,7 +349,7 @@ class Account:
         self._answers["cloudformation.DescribeStacks"] = lambda asked: {"Stacks": stacks if asked else every}
 
     def answer(self, client: BaseClient, operation: str, asked: dict[str, Any]) -> object:
-        """Response a call as AWS would: with the shape its API promises, or with an error."""
+        """Answer a call as AWS would: with the shape its API promises, or with an error."""
         service = client.meta.service_model.service_name
         model = client.meta.service_model.operation_model(operation)
         self.calls.append(f"{service}.{operation}")
