@@ -16,6 +16,19 @@ from local.product import Product
 WAIT_SCALE = 0.01
 #: A cloud takes a gigabyte, three while fifty people claim at once, and each further one its deployment.
 MOST_WORKERS = 4
+#: Files that take minutes: begun last, one would keep a single process busy at the end. The cleanup's is the
+#: first on its cloud, where no other test left a reset behind.
+LONGEST_FIRST = ("e2e/test_runbook", "workflow/test_cleanup", "e2e/test_claims")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, and keep the order otherwise."""
+
+    def place(item: pytest.Item) -> int:
+        name = f"{item.path.parent.name}/{item.path.stem}"
+        return (*LONGEST_FIRST, name).index(name)
+
+    items.sort(key=place)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
