@@ -250,6 +250,12 @@ class Product:
         folder = f"/latchkey/{self.stack.stack_name}/passwords"
         return [name for name in self.parameters_below(folder) if name.rpartition("/")[2] in own]
 
+    def stored_password(self, user: str) -> str:
+        """Decrypt the one password that waits for a user."""
+        (name,) = self.passwords(user)
+        found = self.client("ssm").get_parameter(Name=name, WithDecryption=True)
+        return str(found["Parameter"]["Value"]).partition(":")[2]
+
     def links(self, kind: str) -> list[dict[str, Any]]:
         """Return the items of mailed links that ask: of the kind `question` or `notice`."""
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.registry)

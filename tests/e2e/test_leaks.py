@@ -23,13 +23,6 @@ class Ended:
     password: str = field(repr=False)
 
 
-def stored_password(product: Product, user: str) -> str:
-    """Decrypt the password that waits for a user."""
-    (name,) = product.passwords(user)
-    value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    return str(value).partition(":")[2]
-
-
 def claimed(product: Product) -> Ended:
     user = product.create_user(PASSWORD)
     arn = product.start_reset(user)
@@ -44,7 +37,7 @@ def expired(product: Product) -> Ended:
     with product.claims_live(3):
         arn = product.start_reset(user)
         link = product.wait_for_link(user)
-        password = stored_password(product, user)
+        password = product.stored_password(user)
         assert product.wait_for_end(arn).states[-1] == "Expired"
     return Ended(user, link, password)
 
@@ -60,7 +53,7 @@ def failed(product: Product) -> Ended:
     with product.faults({**broken, "status": 500, "times": None, "delay_seconds": 0.3}):
         arn = product.start_reset(user)
         link = product.wait_for_link(user)
-        password = stored_password(product, user)
+        password = product.stored_password(user)
         assert product.wait_for_end(arn).states[-1] == "Failed"
     return Ended(user, link, password)
 

@@ -112,6 +112,17 @@ def test_a_wrong_secret_consumes_nothing(waiting: Stack, link_secret: str) -> No
     assert waiting.phase() == Phase.WAITING
 
 
+def test_a_hash_that_was_exchanged_in_the_registry_opens_nothing(waiting: Stack) -> None:
+    waiting.keep_reset()
+    item = registry.read(user_key(ALICE))
+    assert item.current
+    forged = replace(item.current, secret_sha256=HANDLE.proof("forged"))
+    waiting.keep(replace(item, current=forged))
+    with pytest.raises(ClaimGoneError, match="gone"):
+        bring(link_secret="forged")
+    assert waiting.sent("SendTaskSuccess") == []
+
+
 @pytest.mark.parametrize("late", [timedelta(), timedelta(microseconds=1), timedelta(days=1)])
 def test_a_claim_past_its_expiry_stays_shut_and_is_left_to_the_workflow(
     waiting: Stack, late: timedelta

@@ -37,9 +37,7 @@ def stopped_reset(product: Product, state: str = "WaitForClaim") -> tuple[str, s
     arn = product.start_reset(user)
     product.wait_for_state(arn, state)
     product.client("stepfunctions").stop_execution(executionArn=arn)
-    (name,) = product.passwords(user)
-    value = product.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    return user, value
+    return user, product.stored_password(user)
 
 
 def make_due(product: Product, user: str) -> None:
@@ -85,6 +83,27 @@ def test_stopped_reset_is_undone_in_one_run_once_its_time_is_over(product: Produ
     assert product.waiting(user) == []
     assert not product.sign_in(user, password)["signed_in"]
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
+
+
+def test_a_shown_password_that_its_user_does_not_use_is_revoked_once_it_is_due(product: Product) -> None:
+    idle, busy = product.create_user(OLD_PASSWORD), product.create_user(OLD_PASSWORD)
+    shown = {}
+    for user in (idle, busy):
+        arn = product.start_reset(user)
+        shown[user] = product.claim(product.wait_for_link(user)).json()["password"]
+        assert product.wait_for_end(arn).states[-1] == "Claimed"
+    product.client("iam").update_login_profile(
+        UserName=busy, Password="Chosen-by-the-User-1", PasswordResetRequired=False
+    )
+    assert clean(product).status == "SUCCEEDED"
+    assert product.phase(idle) == "claimed", "it is not due yet"
+    for user in (idle, busy):
+        make_due(product, user)
+    assert clean(product).status == "SUCCEEDED"
+    assert (product.phase(idle), product.phase(busy)) == ("over", "over")
+    assert not product.sign_in(idle, shown[idle])["signed_in"]
+    assert product.sign_in(busy, "Chosen-by-the-User-1")["signed_in"]
+    assert product.disown(product.wait_for_notice(idle)).status_code == 200, "its notice still works"
 
 
 def test_running_reset_is_left_alone(product: Product) -> None:

@@ -112,10 +112,7 @@ def store(key: str, attempt: Attempt, expires_at: int) -> None:
 def claim(key: str, attempt: Attempt, unused_for: timedelta) -> Reset:
     """Take the claim that a link opens, for one request; the user's next request starts at once.
 
-    Args:
-        key: the key of the user's name.
-        attempt: the request, and the hash of what it brings.
-        unused_for: how long the password may stay unused, before the cleanup looks.
+    After `unused_for` the cleanup looks whether the password was used.
 
     Raises:
         ClaimGoneError: when the link opens nothing.
