@@ -49,7 +49,7 @@ def _say_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> N
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_say_version, help="Say which."
 )
 def main() -> None:
-    """Ask about a stack of Latchkey, and steer it.
+    """Inspect and operate a stack of Latchkey.
 
     The stack is --stack or LATCHKEY_STACK; credentials are those of the AWS CLI.
     """

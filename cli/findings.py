@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Finding:
     """Something that goes wrong, or will; `name` is stable, `sentence` says what was seen.
 
-    A `note` says what is so on purpose, and is shown to who asks for notes.
+    A `note` reports what is so on purpose; `--notes` shows it.
     """
 
     name: str

@@ -50,7 +50,7 @@ class Scope:
         plan: what is deployed or to be.
         parameters: the parameters' values, as of the next deployment.
         stack: the deployed stack; None before the first deployment.
-        deploying: whether a deployment is what the operator has in mind.
+        deploying: whether the operator is about to deploy.
         now: the time.
     """
 

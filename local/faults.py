@@ -142,7 +142,7 @@ class Faults:
             return [asdict(replace(fault, before=None)) for fault in self._faults]
 
     def take(self, operation: Operation, body: bytes) -> Fault | None:
-        """Find the fault this call meets, and count the hit."""
+        """Find the fault for this call, and count the hit."""
         with self._lock:
             for fault in self._faults:
                 if fault.stale or fault.used_up:

@@ -86,7 +86,7 @@ class Samba:
     password: str = field(default_factory=lambda: f"Aa0!{secrets.token_hex(12)}", repr=False)
     port: int = 0
     ca: str = ""
-    _door: subprocess.Popen[bytes] | None = None
+    _proxy: subprocess.Popen[bytes] | None = None
 
     @property
     def host(self) -> str:
@@ -109,7 +109,7 @@ class Samba:
         self._certify()
         self._seed(people)
         with (self.folder / "samba.log").open("ab") as log, listener:
-            self._door = subprocess.Popen(  # noqa: S603  # our own module, and no shell
+            self._proxy = subprocess.Popen(  # noqa: S603  # our own module, and no shell
                 [
                     sys.executable,
                     "-m",
@@ -209,7 +209,7 @@ class Samba:
             with contextlib.suppress(OSError), socket.create_connection((_LOOPBACK, self.port), 2) as plain:
                 context.wrap_socket(plain, server_hostname=_HOST).close()
                 return
-            if self._door is None or self._door.poll() is not None or time.monotonic() > deadline:
+            if self._proxy is None or self._proxy.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 log = (self.folder / "samba.log").read_text(errors="replace")[-4000:]
                 raise SambaError(f"The domain controller did not answer:\n{log}")
@@ -221,15 +221,15 @@ class Samba:
         if running is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(running, signal.SIGTERM)
-        if self._door is not None:
-            self._door.terminate()
-            self._door.wait()
+        if self._proxy is not None:
+            self._proxy.terminate()
+            self._proxy.wait()
         while _process(self.folder) is not None:
             time.sleep(_POLL_SECONDS)
 
 
 def _process(folder: Path) -> int | None:
-    """Read the pid of the door's process, if it lives: it holds a lock on the file for as long."""
+    """Read the pid of the proxy's process, if it lives: it holds a lock on the file for as long."""
     with contextlib.suppress(FileNotFoundError), (folder / PROCESS_FILE).open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -239,7 +239,7 @@ def _process(folder: Path) -> int | None:
     return None
 
 
-# The door's process
+# The proxy's process
 
 
 def _enter_own_network() -> None:
@@ -284,7 +284,7 @@ def _lives(process: int) -> bool:
 
 
 async def _stand_open(listener: socket.socket, owner: int, samba: subprocess.Popen[bytes]) -> None:
-    """Lead connections to Samba until SIGTERM, its own end, or the owner's."""
+    """Forward connections to Samba until SIGTERM, its own end, or the owner's."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with await asyncio.start_server(_let_in, sock=listener):
@@ -294,7 +294,7 @@ async def _stand_open(listener: socket.socket, owner: int, samba: subprocess.Pop
 
 
 def main() -> None:
-    """Run Samba in a network of its own, and the door to it."""
+    """Run Samba in a network of its own, and the proxy to it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("listener", type=int)

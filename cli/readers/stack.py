@@ -70,7 +70,7 @@ def read_state(scope: Scope) -> StackState | None:
 
 
 def read_alarms(scope: Scope) -> Alarms:
-    """Read who hears the stack's alarms, and which ring."""
+    """Read who gets the stack's alarms, and which are in ALARM."""
     address = scope.parameter("AdminAddress")
     if scope.stack is None:
         return Alarms(address)

@@ -73,7 +73,7 @@ class People:
 
 
 def check_people(people: People) -> Iterator[Finding]:
-    """Find people who would ask in vain, or whom a reset would lock out."""
+    """Find people whom no reset reaches, or whom a reset would lock out."""
     found: dict[Kind, list[str]] = {}
     for person in people.everyone:
         kind = _obstacle(person, people)

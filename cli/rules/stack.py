@@ -72,7 +72,7 @@ RESETS_FAILED = _kind("ResetsFailed", remedy="docs/operations.md says what each 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is about to be deployed, or is: its name, and parameters that are missing or that no one knows."""
+    """What is about to be deployed, or is: its name, and parameters that are missing or unknown."""
 
     name: str
     missing: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Alarms:
     """The stack's alarms.
 
     Attributes:
-        admin_address: who is to hear them; empty for no one.
+        admin_address: the address that gets them; empty for none.
         confirmed: whether the topic has a confirmed subscription; None before the first deployment.
         silenced: alarms whose actions are disabled.
         ringing: alarms in ALARM.
@@ -153,13 +153,11 @@ def check_state(state: StackState) -> Iterator[Finding]:
     elif state.status.endswith("_FAILED"):
         yield STACK_STUCK.found(f"{state.name} is in {state.status}: an update stopped half-way.")
     if state.others:
-        yield TWO_STACKS.found(
-            f"{', '.join(state.others)} resets the same IAM users as {state.name}, under its feet."
-        )
+        yield TWO_STACKS.found(f"{', '.join(state.others)} resets the same IAM users as {state.name}.")
 
 
 def check_alarms(alarms: Alarms) -> Iterator[Finding]:
-    """Find alarms that no one hears, or that ring."""
+    """Find alarms that reach no one, or that are in ALARM."""
     if not alarms.admin_address and not alarms.confirmed:
         yield ADMIN_ADDRESS_MISSING.found("AdminAddress is empty: alarms and reports reach no one.")
     elif alarms.confirmed is False:

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from local import system
 
-# Root has no sandbox, a test needs no screen, and the browser's own errands would reach out to the network.
+# Root has no sandbox, a test needs no screen, and the browser's background requests would reach the network.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -22,7 +22,7 @@ class PasteError(AssertionError):
 
 
 class Shell:
-    """A bash that was started as a terminal starts it: history expansion and all; without anyone's own files.
+    """A bash as a terminal starts it, with history expansion, but without personal files.
 
     What one paste defines, the next one finds.
     """

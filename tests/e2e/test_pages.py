@@ -351,7 +351,7 @@ def show_at(page: Page, width: int) -> None:
 
 
 class TestEveryView:
-    """Whatever is shown, on whatever device."""
+    """Every view, on every device."""
 
     # One visit for all devices. Without motion, so that no colour is on its way to another when axe looks.
     @pytest.mark.parametrize("context", [look(reduced_motion="reduce")], indirect=True)

@@ -164,7 +164,7 @@ def sealing_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 
 class PresentStdout:
-    """Writes to whatever is standard output by then: the logger keeps the one it was made with."""
+    """Writes to the present standard output: the logger keeps the one it was made with."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)

@@ -13,7 +13,7 @@ from local.patches.functions import RUNTIME
 
 
 def check_call(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> None:
-    """Raise AssertionError where the runtime's SDK knows not all that a call asks for.
+    """Raise AssertionError where the runtime's SDK does not know all parameters of a call.
 
     Raises botocore's OperationNotFoundError where it does not know the operation.
     """

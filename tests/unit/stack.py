@@ -216,7 +216,7 @@ class Stack:
         return reset
 
     def keep(self, item: Item, user: str = ALICE) -> None:
-        """Let a user's item in the registry be this one, whatever led to it."""
+        """Store this item for a user, as it is."""
         resets = {name: asdict(found) for name in ("current", "older") if (found := getattr(item, name))}
         due = {"due_at": item.due_at, "queue": "cleanup"} if item.due_at else {}
         table.put({"id": registry.item_id(user_key(user)), **resets, **due})

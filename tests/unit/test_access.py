@@ -1,4 +1,4 @@
-"""Who may ask for a reset, whatever API Gateway let through, and from whose pages."""
+"""Who may ask for a reset, even past API Gateway, and from which pages."""
 
 from typing import Any
 

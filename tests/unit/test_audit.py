@@ -1,4 +1,4 @@
-"""What checkov gets to read, and what it need not say again."""
+"""What checkov reads, and which findings are already answered."""
 
 import json
 import re

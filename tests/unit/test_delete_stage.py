@@ -1,4 +1,4 @@
-"""What goes before a stack is deleted."""
+"""What is done before a stack is deleted."""
 
 import json
 import subprocess

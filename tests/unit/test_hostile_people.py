@@ -230,7 +230,7 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def hostile(number: int) -> dict[str, Any]:
-    """Return the entry of a person who means harm, the same for the same number."""
+    """Return a hostile entry, the same for the same number."""
     chance = random.Random(number)  # noqa: S311  # no secret
 
     def nasty() -> bytes:

@@ -1,4 +1,4 @@
-"""Whatever a caller sends becomes fields, or an error that names the part that is wrong."""
+"""Every request becomes fields, or an error that names the part that is wrong."""
 
 import json
 from base64 import b64encode

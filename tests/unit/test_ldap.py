@@ -1,4 +1,4 @@
-"""What the directory's answers become, without a directory."""
+"""How the directory's answers are read, without a directory."""
 
 import base64
 import ssl

@@ -1,4 +1,4 @@
-"""Which modules are rules, and which tests speak of them."""
+"""Which modules are rules, and which tests import them."""
 
 from pathlib import Path
 

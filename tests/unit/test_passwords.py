@@ -1,4 +1,4 @@
-"""Generated passwords satisfy whatever IAM can demand; the checker knows IAM's documentation alone."""
+"""Generated passwords satisfy every policy of IAM; the checker knows IAM's documentation alone."""
 
 import re
 import string

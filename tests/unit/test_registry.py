@@ -1,4 +1,4 @@
-"""The registry's item says of every transition what the rules say, whatever state it is in."""
+"""The registry decides every transition as the rules do, for an item in any state."""
 
 import os
 from collections.abc import Callable
@@ -35,7 +35,7 @@ TIMES = (NOW - 1, NOW, NOW + 1)
 
 
 def keep(item: Item) -> None:
-    """Put an item into the table as it is, whatever led to it."""
+    """Put an item into the table, as it is."""
     found = {name: asdict(value) for name in ("current", "older") if (value := getattr(item, name))}
     due = {"due_at": item.due_at} if item.due_at else {}
     table.put({"id": registry.item_id(KEY), **found, **due})

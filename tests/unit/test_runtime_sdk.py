@@ -1,4 +1,4 @@
-"""What Lambda's runtime cannot ask of AWS is found before it gets there."""
+"""Calls that the SDK of Lambda's runtime does not know are found before a deployment."""
 
 from typing import Any
 

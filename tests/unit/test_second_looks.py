@@ -1,4 +1,4 @@
-"""What changes an account or mails a secret looks for itself who the user is, and where mail goes."""
+"""Functions that change an account or mail a secret look up the user and the address themselves."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ EACH_FUNCTION = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 def run(stack: Stack, handler: Callable[..., Any], user: str = ALICE) -> None:
-    """Run a function with what the states before it say: also whatever a replaced one may have added."""
+    """Run a function with the output of earlier states, and with what a replaced function may add to it."""
     event = {
         "execution": EXECUTION,
         "user": user,

@@ -68,7 +68,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def an_outbox(*passwords: str, slept: Callable[[float], None] = lambda _: None) -> SmtpClient:
-    """Return an outbox whose secret holds one password after the other."""
+    """Return a client whose secret holds one password after the other."""
     left = deque(passwords or ("first",))
 
     def read() -> SmtpCredentials:

@@ -1,4 +1,4 @@
-"""What the template promises where no emulator can show it."""
+"""Promises of the template that no emulator can show."""
 
 import re
 from datetime import timedelta

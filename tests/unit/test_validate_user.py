@@ -1,4 +1,4 @@
-"""ValidateUser lets through only who has a password to reset, may have it reset, and can get mail."""
+"""ValidateUser lets through only users who have a password, may have it reset, and can get mail."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The cleanup: what resets left behind is undone in one run, what is looked after is not touched."""
+"""The cleanup: orphaned resets are undone in one run, running ones are not touched."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

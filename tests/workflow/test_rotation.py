@@ -1,4 +1,4 @@
-"""The rotation: whatever stops it wherever, one pair of credentials works before, meanwhile and after."""
+"""The rotation: wherever it is stopped, one pair of credentials works before, during and after."""
 
 import json
 import secrets
