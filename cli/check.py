@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NOT_CHECKED = Kind(
     "NotChecked",
     section="what-could-not-be-read",
-    remedy="Sign in as someone who may read it; docs/check.md lists the actions.",
+    remedy="Sign in with the policy that docs/check.md has.",
 )
 
 #: Every kind of finding, by its name.
@@ -146,7 +146,8 @@ def look_at(
         click.UsageError: when neither says which stack, or parameters come without a stage.
         click.ClickException: when there is no such stack, and no stage that would deploy it.
     """
-    name = name or (stage.stack if stage else None)
+    # A stage has its stack: LATCHKEY_STACK may be that of another.
+    name = stage.stack if stage else name
     if not name:
         raise click.UsageError("Say which stack: --stack, LATCHKEY_STACK or --stage.")
     # Asked first: without credentials nothing else is worth asking.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import string
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ SENDER = "latchkey@example.com"
 ADMIN = "admin@example.com"
 USERS = ("alice@example.com", "bob@example.com")
 _DEFAULT_SET = "account-default"
-_LOGS_ROLE = "arn:aws:iam::000000000000:role/api-gateway-logs"
+_LOGS_ROLE = "api-gateway-logs"
 USER_WITHOUT_CONSOLE = "robot@example.com"
 
 
@@ -29,7 +30,7 @@ def seed(iam: IAMClient, ses: SESV2Client, gateway: APIGatewayClient) -> None:
 
     The sender has a default configuration set, as in accounts that monitor their mails.
     """
-    role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": _LOGS_ROLE}
+    role = {"op": "replace", "path": "/cloudwatchRoleArn", "value": _logs_role(iam)}
     gateway.update_account(patchOperations=[role])  # type: ignore[list-item]  # the stubs want a literal
     verified = {identity["IdentityName"] for identity in ses.list_email_identities()["EmailIdentities"]}
     if SENDER not in verified:
@@ -45,3 +46,32 @@ def seed(iam: IAMClient, ses: SESV2Client, gateway: APIGatewayClient) -> None:
         iam.create_user(UserName=name)
     for name in set(USERS) - known:
         iam.create_login_profile(UserName=name, Password=_any_password(), PasswordResetRequired=False)
+        _let_change_password(iam, name)
+
+
+def _let_change_password(iam: IAMClient, name: str) -> None:
+    """Let a user choose their own password, as every reset asks them to.
+
+    MiniStack's simulation knows no `${aws:username}`, of which AWS's IAMUserChangePassword is made.
+    """
+    statement = {
+        "Effect": "Allow",
+        "Action": "iam:ChangePassword",
+        "Resource": iam.get_user(UserName=name)["User"]["Arn"],
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="ChangePassword", PolicyDocument=document)
+
+
+def _logs_role(iam: IAMClient) -> str:
+    """Return the ARN of the role that API Gateway writes logs with, made if there is none."""
+    try:
+        return iam.get_role(RoleName=_LOGS_ROLE)["Role"]["Arn"]
+    except iam.exceptions.NoSuchEntityException:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "apigateway.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        return iam.create_role(RoleName=_LOGS_ROLE, AssumeRolePolicyDocument=trust)["Role"]["Arn"]

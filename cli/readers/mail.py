@@ -82,9 +82,9 @@ def _configuration_set(ses: SESV2Client, name: str) -> ConfigurationSet:
             found = ses.get_configuration_set(ConfigurationSetName=name)
     except NotThereError:
         return ConfigurationSet(name, exists=False)
-    destinations = ses.get_configuration_set_event_destinations(ConfigurationSetName=name)[
-        "EventDestinations"
-    ]
+    destinations = ses.get_configuration_set_event_destinations(ConfigurationSetName=name).get(
+        "EventDestinations", []
+    )
     return ConfigurationSet(
         name,
         sending_enabled=found.get("SendingOptions", {}).get("SendingEnabled", True),

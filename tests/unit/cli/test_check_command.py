@@ -11,10 +11,14 @@ import pytest
 
 from cli.check import KINDS
 from tests.unit.cli.account import (
+    BOUNDARY,
     STACK,
+    USER_POOL,
+    WEB_ACL,
     Account,
     before_the_first_deployment,
     error,
+    execution,
     person,
     report,
 )
@@ -122,6 +126,14 @@ def test_a_stage_is_checked_before_it_is_deployed(
     }
 
 
+def test_a_stage_has_its_own_stack_whatever_the_environment_says(
+    latchkey: Latchkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    answer = json.loads(latchkey("check", "--json", "--stage", "prod", LATCHKEY_STACK="latchkey-dev").output)
+    assert answer["stack"] == "latchkey-prod"
+
+
 def test_a_stage_that_is_not_there_is_a_wrong_option(
     latchkey: Latchkey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -151,3 +163,35 @@ def test_every_kind_of_finding_is_explained_where_it_says() -> None:
         for name in re.findall(r"\w+", names)
     }
     assert explained == {(kind.name, kind.section) for kind in KINDS.values()}
+
+
+#: Calls whose action in IAM has another name; AWS asks no right for the last.
+ACTIONS = {"apigateway:GetAccount": "apigateway:GET", "sts:GetCallerIdentity": ""}
+
+
+def action(call: str) -> str:
+    """Return the action that IAM asks for a call of boto3, empty for none."""
+    service, _, operation = call.partition(".")
+    named = f"{ {'sesv2': 'ses', 'stepfunctions': 'states'}.get(service, service) }:{operation}"
+    return ACTIONS.get(named, named)
+
+
+def test_the_document_has_the_policy_that_a_check_needs(
+    account: Account, latchkey: Latchkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    account.set_parameter(
+        PermissionsBoundaryArn=BOUNDARY, UserPoolArn=USER_POOL, HelpdeskGroup="helpdesk", WebAclArn=WEB_ACL
+    )
+    account.set_parameter(ProtectedGroups="Ops")
+    failed = execution("cleanup", "c1", "FAILED")
+    account.plant("stepfunctions.ListExecutions", {"executions": [failed]})
+    account.plant(
+        "stepfunctions.DescribeExecution",
+        {key: failed[key] for key in ("executionArn", "stateMachineArn", "status", "startDate")},
+    )
+    answer = json.loads(latchkey("check", "--json", "--stage", "prod").output)
+    assert "NotChecked" not in {finding["name"] for finding in answer["findings"]}
+    (policy,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "check.md").read_text("utf-8"), re.DOTALL)
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement["Action"] == sorted({action(call) for call in account.calls} - {""})

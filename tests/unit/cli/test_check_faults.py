@@ -613,6 +613,9 @@ HARMLESS = {
     "an event destination that is off tracks nothing": answers(
         "sesv2.GetConfigurationSetEventDestinations", event_destination("CLICK", enabled=False)
     ),
+    "a configuration set may have no event destination": answers(
+        "sesv2.GetConfigurationSetEventDestinations", lambda _asked: {}
+    ),
     "a quota without end is never used up": answers(
         "sesv2.GetAccount", {"SendQuota": {"Max24HourSend": -1.0}}
     ),
