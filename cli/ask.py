@@ -6,10 +6,10 @@ import json
 
 import click
 
-from cli import options, render
+from cli import render
 from cli.readers import executions
 from cli.target import Target, on_stack
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import new_execution_name
 
 
 @click.command()
@@ -17,14 +17,16 @@ from latchkey.domain.claims import user_key
 @click.option("--confirm", is_flag=True, help="Ask the user first; nothing changes before they say yes.")
 @on_stack
 def ask(target: Target, user: str, *, confirm: bool) -> None:
-    """Start a reset for USER, who gets the mail; nothing shows the password to you.
+    """Start a reset for USER, who gets the mail.
+
+    Nothing shows the password to you.
 
     Exits with 1 when one is under way for the user already.
     """
     going = executions.last_of(target.sfn, target.stack, user, "RUNNING")
     if going is not None:
         raise click.ClickException(f"A reset of {user} is under way: latchkey show {going.name}")
-    name = f"{user_key(user)}-{options.now():%Y%m%dT%H%M%SZ}"
+    name = new_execution_name(user)
     started = target.sfn.start_execution(
         stateMachineArn=executions.machine_arn(target.stack, "reset"),
         name=name,

@@ -13,7 +13,7 @@ from cli.target import Target, on_stack
 @click.command("list")
 @on_stack
 def list_running(target: Target) -> None:
-    """List what is under way: whose reset, since when, in which state, and for how long."""
+    """List what is under way: whose reset, and in which state."""
     now = options.now()
     rows = []
     for execution in executions.running(target.sfn, target.stack):

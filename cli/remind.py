@@ -20,9 +20,9 @@ from cli.target import Target, on_stack
 @click.option("--yes", is_flag=True, help="Do not ask before people are mailed.")
 @on_stack
 def remind(target: Target, *, dry_run: bool, tester: str | None, user: str | None, yes: bool) -> None:
-    """Start the day's reminders, or try them: --dry-run, --test, --user.
+    """Start the day's reminders, or try them.
 
-    A second run on the same day mails no one twice.
+    With --dry-run, --test or --user it tries them. A second run on the same day mails no one twice.
 
     Exits with 1 when the run fails, or something in it went wrong.
     """
@@ -46,7 +46,7 @@ def remind(target: Target, *, dry_run: bool, tester: str | None, user: str | Non
         answer = {"execution": found.arn, "status": found.status, "output": found.output}
         render.write_json({**answer, "error": found.error, "cause": found.cause})
     elif found.status != "SUCCEEDED":
-        render.write_line(f"{found.error}: {found.cause}", bad=True)
+        render.write_line(found.failure, bad=True)
     else:
         _write(found.output)
     if found.status != "SUCCEEDED":

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import render
-from cli.readers import executions
+from cli import follow, render
+from cli.readers import NotThereError, asking, executions
 from cli.target import Target, on_stack
 from latchkey.domain.claims import user_key
+from latchkey.domain.resets import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cli.readers.executions import Execution
+
+#: Phases in which a step that is at work still, as the execution stops, can open the account to no one.
+_AT_REST = (Phase.STORED, Phase.WAITING, Phase.CLAIMED)
 
 
 @click.command()
@@ -20,50 +26,100 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_stack
 def revoke(target: Target, what: str, *, yes: bool) -> None:
-    """End the reset of USER that is under way: its link opens nothing, its password is replaced.
+    """Undo the reset of USER that is under way.
 
-    Stops the execution and starts the cleanup, which undoes what is left. A reset that is just changing the
-    account is undone within the hour. The user is not told.
+    Its link opens nothing, and a password that is kept nowhere replaces its own. The user is not told. A
+    reset that is just changing the account is stopped, and an hourly cleanup undoes it, within 90 minutes.
 
-    Exits with 1 when nothing is under way.
+    Exits with 1 when nothing is under way, or is not undone yet.
     """
-    found = executions.last_of(target.sfn, target.stack, what, "RUNNING") or executions.find(
-        target.sfn, target.stack, what
-    )
-    if found is None or found.status != "RUNNING" or found.machine != "reset":
+    found = _under_way(target, what)
+    if found is None:
         raise click.ClickException(f"No reset of {what} is under way.")
     if not yes:
         click.confirm(f"Revoke the reset of {found.user}, {found.name}?", abort=True, err=True)
+    item = _Item(target, found)
     target.sfn.stop_execution(executionArn=found.arn, error="Revoked", cause="by an operator")
-    make_due(target, found)
-    cleanup = target.sfn.start_execution(stateMachineArn=executions.machine_arn(target.stack, "cleanup"))
+    # The cleanup leaves a reset that still runs alone, and Step Functions says late that one does not.
+    while executions.describe(target.sfn, found.arn).status == "RUNNING":
+        follow.pause()
+    cleanup = ""
+    if item.make_due():
+        machine = executions.machine_arn(target.stack, "cleanup")
+        cleanup = target.sfn.start_execution(stateMachineArn=machine)["executionArn"]
+        follow.follow(target, cleanup)
+    undone = item.is_over()
     if target.as_json:
-        render.write_json({"stopped": found.arn, "cleanup": cleanup["executionArn"]})
+        render.write_json({"stopped": found.arn, "cleanup": cleanup, "undone": undone})
+    elif undone and not cleanup:
+        render.write_line("Stopped, before it changed the account.")
+    elif undone:
+        render.write_line("Undone: its link opens nothing, and nothing knows the password.")
     else:
         render.write_line(
-            f"Stopped. The cleanup undoes it: latchkey show {cleanup['executionArn'].rpartition(':')[2]}"
+            "Stopped, and not undone yet: an hourly cleanup does so within 90 minutes.", bad=True
         )
+    if not undone:
+        raise SystemExit(1)
 
 
-def make_due(target: Target, reset: Execution) -> None:
-    """Let the cleanup look at a reset that waits for its link now, and not only after the link's time.
+def _under_way(target: Target, what: str) -> Execution | None:
+    """Return the reset of that name, or the last of the user of that name, in whichever spelling."""
+    found = executions.last_of(target.sfn, target.stack, what, "RUNNING")
+    if found:
+        return found
+    every = [
+        each
+        for each in executions.running(target.sfn, target.stack)
+        if each.machine == "reset"
+        and (each.user.casefold() == what.casefold() or what in {each.name, each.arn})
+    ]
+    return every[-1] if every else None
 
-    One that is just changing the account stays as it is: a step of it may be at work still.
-    """
-    dynamodb = target.session.client("dynamodb")
-    try:
-        dynamodb.update_item(
-            TableName=target.stack.find("RegistryTable"),
-            Key={"id": {"S": f"user#{user_key(reset.user)}"}},
-            UpdateExpression="SET due_at = :now",
-            ConditionExpression="#current.#execution = :execution AND #current.#phase IN (:stored, :waiting)",
-            ExpressionAttributeNames={name: name[1:] for name in ("#current", "#execution", "#phase")},
-            ExpressionAttributeValues={
-                ":now": {"N": "1"},
-                ":execution": {"S": reset.name},
-                ":stored": {"S": "stored"},
-                ":waiting": {"S": "waiting"},
-            },
-        )
-    except dynamodb.exceptions.ConditionalCheckFailedException:
-        return
+
+class _Item:
+    """What the registry keeps of a reset; a user's item has the key of the name as IAM spells it."""
+
+    def __init__(self, target: Target, reset: Execution) -> None:
+        self._dynamodb = target.session.client("dynamodb")
+        self._execution = reset.name
+        try:
+            with asking():
+                user = target.session.client("iam").get_user(UserName=reset.user)["User"]["UserName"]
+        except NotThereError:
+            user = reset.user
+        self._where: dict[str, Any] = {
+            "TableName": target.stack.find("RegistryTable"),
+            "Key": {"id": {"S": f"user#{user_key(user)}"}},
+        }
+
+    def make_due(self) -> bool:
+        """Let the cleanup look at the reset now, and not only after the link's time; tell whether it will.
+
+        One that is just changing the account stays as it is: a step of it may be at work still.
+        """
+        try:
+            self._dynamodb.update_item(
+                **self._where,
+                UpdateExpression="SET due_at = :now",
+                ConditionExpression=(
+                    f"#current.#execution = :execution AND #current.#phase IN (:{', :'.join(_AT_REST)})"
+                ),
+                ExpressionAttributeNames={name: name[1:] for name in ("#current", "#execution", "#phase")},
+                ExpressionAttributeValues={
+                    ":now": {"N": "1"},
+                    ":execution": {"S": self._execution},
+                    **{f":{phase}": {"S": phase.value} for phase in _AT_REST},
+                },
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def is_over(self) -> bool:
+        """Tell whether nothing of the reset has the account any more, or it never had it."""
+        item = self._dynamodb.get_item(**self._where, ConsistentRead=True).get("Item", {})
+        current: Mapping[str, Any] = item.get("current", {}).get("M", {})
+        return current.get("execution") != {"S": self._execution} or current["phase"] == {
+            "S": Phase.OVER.value
+        }

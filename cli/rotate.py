@@ -20,21 +20,24 @@ _PROMOTED = "Overlap"
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_stack
 def rotate(target: Target, *, leaked: bool, yes: bool) -> None:
-    """Make new SMTP credentials, and tell each step until they are current.
+    """Make new SMTP credentials, and tell each step.
 
-    The old ones go on working for OverlapHours; with --leaked they end at once, for good.
+    Ends once they are current. The old ones go on working for OverlapHours; with --leaked they end at once,
+    for good.
 
-    Exits with 1 when the rotation fails.
+    Exits with 1 when the rotation fails, or one is under way.
     """
     machine = executions.machine_arn(target.stack, "rotation")
     if not machine:
         raise click.ClickException("This stack has no rotation: it sends no reminders.")
+    going = [each for each in executions.running(target.sfn, target.stack) if each.machine == "rotation"]
+    if going and not leaked:
+        raise click.ClickException(f"A rotation is under way: latchkey show {going[0].name}")
     if leaked:
         if not yes:
             click.confirm("End the present SMTP credentials at once?", abort=True, err=True)
-        for each in executions.running(target.sfn, target.stack):
-            if each.machine == "rotation":
-                target.sfn.stop_execution(executionArn=each.arn, error="Replaced", cause="by an operator")
+        for each in going:
+            target.sfn.stop_execution(executionArn=each.arn, error="Replaced", cause="by an operator")
     waits = {"overlap_seconds": 0, "grace_seconds": 0} if leaked else {}
     started = target.sfn.start_execution(stateMachineArn=machine, input=json.dumps(waits))
     found = follow(target, started["executionArn"], until=() if leaked else (_PROMOTED,))
@@ -43,7 +46,7 @@ def rotate(target: Target, *, leaked: bool, yes: bool) -> None:
         answer = {"execution": found.arn, "status": found.status, "error": found.error, "cause": found.cause}
         render.write_json(answer)
     elif failed:
-        render.write_line(f"{found.error}: {found.cause}", bad=True)
+        render.write_line(found.failure, bad=True)
     else:
         render.write_line("The new credentials are current.")
     if failed:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.argument("what", metavar="EXECUTION|USER")
 @on_stack
 def show(target: Target, what: str) -> None:
-    """Show what an execution did, or the last reset of a user: states, tries, causes and log lines.
+    """Show what an execution did, or the last reset of a user.
 
-    Reads no input or output of a state, and shows no secret.
+    States, tries, causes and log lines. Reads no input or output of a state, and shows no secret.
 
     Exits with 1 when there is no such execution and no reset of such a user.
     """
@@ -51,8 +51,8 @@ def show(target: Target, what: str) -> None:
 
 
 def _write(found: Execution, steps: list[Step], lines: list[LogLine]) -> None:
-    now = options.now()
-    took = say_duration(((found.stopped or now) - found.started).total_seconds())
+    end = found.stopped or options.now()
+    took = say_duration((end - found.started).total_seconds())
     user = f" of {found.user}" if found.user else ""
     render.write_line(f"{found.machine}{user}: {found.status}, {found.started:%Y-%m-%d %H:%M:%S} UTC, {took}")
     if because := _because(found):
@@ -63,7 +63,7 @@ def _write(found: Execution, steps: list[Step], lines: list[LogLine]) -> None:
             (
                 say_duration((step.entered - found.started).total_seconds()),
                 step.state,
-                say_duration(step.seconds(now)) if step.left else f"{say_duration(step.seconds(now))} so far",
+                say_duration(step.seconds(end)) + ("" if step.left or found.stopped else " so far"),
                 str(step.tries or ""),
                 "\n".join(step.failures),
             )
@@ -71,14 +71,14 @@ def _write(found: Execution, steps: list[Step], lines: list[LogLine]) -> None:
         ],
     )
     render.write_table(
-        ("logged", "level", "message"),
-        [(f"{line.at:%H:%M:%S}", line.level, line.message) for line in lines],
+        ("logged", "level", "by", "message"),
+        [(f"{line.at:%H:%M:%S}", line.level, line.function, line.message) for line in lines],
     )
 
 
 def _because(found: Execution) -> str:
     """Return why an execution ended as it did, where it says so."""
     if found.error:
-        return f"{found.error}: {found.cause}".removesuffix(": ")
+        return found.failure
     output = found.output if isinstance(found.output, dict) else {}
     return str(output.get("because", ""))

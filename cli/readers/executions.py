@@ -44,6 +44,11 @@ class Execution:
     output: Any = None
 
     @property
+    def failure(self) -> str:
+        """Why it failed: its error and cause, where the cause does not name the error; else empty."""
+        return self.cause if self.error in self.cause else f"{self.error}: {self.cause}".removesuffix(": ")
+
+    @property
     def name(self) -> str:
         """The last part of the ARN."""
         return self.arn.rpartition(":")[2]
@@ -55,6 +60,8 @@ class LogLine:
 
     at: datetime
     level: str
+    #: As the template calls it, without the word Function: most have the name of their state.
+    function: str
     message: str
 
 
@@ -120,7 +127,8 @@ def history(sfn: SFNClient, arn: str) -> list[HistoryEventTypeDef]:
 
 
 def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogLine]:
-    """Return what the functions logged about an execution: level and message of each line."""
+    """Return what the functions logged about an execution: level, function and message of each line."""
+    functions = stack.all_of("AWS::Lambda::Function")
     found = session.client("logs").filter_log_events(
         logGroupName=stack.find("FunctionLogs"),
         filterPattern=f'"{execution.name}"',
@@ -129,7 +137,12 @@ def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogL
     )["events"]
     lines = [(each["timestamp"], _json(each["message"])) for each in found]
     return [
-        LogLine(_time(at), str(line.get("level", "")), str(line.get("message", "")))
+        LogLine(
+            _time(at),
+            str(line.get("level", "")),
+            functions.get(str(line.get("function_name", "")), "").removesuffix("Function"),
+            str(line["message"]),
+        )
         for at, line in lines
         if isinstance(line, dict) and "message" in line and line.get("execution") == execution.name
     ]

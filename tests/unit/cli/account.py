@@ -56,6 +56,7 @@ _CA = authority(NOW + timedelta(days=300))
 RESOURCES = {
     "AlarmTopic": ("AWS::SNS::Topic", TOPIC),
     "FunctionLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
+    "SendClaimLinkFunction": ("AWS::Lambda::Function", "latchkey-prod-SendClaimLinkFunction-1"),
     "ClaimKey": ("AWS::KMS::Key", "11111111-2222-4333-8444-555555555555"),
     "RegistryTable": ("AWS::DynamoDB::Table", "latchkey-prod-RegistryTable-1"),
     "SmtpSecret": ("AWS::SecretsManager::Secret", SECRET),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ import pytest
 from cli import follow
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
-from tests.unit.cli.account import NOW, RESOURCES, STACK, Account, error
+from latchkey.domain.resets import Phase
+from tests.unit.cli.account import NOW, RESOURCES, STACK, Account, error, person
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Latchkey
@@ -27,6 +29,10 @@ def machine(name: str) -> str:
 
 def arn(of: str, name: str) -> str:
     return f"{machine(of).replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def user(name: str) -> dict[str, Any]:
+    return {"User": {**person(name), "UserId": "AIDA1234567890123456", "CreateDate": NOW}}
 
 
 class Machines:
@@ -45,13 +51,20 @@ class Machines:
         account.plant("stepfunctions.GetExecutionHistory", self._history)
         account.plant("stepfunctions.StartExecution", self._start)
         account.plant("stepfunctions.StopExecution", self._stop)
+        account.plant("iam.GetUser", lambda asked: user(asked["UserName"]))
         account.plant("dynamodb.UpdateItem", self._write)
-        #: What was written to the registry.
+        account.plant("dynamodb.GetItem", lambda _asked: {"Item": self.item})
+        #: What was written to the registry, and what it holds of the user afterwards.
         self.written: list[dict[str, Any]] = []
+        self.item: dict[str, Any] = {}
 
     def _write(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.written.append(asked)
         return {}
+
+    def leave(self, execution: str, phase: Phase) -> None:
+        """Let the registry say how far a reset has come in the end."""
+        self.item = {"current": {"M": {"execution": {"S": execution}, "phase": {"S": phase}}}}
 
     def run(self, of: str, name: str, states: tuple[str, ...] = (), **more: Any) -> str:  # noqa: ANN401
         """Let an execution be there, two minutes old; each state took a minute but the last."""
@@ -192,7 +205,9 @@ def test_a_timeline_has_states_causes_and_log_lines(
         "logs.FilterLogEvents",
         {
             "events": [
-                logged(NAME, "Gave up: MailRefusedError"),
+                logged(
+                    NAME, "Gave up: MailRefusedError", function_name=RESOURCES["SendClaimLinkFunction"][1]
+                ),
                 logged("another", "Done."),
                 {"timestamp": 0, "message": "no JSON"},
             ]
@@ -204,11 +219,22 @@ def test_a_timeline_has_states_causes_and_log_lines(
     assert [line.split()[:6] for line in text.splitlines() if "ValidateUser" in line] == [
         ["0.0", "s", "ValidateUser", "1", "min", "0"]
     ]
-    assert "Gave up: MailRefusedError" in text
+    assert "INFO   SendClaimLink  Gave up: MailRefusedError" in text
     assert "Done." not in text
     shown = json.loads(latchkey("show", "--json", NAME).output)
     assert [state["state"] for state in shown["states"]] == ["ValidateUser", "SendClaimLink"]
     assert [line["message"] for line in shown["log"]] == ["Gave up: MailRefusedError"]
+
+
+def test_the_state_in_which_an_execution_was_stopped_takes_no_more_time(
+    machines: Machines, latchkey: Latchkey
+) -> None:
+    stopped = NOW - timedelta(seconds=30)
+    machines.run("reset", NAME, ("ValidateUser", "WaitForClaim"), status="ABORTED", stopDate=stopped)
+    (waited,) = [
+        line.split() for line in latchkey("show", NAME).output.splitlines() if "WaitForClaim" in line
+    ]
+    assert waited == ["1", "min", "0", "s", "WaitForClaim", "30", "s", "1"]
 
 
 def test_no_data_of_a_state_is_shown(account: Account, machines: Machines, latchkey: Latchkey) -> None:
@@ -231,14 +257,15 @@ def test_what_is_not_there_is_said(machines: Machines, latchkey: Latchkey) -> No
 # ask
 
 
-def test_a_reset_is_started_under_the_name_that_the_api_would_give(
+def test_a_reset_is_started_under_a_name_that_nothing_else_can_take(
     machines: Machines, latchkey: Latchkey
 ) -> None:
     result = latchkey("ask", ALICE)
-    name = f"{user_key(ALICE)}-20260301T090000Z"
     assert result.exit_code == 0
+    ((of, name, given),) = machines.started
+    assert (of, given) == ("reset", {"user": ALICE})
+    assert re.fullmatch(rf"{user_key(ALICE)}-[0-9a-f]{{32}}", name)
     assert f"latchkey show {name}" in result.output
-    assert machines.started == [("reset", name, {"user": ALICE})]
 
 
 def test_the_user_can_be_asked_first(machines: Machines, latchkey: Latchkey) -> None:
@@ -263,8 +290,12 @@ def test_a_reset_that_is_under_way_is_stopped_and_undone(
     what: str, machines: Machines, latchkey: Latchkey
 ) -> None:
     machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    machines.outcome, machines.states = {"status": "SUCCEEDED"}, ("FindOrphans", "Cleaned")
+    machines.leave(NAME, Phase.OVER)
     result = latchkey("revoke", "--yes", what)
     assert result.exit_code == 0
+    assert [line.split()[-1] for line in result.output.splitlines()[:2]] == list(machines.states)
+    assert "Undone" in result.output
     assert machines.stopped == [NAME]
     assert [started[0] for started in machines.started] == ["cleanup"]
     (written,) = machines.written
@@ -277,8 +308,59 @@ def test_a_reset_that_is_changing_the_account_is_left_to_the_hourly_cleanup(
 ) -> None:
     account.plant("dynamodb.UpdateItem", error("ConditionalCheckFailedException"))
     machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    machines.leave(NAME, Phase.RESETTING)
+    result = latchkey("revoke", "--yes", ALICE)
+    assert (result.exit_code, "90 minutes" in result.output) == (1, True)
+    assert (machines.stopped, machines.started) == ([NAME], [])
+
+
+def test_a_reset_that_waits_for_its_user_s_yes_has_nothing_to_undo(
+    machines: Machines, account: Account, latchkey: Latchkey
+) -> None:
+    account.plant("dynamodb.UpdateItem", error("ConditionalCheckFailedException"))
+    arn = machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    answer = json.loads(latchkey("revoke", "--json", "--yes", ALICE).output)
+    assert answer == {"stopped": arn, "cleanup": "", "undone": True}
+    machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    assert "before it changed" in latchkey("revoke", "--yes", ALICE).output
+    assert machines.started == []
+
+
+def test_a_cleanup_that_undoes_nothing_is_no_success(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    machines.outcome = {"status": "FAILED"}
+    machines.leave(NAME, Phase.WAITING)
+    result = latchkey("revoke", "--yes", ALICE)
+    assert (result.exit_code, "not undone yet" in result.output) == (1, True)
+
+
+def test_the_item_of_a_reset_is_found_by_the_user_s_name_as_iam_spells_it(
+    machines: Machines, account: Account, latchkey: Latchkey
+) -> None:
+    account.plant("iam.GetUser", user(ALICE))
+    machines.outcome = {"status": "SUCCEEDED"}
+    typed = ALICE.lower()
+    machines.run("reset", f"{user_key(typed)}-1", input=json.dumps({"user": typed}))
+    assert latchkey("revoke", "--yes", ALICE.upper()).exit_code == 0
+    (written,) = machines.written
+    assert written["Key"] == {"id": {"S": registry.item_id(user_key(ALICE))}}
+
+
+def test_the_cleanup_starts_once_step_functions_says_that_the_reset_has_stopped(
+    machines: Machines, account: Account, latchkey: Latchkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.outcome = {"status": "SUCCEEDED"}
+    arn = machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    account.plant("stepfunctions.StopExecution", {"stopDate": NOW})
+
+    def stop() -> None:
+        assert machines.started == []
+        machines.executions[arn]["status"] = "ABORTED"
+
+    monkeypatch.setattr(follow, "pause", stop)
     assert latchkey("revoke", "--yes", ALICE).exit_code == 0
-    assert machines.stopped == [NAME]
+    assert machines.executions[arn]["status"] == "ABORTED"
+    assert [started[0] for started in machines.started] == ["cleanup"]
 
 
 def test_revoking_asks_before_it_acts(machines: Machines, latchkey: Latchkey) -> None:
@@ -286,6 +368,7 @@ def test_revoking_asks_before_it_acts(machines: Machines, latchkey: Latchkey) ->
     result = latchkey("revoke", ALICE, input="n\n")
     assert (result.exit_code, machines.stopped, machines.started) == (1, [], [])
     assert ALICE in result.output
+    machines.outcome = {"status": "SUCCEEDED"}
     assert latchkey("revoke", "--json", ALICE, input="y\n").exit_code == 0
     assert machines.stopped == [NAME]
 
@@ -317,6 +400,13 @@ def test_a_rotation_that_fails_says_why(machines: Machines, latchkey: Latchkey) 
     result = latchkey("rotate")
     assert (result.exit_code, "KeyLimitError: Two keys." in result.output) == (1, True)
     assert json.loads(latchkey("rotate", "--json").output)["error"] == "KeyLimitError"
+
+
+def test_a_second_rotation_is_not_started_beside_the_first(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("rotation", "r1")
+    result = latchkey("rotate")
+    assert (result.exit_code, "latchkey show r1" in result.output) == (1, True)
+    assert machines.started == []
 
 
 def test_leaked_credentials_end_at_once(machines: Machines, latchkey: Latchkey) -> None:
