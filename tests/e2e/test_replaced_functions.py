@@ -85,7 +85,7 @@ def finish(product: Product, arn: str) -> Run:
 
 
 @pytest.mark.parametrize("confirm", [False, True], ids=["signed", "public"])
-def test_validate_user_gets_nobody_reset_who_is_protected(product: Product, *, confirm: bool) -> None:
+def test_validate_user_gets_no_protected_user_reset(product: Product, *, confirm: bool) -> None:
     user, mails = admin(product), len(product.mails(THIEF))
     with replaced(product, "ValidateUser", f"return {{'user': {user!r}, 'mail': {THIEF!r}}}"):
         run = finish(product, product.start_reset("anyone@example.com", confirm=confirm))
@@ -151,7 +151,7 @@ def test_store_password_ends_no_other_users_reset(product: Product) -> None:
     assert finish(product, waiting).states[-1] == "Claimed"
 
 
-def test_notify_claimed_revokes_nobodys_password(product: Product) -> None:
+def test_notify_claimed_revokes_no_password(product: Product) -> None:
     victim, user = product.create_user(OLD_PASSWORD), product.create_user(OLD_PASSWORD)
     body = f"""import hashlib, time
 digits = lambda text: hashlib.sha256(text.encode()).hexdigest()[:32]

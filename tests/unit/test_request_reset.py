@@ -49,7 +49,7 @@ def test_the_answer_is_in_the_documented_words() -> None:
 
 
 @pytest.mark.parametrize("user", [ALICE, "unknown@example.com"])
-def test_the_same_work_is_done_whoever_the_user_is(stack: Stack, user: str) -> None:
+def test_the_same_work_is_done_for_every_user(stack: Stack, user: str) -> None:
     stack.add_user(ALICE)
     stack.calls.clear()
     post(user)

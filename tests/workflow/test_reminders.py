@@ -125,7 +125,7 @@ def test_the_administrator_gets_the_figures(reminders: Reminders) -> None:
     assert "2  without mail" in report["text"]
 
 
-def test_no_history_names_anybody(reminders: Reminders) -> None:
+def test_no_history_names_a_person(reminders: Reminders) -> None:
     ended = run(reminders)
     sfn = reminders.product.client("stepfunctions")
     text = json.dumps(ended.events, default=str)
@@ -210,7 +210,7 @@ def test_asking_about_an_unknown_user_tells_so(reminders: Reminders) -> None:
         {"user": ""},
     ],
 )
-def test_a_slip_of_the_pen_mails_nobody(reminders: Reminders, given: dict[str, str]) -> None:
+def test_a_slip_of_the_pen_mails_no_one(reminders: Reminders, given: dict[str, str]) -> None:
     mailed = Mailed(reminders)
     ended = run(reminders, **given)
     assert (ended.status, ended.states[-1]) == ("FAILED", "InputRefused")
@@ -411,7 +411,7 @@ def test_a_run_that_cannot_go_on_says_where(reminders: Reminders, function: str)
     assert ended.cause.startswith(f"{function} failed with States.Timeout")
 
 
-def test_two_triggers_at_once_mail_nobody_twice(reminders: Reminders) -> None:
+def test_two_triggers_at_once_mail_no_one_twice(reminders: Reminders) -> None:
     mailed = Mailed(reminders)
     scheduled_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     arns = [reminders.start(scheduled_at=scheduled_at) for _ in range(2)]

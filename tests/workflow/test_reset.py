@@ -492,7 +492,7 @@ def test_declined_request_changes_nothing(product: Product) -> None:
     untouched(product, user)
 
 
-def test_whoever_is_protected_by_the_time_of_the_answer_is_not_reset(product: Product) -> None:
+def test_a_user_protected_by_the_time_of_the_answer_is_not_reset(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     arn = product.start_reset(user, confirm=True)
     question = product.wait_for_question(user)
