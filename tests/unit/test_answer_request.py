@@ -94,7 +94,8 @@ def test_a_wrong_secret_answers_nothing(asked: Stack, secret: str) -> None:
     assert len(asked.sent("SendTaskSuccess")) == 1
 
 
-@pytest.mark.parametrize("seconds", [-1, 24 * 3600 + 120])
+# The limit is a day and a minute; hours more, as the clock goes on between NOW and this test.
+@pytest.mark.parametrize("seconds", [-1, 30 * 3600])
 def test_a_link_past_its_time_or_of_no_time_at_all_is_looked_up_nowhere(asked: Stack, seconds: int) -> None:
     other = replace(HANDLE, expires_at=NOW + timedelta(seconds=seconds))
     answered = post(answer="yes", ph=str(other))
