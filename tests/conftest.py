@@ -32,13 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Choose the number of processes for `-n auto`: one more than processors, as these tests mostly wait.
+    """Choose the number of processes for `-n auto`: two more than processors, as these tests mostly wait.
 
     `-n logical` is one a processor, for those that do not.
     """
     if config.option.numprocesses != "auto":
         return None
-    return min((os.process_cpu_count() or 1) + 1, MOST_WORKERS)
+    return min((os.process_cpu_count() or 1) + 2, MOST_WORKERS)
 
 
 @pytest.fixture(scope="session")

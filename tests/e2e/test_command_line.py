@@ -23,6 +23,8 @@ def latchkey(product: Product, monkeypatch: pytest.MonkeyPatch) -> Latchkey:
     monkeypatch.setattr(follow, "_PAUSE_SECONDS", 0.1)
     environment = {
         "AWS_ENDPOINT_URL": product.stack.endpoint_url,
+        # The unit tests, which may share this process, let no client leave it.
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": product.stack.region,
