@@ -106,11 +106,12 @@ def _all_may_change(iam: IAMClient) -> bool:
 
 
 def _credential_report(iam: IAMClient) -> Iterator[dict[str, str]]:
+    """Yield the rows of the account's credential report, which IAM may first have to make."""
     deadline = time.monotonic() + _REPORT_SECONDS
     while iam.generate_credential_report()["State"] != "COMPLETE":
         if time.monotonic() > deadline:
             raise TimeoutError("IAM does not finish its credential report.")
-        time.sleep(1)
+        time.sleep(1)  # IAM takes seconds, and has no waiter for it.
     yield from csv.DictReader(iam.get_credential_report()["Content"].decode().splitlines())
 
 

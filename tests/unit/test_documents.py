@@ -1,0 +1,32 @@
+"""What the documents point at is there: tests by name, files, other documents."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_TEST = re.compile(r"((?:unit|workflow|e2e)/(?:\w+/)*test_\w+)(?:\.py)?(?:::(\w+))?")
+_LINK = re.compile(r"\]\(([^)#:]+\.md)")
+
+
+def missing(document: Path, text: str) -> Iterator[str]:
+    """Yield the tests and documents that a document names and that are not there."""
+    for name, test in _TEST.findall(text):
+        path = ROOT / "tests" / f"{name}.py"
+        if not path.exists() or test not in path.read_text("utf-8"):
+            yield f"{name}::{test}"
+    yield from (link for link in _LINK.findall(text) if not (document.parent / link).exists())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_tests_and_documents_that_a_document_names_are_there(document: Path) -> None:
+    assert list(missing(document, document.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("text", ["`unit/test_gone.py`", "`unit/test_users.py::test_gone`", "[x](gone.md)"])
+def test_what_is_gone_is_found(text: str) -> None:
+    assert list(missing(ROOT / "README.md", text))
