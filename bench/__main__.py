@@ -7,26 +7,19 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import money, reminders, report, scale, starts
-from bench.beside import deployed
-from local import system
-from local.cloud import ROOT
+from bench import cold_starts, cost, reminders, report, scale
+from bench.comparison import deployed
+from local import ROOT, system
+from local.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def say(line: str) -> None:
-    """Write a progress line."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 #: As many as fit into a run of minutes; PEOPLE=100000 is the design's size, and takes much longer.
@@ -54,39 +47,42 @@ def measure(people: int, show: Callable[[dict[str, Any]], None]) -> None:
         },
     }
     tell("Starting every function, over and over ...")
-    results["starts"] = starts.measure(ROOT)
+    results["cold_starts"] = cold_starts.measure(ROOT)
     tell(f"Reminding {people:,} people ...")
     results["reminders"] = None if system.missing(system.SAMBA) else reminders.measure(people)
-    tell("Deploying the product and the peer ...")
-    with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder, deployed(Path(folder)) as beside:
+    tell("Deploying the product and the baseline ...")
+    with (
+        tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder,
+        deployed(Path(folder)) as comparison,
+    ):
         tell("Counting what one reset uses ...")
-        usages = money.measure(beside)
-        tell(f"Opening {scale.MANY} resets, the peer's in between ...")
-        results["resets"] = scale.measure(beside, tell)
+        usages = cost.measure(comparison)
+        tell(f"Opening {scale.MANY} resets, the baseline's in between ...")
+        results["resets"] = scale.measure(comparison, tell)
         tell("Asking for more than SSM takes ...")
-        results["throttled"] = scale.throttled(beside)
+        results["throttled"] = scale.throttled(comparison)
         handlers = handlers_of(results)
-        results["money"] = money.sums(usages, handlers)
-        results["memory"] = money.memory_choices(usages["claimed"], handlers)
+        results["cost"] = cost.sums(usages, handlers)
+        results["memory"] = cost.memory_choices(usages["claimed"], handlers)
         results["took_seconds"] = time.monotonic() - began
         show(results)
         # Hundreds of functions leave their code behind, which takes time to delete.
         tell("Stopping the local cloud ...")
 
 
-def handlers_of(results: dict[str, Any]) -> dict[str, money.Handler]:
+def handlers_of(results: dict[str, Any]) -> dict[str, cost.Handler]:
     """Put together what one invocation of each function takes: measured warm, and at its start."""
     cpu = results["resets"]["cpu_seconds"]
     handlers = {
-        each["function"].removesuffix("Function"): money.Handler(
+        each["function"].removesuffix("Function"): cost.Handler(
             cpu.get(each["function"], 0.0), each["seconds"], each["memory_mb"]
         )
-        for each in results["starts"]
+        for each in results["cold_starts"]
     }
     # It is no function of the template, and makes the clients that ResetIamPassword and SendClaimLink make.
     start = max(each.start_seconds for each in handlers.values())
     # Its two invocations, of a request and of a claim, are measured as one.
-    handlers["Peer"] = money.Handler(cpu["PeerFunction"] / 2, start, 256)
+    handlers["Baseline"] = cost.Handler(cpu["BaselineFunction"] / 2, start, 256)
     return handlers
 
 

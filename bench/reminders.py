@@ -16,17 +16,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.processes import Used, used_by_functions
+from bench.process_usage import Used, used_by_functions
 from local import system
 from local.cloud import LocalCloud
-from local.credentials import Rotation
-from local.crowd import crowd, list_people
-from local.product import Product
-from local.reminders import Reminders
+from local.directory.generator import generate_users, list_users
+from local.driver.product import Product
+from local.driver.reminders import Reminders
+from local.driver.rotation import Rotation
 from local.seed import SENDER
 
 if TYPE_CHECKING:
-    from local.samba import Samba
+    from local.directory.samba import Samba
 
 #: The design's size, and the share of it that is due on one day.
 PEOPLE = 100_000
@@ -52,7 +52,7 @@ def measure(people: int = PEOPLE) -> dict[str, Any]:
         tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder,
         LocalCloud(Path(folder), wait_scale=0.01) as cloud,
     ):
-        cloud.more_people = crowd(people, time.time(), _DUE)
+        cloud.more_users = generate_users(people, time.time(), _DUE)
         began = time.monotonic()
         cloud.deploy({"RemindIamUsers": "false", "SendRate": _SEND_RATE})
         set_up = time.monotonic() - began
@@ -69,7 +69,7 @@ def measure(people: int = PEOPLE) -> dict[str, Any]:
 
 
 def _listing(samba: Samba) -> dict[str, float]:
-    listing = list_people(samba)
+    listing = list_users(samba)
     return {
         "listed": listing.users,
         "listing_seconds": listing.seconds,

@@ -71,19 +71,19 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
     return {
         "where": _where(results),
         "summary": _summary(results),
-        "starts": _starts(results["starts"]),
-        "imports": _imports(results["starts"]),
+        "cold-starts": _cold_starts(results["cold_starts"]),
+        "imports": _imports(results["cold_starts"]),
         "resets": _resets(results["resets"]),
         "handlers": _handlers(results),
-        "money": _money(results["money"]),
-        "ttl": _ttl(results["money"]),
+        "cost": _cost(results["cost"]),
+        "ttl": _ttl(results["cost"]),
         "memory": _memory(results["memory"]),
         "open": _open(results["resets"]),
         "throttled": _throttled(results["throttled"]),
         "reminders": _reminders(results["reminders"]),
         "reminder-functions": _reminder_functions(results),
         "quotas": _quotas(
-            json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"], results["money"]["claimed"]
+            json.loads((ROOT / "bench" / "quotas.json").read_text())["quotas"], results["cost"]["claimed"]
         ),
     }
 
@@ -98,13 +98,13 @@ def _where(results: dict[str, Any]) -> str:
 
 
 def _summary(results: dict[str, Any]) -> str:
-    starts = [each for each in results["starts"] if each["clients"]]
+    starts = [each for each in results["cold_starts"] if each["clients"]]
     worst = max(starts, key=lambda each: float(each["ratio"]))
-    claimed = results["money"]["claimed"]
+    claimed = results["cost"]["claimed"]
     figures = [
         (f"start of a function, the worst ({worst['function']}), to the bare import and its clients",
          worst["ratio"], MOST_START_RATIO, "{:.2f}"),
-        ("`POST /extract` warm, p50, to the peer's", results["resets"]["claims"]["1"]["ratio"],
+        ("`POST /extract` warm, p50, to the baseline's", results["resets"]["claims"]["1"]["ratio"],
          MOST_CLAIM_RATIO, "{:.2f}"),
         ("a reset's own handlers, ms of a processor", 1000 * handlers_seconds(results["resets"]),
          1000 * MOST_CPU_SECONDS, "{:.0f}"),
@@ -122,10 +122,12 @@ def _summary(results: dict[str, Any]) -> str:
 
 def handlers_seconds(resets: dict[str, Any]) -> float:
     """Add up what the product's functions need of a processor for one reset."""
-    return sum(float(seconds) for name, seconds in resets["cpu_seconds"].items() if name != "PeerFunction")
+    return sum(
+        float(seconds) for name, seconds in resets["cpu_seconds"].items() if name != "BaselineFunction"
+    )
 
 
-def _starts(starts: list[dict[str, Any]]) -> str:
+def _cold_starts(starts: list[dict[str, Any]]) -> str:
     return table(
         [
             "function",
@@ -172,9 +174,11 @@ def _resets(resets: dict[str, Any]) -> str:
     rows = []
     for kind, what in (("requests", "`POST /generate` to mail"), ("claims", "`POST /extract`")):
         for at_once, found in resets[kind].items():
-            figures = [milliseconds(found[name]) for name in ("p50", "p99", "peer_p50", "peer_p99")]
+            figures = [milliseconds(found[name]) for name in ("p50", "p99", "baseline_p50", "baseline_p99")]
             rows.append([what, at_once, *figures, f"{found['ratio']:.2f}", str(found["samples"])])
-    return table(["what", "at a time", "p50 ms", "p99 ms", "peer p50", "peer p99", "ratio", "samples"], rows)
+    return table(
+        ["what", "at a time", "p50 ms", "p99 ms", "baseline p50", "baseline p99", "ratio", "samples"], rows
+    )
 
 
 def _handlers(results: dict[str, Any]) -> str:
@@ -189,21 +193,21 @@ def _handlers(results: dict[str, Any]) -> str:
     )
 
 
-def _money(money: dict[str, Any]) -> str:
-    kinds = ["claimed", "expired", "peer"]
-    names = list(dict.fromkeys(name for kind in kinds for name in money[kind]["usd_per_1000"]))
-    rows = [[name, *(usd(money[kind]["usd_per_1000"].get(name, 0)) for kind in kinds)] for name in names]
-    rows.append(["**sum**", *(usd(money[kind]["total"]) for kind in kinds)])
-    rows.append(["transitions", *(str(money[kind]["transitions"]) for kind in kinds)])
-    rows.append(["invocations", *(str(money[kind]["invocations"]) for kind in kinds)])
-    rows.append(["AWS calls", *(str(sum(money[kind]["calls"].values())) for kind in kinds)])
+def _cost(cost: dict[str, Any]) -> str:
+    kinds = ["claimed", "expired", "baseline"]
+    names = list(dict.fromkeys(name for kind in kinds for name in cost[kind]["usd_per_1000"]))
+    rows = [[name, *(usd(cost[kind]["usd_per_1000"].get(name, 0)) for kind in kinds)] for name in names]
+    rows.append(["**sum**", *(usd(cost[kind]["total"]) for kind in kinds)])
+    rows.append(["transitions", *(str(cost[kind]["transitions"]) for kind in kinds)])
+    rows.append(["invocations", *(str(cost[kind]["invocations"]) for kind in kinds)])
+    rows.append(["AWS calls", *(str(sum(cost[kind]["calls"].values())) for kind in kinds)])
     return table(["USD per 1,000", *kinds], rows)
 
 
-def _ttl(money: dict[str, Any]) -> str:
+def _ttl(cost: dict[str, Any]) -> str:
     return table(
         ["`ClaimTtlMinutes`", "USD per 1,000 expired"],
-        [[minutes, usd(amount)] for minutes, amount in money["expired_by_ttl"].items()],
+        [[minutes, usd(amount)] for minutes, amount in cost["expired_by_ttl"].items()],
     )
 
 
@@ -264,7 +268,7 @@ def _reminder_functions(results: dict[str, Any]) -> str:
     found = results["reminders"]
     if found is None:
         return "Not measured."
-    memory = {each["function"]: each["memory_mb"] for each in results["starts"]}
+    memory = {each["function"]: each["memory_mb"] for each in results["cold_starts"]}
     return table(
         ["function", "processor s per 10,000 people", "peak MiB", "memory MB"],
         [

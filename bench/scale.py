@@ -8,14 +8,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import resets
-from bench.beside import at_a_time
-from bench.money import transitions
+from bench.comparison import at_a_time
+from bench.cost import transitions
 from bench.resets import Open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.beside import Asked, Beside
+    from bench.comparison import Asked, Comparison
 
 FEW: Final = 10
 SOME: Final = 100
@@ -33,10 +33,10 @@ PUTS_PER_SECOND: Final = 3
 THROTTLED: Final = 16
 
 
-def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
+def measure(comparison: Comparison, tell: Callable[[str], None]) -> dict[str, Any]:
     """Open ever more resets, and measure on the way how long one takes, and a claim."""
-    opened = Open(ours=resets.ask_many(beside, beside.ours, 1, FEW))
-    requests, claims, cpu, used = resets.measure_handlers(beside, resets.ONE, FEW)
+    opened = Open(ours=resets.ask_many(comparison, comparison.ours, 1, FEW))
+    requests, claims, cpu, used = resets.measure_handlers(comparison, resets.ONE, FEW)
     found: dict[str, Any] = {
         "requests": {"1": requests.summary()},
         "claims": {"1": claims.summary()},
@@ -45,40 +45,40 @@ def measure(beside: Beside, tell: Callable[[str], None]) -> dict[str, Any]:
         "open": {str(FEW): {"request": median(requests.ours), "claim": median(claims.ours)}},
     }
 
-    open_up_to(beside, opened, SOME)
-    found["open"][str(SOME)] = alone(beside)
+    open_up_to(comparison, opened, SOME)
+    found["open"][str(SOME)] = alone(comparison)
     tell("8 at a time ...")
-    resets.warm_up(beside, opened, _WARM_8)
-    found["requests"]["8"] = resets.ask_in_waves(beside, opened, 8, _EIGHT).summary()
+    resets.warm_up(comparison, opened, _WARM_8)
+    found["requests"]["8"] = resets.ask_in_waves(comparison, opened, 8, _EIGHT).summary()
 
     tell("32 at a time ...")
-    resets.warm_up(beside, opened, _WARM_32)
-    found["requests"]["32"] = resets.ask_in_waves(beside, opened, 32, _THIRTY_TWO).summary()
+    resets.warm_up(comparison, opened, _WARM_32)
+    found["requests"]["32"] = resets.ask_in_waves(comparison, opened, 32, _THIRTY_TWO).summary()
     tell(f"{len(opened.ours)} are open ...")
-    open_up_to(beside, opened, MANY)
-    found["open"][str(MANY)] = alone(beside)
+    open_up_to(comparison, opened, MANY)
+    found["open"][str(MANY)] = alone(comparison)
 
     tell("Claiming, 8 at a time ...")
-    resets.warm_up_claims(beside, opened, _WARM_8)
-    found["claims"]["8"] = resets.claim_in_waves(beside, opened, 8, _EIGHT).summary()
+    resets.warm_up_claims(comparison, opened, _WARM_8)
+    found["claims"]["8"] = resets.claim_in_waves(comparison, opened, 8, _EIGHT).summary()
     tell("32 at a time ...")
-    resets.warm_up_claims(beside, opened, _WARM_32)
-    found["claims"]["32"] = resets.claim_in_waves(beside, opened, 32, _THIRTY_TWO).summary()
+    resets.warm_up_claims(comparison, opened, _WARM_32)
+    found["claims"]["32"] = resets.claim_in_waves(comparison, opened, 32, _THIRTY_TWO).summary()
     return found
 
 
-def open_up_to(beside: Beside, opened: Open, number: int) -> None:
+def open_up_to(comparison: Comparison, opened: Open, number: int) -> None:
     """Ask for more until that many are open."""
-    opened.ours += resets.ask_many(beside, beside.ours, 8, number - len(opened.ours))
+    opened.ours += resets.ask_many(comparison, comparison.ours, 8, number - len(opened.ours))
 
 
-def alone(beside: Beside) -> dict[str, float]:
+def alone(comparison: Comparison) -> dict[str, float]:
     """Measure one at a time beside what is open."""
-    requests, claims = resets.one_at_a_time(beside, _AT_MANY)
+    requests, claims = resets.one_at_a_time(comparison, _AT_MANY)
     return {"request": median(requests.ours), "claim": median(claims.ours)}
 
 
-def throttled(beside: Beside) -> dict[str, Any]:
+def throttled(comparison: Comparison) -> dict[str, Any]:
     """Ask for more at once than SSM takes, and tell what became of each."""
     fault = {
         "service": "ssm",
@@ -88,14 +88,16 @@ def throttled(beside: Beside) -> dict[str, Any]:
         "per_second": PUTS_PER_SECOND,
     }
     started = time.monotonic()
-    users = beside.users(THROTTLED)
-    with beside.product.faults(fault) as hits:
-        asked: list[Asked] = at_a_time(THROTTLED, lambda user: beside.ask(beside.ours, user), users)
-        at_a_time(4, lambda each: beside.claim(beside.ours, each), asked)
+    users = comparison.users(THROTTLED)
+    with comparison.product.faults(fault) as hits:
+        asked: list[Asked] = at_a_time(THROTTLED, lambda user: comparison.ask(comparison.ours, user), users)
+        at_a_time(4, lambda each: comparison.claim(comparison.ours, each), asked)
         refused = hits()[0]
-    executions = [beside.product.execution_arns(user)[-1] for user in users]
-    runs = [beside.product.wait_for_end(arn, 300) for arn in executions]
-    mails = Counter(mail["to"][0] for mail in beside.product.all_mails() if "CONFIDENTIAL" in mail["subject"])
+    executions = [comparison.product.execution_arns(user)[-1] for user in users]
+    runs = [comparison.product.wait_for_end(arn, 300) for arn in executions]
+    mails = Counter(
+        mail["to"][0] for mail in comparison.product.all_mails() if "CONFIDENTIAL" in mail["subject"]
+    )
     return {
         "asked": len(users),
         "puts_per_second": PUTS_PER_SECOND,

@@ -1,4 +1,4 @@
-"""One start in a process of its own; run by `bench.starts`, it imports nothing that is not measured."""
+"""One start in a process of its own; run by `bench.cold_starts`, it imports nothing that is not measured."""
 
 import json
 import os

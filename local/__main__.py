@@ -7,19 +7,14 @@ import os
 import sys
 import time
 
-from local import system
-from local.cloud import ROOT, CloudError, LocalCloud, Stack
+from local import ROOT, system
+from local.cloud import CloudError, LocalCloud, Stack
+from local.console import say
+from local.emulator.smtp import CA_FILE
 from local.sam import SamError
 from local.seed import USER_WITHOUT_CONSOLE, USERS
-from local.smtp import CA_FILE
 
 STATE_DIR = ROOT / ".local"
-
-
-def say(line: str) -> None:
-    """Write a line for the person at the terminal."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def describe(stack: Stack) -> str:

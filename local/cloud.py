@@ -12,22 +12,22 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import httpx
 
-from local import sam, samba, system
+from local import ROOT, sam, system
+from local.directory import samba
+from local.directory.users import directory_users
 from local.emulator import HOST, PROCESS_FILE, REGION
-from local.people import people
+from local.emulator.smtp import CA_FILE
 from local.seed import ADMIN, SENDER, seed
-from local.smtp import CA_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 STACK_NAME = "latchkey-local"
 STACK_FILE = "stack.json"
 
@@ -104,7 +104,7 @@ class LocalCloud:
         self.resets_only = resets_only
         self.directory: samba.Samba | None = None
         #: People the directory gets beside those of every local cloud.
-        self.more_people: Sequence[samba.Person] = ()
+        self.more_users: Sequence[samba.DirectoryUser] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -288,7 +288,7 @@ class LocalCloud:
         if self.resets_only or system.missing(system.SAMBA):
             return {}
         self.directory = samba.Samba(self.state_dir / "samba", owner=self.pid)
-        self.directory.start([*people(time.time()), *self.more_people])
+        self.directory.start([*directory_users(time.time()), *self.more_users])
         account = {"username": samba.SERVICE_ACCOUNT, "password": self.directory.password}
         self.client("secretsmanager").create_secret(Name=_DIRECTORY_SECRET, SecretString=json.dumps(account))
         return {

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.transcript import say
+from local.console import say
 
 _APT_SECONDS = 900
 # Another apt-get may be running, as that of a second run of ours.

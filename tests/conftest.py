@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from local.cloud import LocalCloud
-from local.product import Product
+from local.driver.product import Product
 
 #: Retries and waits pass a hundred times faster than on AWS; time-outs are not scaled.
 WAIT_SCALE = 0.01

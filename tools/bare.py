@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import system
-from local.transcript import say
+from local.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

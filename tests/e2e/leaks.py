@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from local.product import Product
-from local.reminders import Reminders
+from local.driver.product import Product
+from local.driver.reminders import Reminders
 
 #: Base64 of a text depends on how many bytes stand before it; the first and last characters depend on its
 #: neighbours. So many characters at each end are not looked at.

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 
 from latchkey.web.http import SECURITY_HEADERS
 from local.cloud import LocalCloud
-from local.product import Product
+from local.driver.product import Product
 from tests.e2e.test_permissions import call, packed_probe, role_arn
 
 ALICE, BOB, UNKNOWN = "alice@example.com", "bob@example.com", "unknown@example.com"

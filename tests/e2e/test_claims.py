@@ -8,7 +8,7 @@ from threading import Barrier
 import httpx
 import pytest
 
-from local.product import Link, Product
+from local.driver.product import Link, Product
 
 GONE = {"error": "Invalid!", "message": "This link is expired or has been already used once"}
 SUBMITTED = "Your request has been submitted. Please check your email for further details"

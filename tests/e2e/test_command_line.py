@@ -13,7 +13,7 @@ from cli import follow
 from cli.__main__ import main
 from latchkey.domain.claims import user_key
 from local.cloud import LocalCloud
-from local.product import Product, wait_for
+from local.driver.product import Product, wait_for
 from tests.conftest import WAIT_SCALE
 
 OLD_PASSWORD = "0ld-Password-of-the-user"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local.credentials import Rotation
-from local.product import Link, Product
+from local.driver.product import Link, Product
+from local.driver.rotation import Rotation
 from tests.e2e.leaks import disguises, everywhere, leaks
 
 PASSWORD = "0ld-Password-of-the-user"

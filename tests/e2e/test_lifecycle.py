@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.product import Product, wait_for
+from local.driver.product import Product, wait_for
 from tests.e2e.leaks import leaks
 
 OLD_PASSWORD = "0ld-Password-of-the-user"

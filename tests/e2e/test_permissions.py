@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.credentials import Rotation
-from local.product import Product, wait_for
-from local.reminders import Reminders
+from local.driver.product import Product, wait_for
+from local.driver.reminders import Reminders
+from local.driver.rotation import Rotation
 
 DENIED = {"AccessDenied", "AccessDeniedException"}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local.product import Product
+from local.driver.product import Product
 from tests.e2e.browser import open_chromium
 
 

@@ -1,4 +1,4 @@
-"""The reminders of ten thousand people: in time and memory, at the given rate, exactly those who are due."""
+"""The reminders of ten thousand users: in time and memory, at the given rate, exactly those who are due."""
 
 import contextlib
 import json
@@ -10,43 +10,38 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.credentials import Rotation
-from local.crowd import crowd, list_people
-from local.product import Product
-from local.reminders import Reminders
-from local.samba import MAXIMUM_AGE_DAYS, SERVICE_ACCOUNT, Person, Samba
+from local.directory.generator import generate_users, list_users
+from local.directory.samba import MAXIMUM_AGE_DAYS, SERVICE_ACCOUNT, DirectoryUser, Samba
+from local.driver.product import Product
+from local.driver.reminders import Reminders
+from local.driver.rotation import Rotation
 from tests.e2e.leaks import everywhere, leaks
 
-PEOPLE = 10_000
+USERS = 10_000
 DAY = 24 * 3600
 LARGEST_MEGABYTES = 256
 LISTED_WITHIN_SECONDS = 60
 SEND_RATE = 150
 
 
-def due(people: list[Person], at: float) -> set[str]:
+def due(users: list[DirectoryUser], at: float) -> set[str]:
     """Compute who is due, apart from the product's own code."""
     reminded = set()
-    for person in people:
-        assert person.changed_at is not None
-        left = person.changed_at + MAXIMUM_AGE_DAYS * DAY - at
-        if (
-            not person.never_expires
-            and not person.disabled
-            and person.mail
-            and int(left // DAY) in {15, 7, 1}
-        ):
-            reminded.add(person.mail)
+    for user in users:
+        assert user.changed_at is not None
+        left = user.changed_at + MAXIMUM_AGE_DAYS * DAY - at
+        if not user.never_expires and not user.disabled and user.mail and int(left // DAY) in {15, 7, 1}:
+            reminded.add(user.mail)
     return reminded
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Samba, list[Person]]]:
-    """Start a domain controller with ten thousand people."""
-    people = crowd(PEOPLE, time.time())
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Samba, list[DirectoryUser]]]:
+    """Start a domain controller with ten thousand users."""
+    users = generate_users(USERS, time.time())
     samba = Samba(tmp_path_factory.mktemp("corp") / "samba")
-    samba.start(people)
-    yield samba, people
+    samba.start(users)
+    yield samba, users
     samba.stop()
 
 
@@ -77,27 +72,27 @@ def cutting_door(target: int, after: int) -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_ten_thousand_are_listed_in_time_and_memory(directory: tuple[Samba, list[Person]]) -> None:
-    samba, people = directory
-    listing = list_people(samba)
-    assert listing.users == listing.different == sum(not person.disabled for person in people)
+def test_ten_thousand_are_listed_in_time_and_memory(directory: tuple[Samba, list[DirectoryUser]]) -> None:
+    samba, users = directory
+    listing = list_users(samba)
+    assert listing.users == listing.different == sum(not user.disabled for user in users)
     assert listing.seconds < LISTED_WITHIN_SECONDS
     assert listing.megabytes < LARGEST_MEGABYTES
 
 
 def test_a_connection_lost_between_pages_lists_every_user_once(
-    directory: tuple[Samba, list[Person]],
+    directory: tuple[Samba, list[DirectoryUser]],
 ) -> None:
-    samba, people = directory
+    samba, users = directory
     with cutting_door(samba.port, after=1_000_000) as port:
-        listing = list_people(samba, [f"localhost:{port}", samba.host])
-    assert listing.users == listing.different == sum(not person.disabled for person in people)
+        listing = list_users(samba, [f"localhost:{port}", samba.host])
+    assert listing.users == listing.different == sum(not user.disabled for user in users)
 
 
 def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_sends_nothing(
-    product: Product, directory: tuple[Samba, list[Person]]
+    product: Product, directory: tuple[Samba, list[DirectoryUser]]
 ) -> None:
-    samba, people = directory
+    samba, users = directory
     reminders = Reminders(product)
     secret = f"{product.stack.stack_name}/directory"
     secrets = product.client("secretsmanager")
@@ -125,7 +120,7 @@ def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_sends_no
 
     addresses = [mail["to"][0] for mail in mails]
     assert len(addresses) == len(set(addresses))
-    assert set(addresses) == due(people, moment.timestamp())
+    assert set(addresses) == due(users, moment.timestamp())
     assert again.states[-1] == "Reported"
     assert len(reminders.mails()) == before + len(mails)
     assert within_rate([datetime.fromisoformat(mail["sent_at"]) for mail in mails], SEND_RATE)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from latchkey.domain.claims import user_key
-from local.product import Link, Product, Run, wait_for
+from local.driver.product import Link, Product, Run, wait_for
 from tests.e2e.test_permissions import ALLOWED, DENIED, call, calls
 
 OLD_PASSWORD = "Before-the-reset-1"

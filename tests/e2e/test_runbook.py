@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from local.cloud import LocalCloud
-from local.product import Product, wait_for
-from local.reminders import Reminders
+from local.driver.product import Product, wait_for
+from local.driver.reminders import Reminders
 from local.seed import ADMIN, SENDER
 from tests.conftest import WAIT_SCALE
 from tests.e2e.shell import PasteError, Shell

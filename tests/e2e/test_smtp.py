@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from local.credentials import Rotation
-from local.product import Product
+from local.driver.product import Product
+from local.driver.rotation import Rotation
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from local.cloud import LocalCloud
-from local.product import Link, Product, wait_for
+from local.driver.product import Link, Product, wait_for
 
 OLD_PASSWORD = "0ld-Password-of-the-user"
 PAIRS = 10

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import permissions
-from local.patches.base import module
+from local.emulator.patches import permissions
+from local.emulator.patches.base import module
 from tests.unit.coroutines import result_of
 
 REGION, ACCOUNT = "us-east-1", "000000000000"

@@ -9,7 +9,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from local.patches.functions import RUNTIME
+from local.emulator.patches.functions import RUNTIME
 
 
 def check_call(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> None:

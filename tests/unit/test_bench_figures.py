@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.beside import function_in, role_in
+from bench.cold_starts import Function, functions_of, most_expensive
+from bench.comparison import function_in, role_in
 from bench.figures import paired_ratio, percentile
-from bench.processes import used_by_functions
+from bench.process_usage import used_by_functions
 from bench.resets import Times, cpu_per_call
-from bench.starts import Function, functions_of, most_expensive
 from tools.asl import read_template
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_times_compare_wave_by_wave() -> None:
     times.add([2.0, 2.0], [1.0, 1.0])
     summary = times.summary()
     assert summary["ratio"] == pytest.approx(2)
-    assert (summary["p99"], summary["peer_p50"], summary["samples"]) == (2.0, 0.55, 4)
+    assert (summary["p99"], summary["baseline_p50"], summary["samples"]) == (2.0, 0.55, 4)
 
 
 def test_every_function_of_the_template_is_found_with_its_environment() -> None:

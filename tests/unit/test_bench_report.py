@@ -7,7 +7,7 @@ import pytest
 from bench.report import DOCUMENT, ROOT, MissingMarksError, draw, table
 
 TABLES = (
-    "where", "summary", "starts", "imports", "resets", "handlers", "money", "ttl", "memory", "open",
+    "where", "summary", "cold-starts", "imports", "resets", "handlers", "cost", "ttl", "memory", "open",
     "throttled", "reminders", "reminder-functions", "quotas",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 
 from latchkey import emails
 from latchkey.emails import in_language, in_words, render
-from local.patches import tracking
+from local.emulator.patches import tracking
 
 LINK = "https://reset.example.com/extract#ph=0123.4102444800.4567&rs=secret-_"
 VALUES = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import access_logs
-from local.patches.base import module
+from local.emulator.patches import access_logs
+from local.emulator.patches.base import module
 
 STAGE = "AWS::ApiGateway::Stage"
 LOGGED = {"StageName": "prod", "AccessLogSetting": {"DestinationArn": "arn:aws:logs:::log-group:api"}}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from local.patches.api_logs import context_of, line_of
-from local.patches.base import module
-from local.patches.metrics import embedded_metrics, state_of
-from local.patches.notifications import mails_to
+from local.emulator.patches.api_logs import context_of, line_of
+from local.emulator.patches.base import module
+from local.emulator.patches.metrics import embedded_metrics, state_of
+from local.emulator.patches.notifications import mails_to
 
 EMBEDDED = {
     "_aws": {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import boundary
-from local.patches.base import module
+from local.emulator.patches import boundary
+from local.emulator.patches.base import module
 
 BOUNDARY = "arn:aws:iam::000000000000:policy/boundary"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import concurrency
-from local.patches.base import module
+from local.emulator.patches import concurrency
+from local.emulator.patches.base import module
 
 RECORD: dict[str, Any] = {"config": {"FunctionName": "f", "Runtime": "python3.13"}, "code_zip": None}
 

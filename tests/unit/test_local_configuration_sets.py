@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local.patches import configuration_sets
-from local.patches.base import module
-from local.smtp import EmulatedAccounts
+from local.emulator.patches import configuration_sets
+from local.emulator.patches.base import module
+from local.emulator.smtp import EmulatedAccounts
 from tests.unit.callers import ACCOUNT, REGION, make_caller, may, patch_permissions
 from tests.unit.coroutines import result_of
 

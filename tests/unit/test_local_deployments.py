@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import deployments
-from local.patches.base import module
+from local.emulator.patches import deployments
+from local.emulator.patches.base import module
 from tests.unit.coroutines import result_of
 
 STAGE = "prod"

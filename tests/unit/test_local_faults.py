@@ -6,9 +6,9 @@ import pytest
 from botocore.parsers import create_parser
 from botocore.session import Session
 
-from local.answers import error_answer, fault_answer
-from local.calls import CallLog, Operation, Request, identify, principal_name
-from local.faults import FaultError, Faults, fault_from
+from local.emulator.call_log import CallLog, Operation, Request, identify, principal_name
+from local.emulator.faults import FaultError, Faults, fault_from
+from local.emulator.responses import error_answer, fault_answer
 
 UPDATE = Operation("iam", "iam", "UpdateLoginProfile")
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -44,7 +44,7 @@ def test_a_fault_can_let_the_first_calls_pass() -> None:
 
 def test_a_fault_can_hit_only_what_exceeds_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("local.faults.time.monotonic", lambda: now)
+    monkeypatch.setattr("local.emulator.faults.time.monotonic", lambda: now)
     faults = faults_with(times=None, per_second=2)
     assert hits(faults, 3) == [False, False, True]
     now += 0.5

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import key_policies
-from local.patches.base import module
+from local.emulator.patches import key_policies
+from local.emulator.patches.base import module
 from tests.unit.callers import ACCOUNT, REGION, ROLE, make_caller, may, patch_permissions
 from tests.unit.coroutines import result_of
 

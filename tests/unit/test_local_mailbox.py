@@ -4,8 +4,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from local.mailbox import Mail, Mailbox, from_ses_record, page
-from local.patches.mails import with_raw_addresses
+from local.emulator.mailbox import Mail, Mailbox, from_ses_record, page
+from local.emulator.patches.mails import with_raw_addresses
 
 NOON = 1_795_176_000.0
 RECORD: Mapping[str, Any] = {

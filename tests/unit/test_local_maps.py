@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import maps
-from local.patches.base import module
+from local.emulator.patches import maps
+from local.emulator.patches.base import module
 
 ARN = "arn:aws:states:us-east-1:000000000000"
 MAP = {

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from local.patches import events
-from local.patches.api import decoded_path, joined
-from local.patches.base import PatchError, module, replace
-from local.patches.conditions import joined as joined_conditions
-from local.patches.executions import Execution, java_exception
-from local.patches.functions import aws_result
-from local.patches.packages import SharedPackage
-from local.patches.permissions import checked, with_path_and_tags
-from local.patches.schedules import fires_at_once
+from local.emulator.patches import events
+from local.emulator.patches.api import decoded_path, joined
+from local.emulator.patches.base import PatchError, module, replace
+from local.emulator.patches.conditions import joined as joined_conditions
+from local.emulator.patches.executions import Execution, java_exception
+from local.emulator.patches.functions import aws_result
+from local.emulator.patches.packages import SharedPackage
+from local.emulator.patches.permissions import checked, with_path_and_tags
+from local.emulator.patches.schedules import fires_at_once
 
 PLACE = "us-east-1:000000000000"
 PARAMETERS = f"arn:aws:ssm:{PLACE}:parameter"

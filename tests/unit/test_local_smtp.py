@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 from aiosmtpd.smtp import Envelope, Session
 
-from local.faults import Faults
-from local.mailbox import Mailbox
-from local.smtp import AccessKey, Conversation, SmtpEndpoint, Steps, password_of, read_mail
+from local.emulator.faults import Faults
+from local.emulator.mailbox import Mailbox
+from local.emulator.smtp import AccessKey, Conversation, SmtpEndpoint, Steps, password_of, read_mail
 from tests.unit.coroutines import result_of
 
 REGION = "eu-central-1"

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from local.faults import Faults, fault_from
-from local.patches import stale
-from local.patches.base import module
+from local.emulator.faults import Faults, fault_from
+from local.emulator.patches import stale
+from local.emulator.patches.base import module
 from tests.unit.coroutines import result_of
 
 NAME = "/latchkey/lock"

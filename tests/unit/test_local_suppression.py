@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.patches import mails, suppression
-from local.patches.base import module
+from local.emulator.patches import mails, suppression
+from local.emulator.patches.base import module
 from tests.unit.coroutines import result_of
 
 SENDER, BOUNCED, WELL = (f"{name}@example.com" for name in ("latchkey", "bounced", "well"))

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local.patches import mails, tracking
-from local.patches.base import module
-from local.smtp import read_mail
+from local.emulator.patches import mails, tracking
+from local.emulator.patches.base import module
+from local.emulator.smtp import read_mail
 from tests.unit.coroutines import result_of
 
 LINK = '<p><a class="x" href="https://reset.example.com/extract#ph=1&amp;rs=secret">Show</a></p>'

@@ -21,7 +21,7 @@ from latchkey.errors import (
     ServiceUnavailableError,
     SmtpUnavailableError,
 )
-from local.smtp import password_of
+from local.emulator.smtp import password_of
 from rotation import (
     create_credentials,
     deactivate_key,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.domain.smtp_password import derive_smtp_password
-from local.smtp import password_of
+from local.emulator.smtp import password_of
 
 REGIONS = [
     "ap-southeast-2",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from latchkey.domain.claims import user_key
-from local.product import Product, Run, wait_for
+from local.driver.product import Product, Run, wait_for
 from tools.asl import Transition, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "cleanup.asl.json")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import trustme
 
-from local.product import Product, Run, wait_for
-from local.reminders import Reminders
+from local.driver.product import Product, Run, wait_for
+from local.driver.reminders import Reminders
 from tools.asl import Transition, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json")

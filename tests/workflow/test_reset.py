@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from latchkey.domain.claims import user_key
-from local.product import Product, Run
+from local.driver.product import Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
 ROOT = Path(__file__).parents[2]

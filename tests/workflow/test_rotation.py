@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.credentials import Rotation
-from local.product import Product, Run, wait_for
+from local.driver.product import Product, Run, wait_for
+from local.driver.rotation import Rotation
 from tools.asl import Transition, own_states, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "rotation.asl.json")

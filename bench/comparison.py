@@ -1,0 +1,271 @@
+"""The product and the baseline on one local cloud, driven alike from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local import sam
+from local.cloud import LocalCloud
+from local.driver.product import Link, Product, wait_for
+from local.emulator import REGION
+from local.seed import SENDER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+_BASELINE: Final = "latchkey-baseline"
+_DEADLINE_SECONDS: Final = 300
+# The subjects of the mails that end the wait for a link.
+_AWAITED: Final = ("CONFIDENTIAL", "could not be reset")
+# Mails carry the time they were sent, so polling seldom makes nothing look slower.
+_POLL_SECONDS: Final = 0.1
+# A mail gets its time a moment before it is visible.
+_OVERLAP: Final = timedelta(seconds=5)
+_USERS_AT_ONCE: Final = 4
+# What a client gets when a function, a service behind it or this machine is overloaded.
+_TRY_AGAIN: Final = {
+    httpx.codes.SERVICE_UNAVAILABLE,
+    httpx.codes.TOO_MANY_REQUESTS,
+    httpx.codes.GATEWAY_TIMEOUT,
+}
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+_BYTES_PER_LOG_EVENT: Final = 26
+_ROLE: Final = re.compile(r"-(?P<name>[A-Za-z]+)Role-")
+_FUNCTION: Final = re.compile(r"-(?P<name>[A-Za-z]+Function)-")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Something that resets passwords: the product or the baseline."""
+
+    name: str
+    api_url: str
+
+
+class ResetFailedError(RuntimeError):
+    """When a reset failed and was undone, as on an overloaded machine."""
+
+
+class Postman:
+    """Sees each mail as it is sent, without fetching all of them again and again."""
+
+    def __init__(self, mailbox_url: str) -> None:
+        """Watch a mailbox from now on."""
+        self._url = mailbox_url
+        self._mails: dict[str, dict[str, Any]] = {}
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="postman", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        since = ""
+        with httpx.Client(timeout=60, headers={"Accept": "application/json"}) as client:
+            while not self._stop.wait(_POLL_SECONDS):
+                mails = client.get(self._url, params={"since": since}).json()
+                if not mails:
+                    continue
+                since = (datetime.fromisoformat(mails[-1]["sent_at"]) - _OVERLAP).isoformat()
+                with self._changed:
+                    for mail in mails:
+                        if any(about in mail["subject"] for about in _AWAITED):
+                            self._mails[mail["to"][0]] = mail
+                    self._changed.notify_all()
+
+    def wait(self, user: str) -> dict[str, Any]:
+        """Return the mail with a user's link, or the one that says that the reset failed, once it was sent.
+
+        Raises TimeoutError when that takes minutes.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: user in self._mails, _DEADLINE_SECONDS):
+                raise TimeoutError(f"No link was mailed to {user}.")
+            return self._mails[user]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A reset from the request to the mail."""
+
+    user: str
+    link: Link
+    seconds: float
+
+
+class Comparison:
+    """Both services, and their users."""
+
+    def __init__(self, cloud: LocalCloud, product: Product, postman: Postman) -> None:
+        """Deploy the baseline beside the product, and let an IAM user sign requests to both."""
+        self.cloud = cloud
+        self.product = product
+        self.postman = postman
+        self.ours = Service("Latchkey", product.stack.api_url)
+        self.baseline = Service("baseline", self._deploy_baseline())
+        self._key = self._caller()
+
+    def _deploy_baseline(self) -> str:
+        self.product.client("s3").create_bucket(Bucket=sam.packages_bucket(_BASELINE))
+        url = f"{self.cloud.endpoint_url}/_aws/execute-api/baseline/baseline"
+        folder = self.cloud.root / "bench" / "baseline"
+        given = {"SenderAddress": SENDER, "PageUrl": url}
+        sam.deploy(folder, self.cloud.endpoint_url, _BASELINE, given, {"ms-custom-id": "baseline"})
+        return url
+
+    def _caller(self) -> Credentials:
+        iam = self.product.client("iam")
+        allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+        iam.create_user(UserName="caller")
+        iam.put_user_policy(
+            UserName="caller",
+            PolicyName="ask",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]}),
+        )
+        key = iam.create_access_key(UserName="caller")["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def users(self, number: int) -> list[str]:
+        """Create users who have a password."""
+        with ThreadPoolExecutor(_USERS_AT_ONCE) as pool:
+            return list(pool.map(lambda _: self.product.create_user("Aa0!anything-at-all"), range(number)))
+
+    def request(self, service: Service, user: str) -> None:
+        """Ask for a reset by a signed call."""
+        url, body = f"{service.api_url}/generate", json.dumps({"user": user})
+        request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+        SigV4Auth(self._key, "execute-api", REGION).add_auth(request)
+        headers = dict(request.headers.items())
+
+        def look() -> bool:
+            answer = self.product.http.post(url, content=body, headers=headers)
+            if answer.status_code in _TRY_AGAIN:
+                return False
+            if answer.status_code != httpx.codes.ACCEPTED:
+                raise RuntimeError(
+                    f"{service.name} answered {answer.status_code} to a request: {answer.text}"
+                )
+            return True
+
+        wait_for("a request to be taken", look, _DEADLINE_SECONDS)
+
+    def ask(self, service: Service, user: str) -> Asked:
+        """Ask for a reset and wait for its mail; timed until the mail was sent.
+
+        Raises ResetFailedError when the mail brings no link.
+        """
+        started = time.time()
+        self.request(service, user)
+        mail = self.postman.wait(user)
+        if "CONFIDENTIAL" not in mail["subject"]:
+            raise ResetFailedError(f"The reset of {user} failed; this machine may be too busy to measure on.")
+        seconds = datetime.fromisoformat(mail["sent_at"]).timestamp() - started
+        return Asked(user, Link.within(mail["text"]), seconds)
+
+    def claim(self, service: Service, asked: Asked) -> float:
+        """Claim a link and return the seconds that the revealing answer took.
+
+        A moment after the mail the workflow may not wait yet; those answers are not timed.
+        """
+
+        def look() -> float | None:
+            started = time.perf_counter()
+            answer = self.product.http.post(
+                f"{service.api_url}/extract", json={"ph": asked.link.ph, "rs": asked.link.rs}
+            )
+            seconds = time.perf_counter() - started
+            if answer.status_code == httpx.codes.OK and answer.json()["password"]:
+                return seconds
+            if answer.status_code not in _TRY_AGAIN:
+                raise RuntimeError(f"{service.name} answered {answer.status_code} to a claim: {answer.text}")
+            return None
+
+        return wait_for("a claim", look, _DEADLINE_SECONDS)
+
+    def wait_until_open(self, number: int) -> None:
+        """Wait until no more resets of the product run than the `number` that wait for their claim."""
+        pages = self.product.client("stepfunctions").get_paginator("list_executions")
+        machine = self.product.stack.outputs["ResetStateMachineArn"]
+
+        def look() -> bool:
+            found = pages.paginate(stateMachineArn=machine, statusFilter="RUNNING")
+            return sum(len(page["executions"]) for page in found) <= number
+
+        wait_for(f"all but {number} resets to end", look, _DEADLINE_SECONDS)
+
+    @contextmanager
+    def calls(self) -> Generator[list[dict[str, str]]]:
+        """Note the AWS calls that roles make meanwhile; the list is filled at the end."""
+        url = f"{self.cloud.endpoint_url}/_latchkey/calls"
+        self.product.http.delete(url).raise_for_status()
+        made: list[dict[str, str]] = []
+        yield made
+        for call in self.product.http.get(url).json():
+            role = role_in(call["principal"])
+            if role:
+                made.append({"by": role, "service": call["service"], "action": call["action"]})
+
+    def log_bytes(self) -> int:
+        """Return how much the functions have logged so far, counted as CloudWatch Logs does."""
+        logs = self.product.client("logs")
+        names = [
+            group["logGroupName"]
+            for page in logs.get_paginator("describe_log_groups").paginate()
+            for group in page["logGroups"]
+        ]
+        pages = logs.get_paginator("filter_log_events")
+        return sum(
+            len(event["message"].encode()) + _BYTES_PER_LOG_EVENT
+            for name in names
+            for page in pages.paginate(logGroupName=name)
+            for event in page["events"]
+        )
+
+
+def at_a_time[Item, Result](number: int, do: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    """Do something for every item, a number at a time."""
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(do, items))
+
+
+def role_in(principal: str) -> str | None:
+    """Name whose role it is: a function's name without `Function`, or a state machine's; None for people."""
+    match = _ROLE.search(principal)
+    return match["name"] if match else None
+
+
+def function_in(text: str) -> str | None:
+    """Find the logical name of a function within its physical one, or a path made of it."""
+    match = _FUNCTION.search(text)
+    return match["name"] if match else None
+
+
+@contextmanager
+def deployed(folder: Path) -> Generator[Comparison]:
+    """Start a local cloud with both services; only signed calls ask, each user once a day."""
+    with ExitStack() as stack:
+        cloud = stack.enter_context(LocalCloud(folder, resets_only=True))
+        cloud.deploy({"RequestAccess": "Iam", "RequestWindowMinutes": "1440"})
+        # Anything still running would be counted and timed as well.
+        cloud.wait_for_first_runs()
+        product = stack.enter_context(closing(Product(cloud)))
+        postman = stack.enter_context(closing(Postman(cloud.mailbox_url)))
+        yield Comparison(cloud, product, postman)

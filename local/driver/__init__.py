@@ -1,0 +1,1 @@
+"""Drives the deployed product from outside, as users and operators do: for demo, tests and bench."""

@@ -1,0 +1,174 @@
+"""The local cloud's front door: MiniStack, with the mailbox, the faults and the call log before it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from local.emulator.call_log import CallLog, Request, identify, principal_of
+from local.emulator.faults import FaultError, fault_from
+from local.emulator.mailbox import Mailbox, page
+from local.emulator.patches import boundary, concurrency
+from local.emulator.responses import Response, fault_answer
+from local.emulator.smtp import EmulatedAccounts
+
+if TYPE_CHECKING:
+    from local.emulator.faults import Faults
+    from local.emulator.patches.users import SignIns
+    from local.emulator.smtp import SmtpEndpoint
+
+# The ASGI specification gives messages no narrower type than this.
+type Message = dict[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+
+_OURS = "/_latchkey/"
+_JSON = "application/json"
+# A denial is recognised by the head of an answer.
+_ANSWER_HEAD = 2_048
+_NOT_FOUND = Response.of_json({"error": "No such endpoint"}, HTTPStatus.NOT_FOUND)
+
+
+async def _send(answer: Response, send: Send) -> None:
+    headers = {**answer.headers, "content-length": str(len(answer.body))}
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body)
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Hand a body that was already read to the next application."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
+async def _discard(_: Message) -> None:
+    """Discard an answer."""
+
+
+@dataclass
+class Gateway:
+    """The ASGI application."""
+
+    emulator: Any
+    mailbox: Mailbox
+    sign_ins: SignIns
+    smtp: SmtpEndpoint
+    faults: Faults
+    calls: CallLog = field(default_factory=CallLog)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve our own endpoints; watch AWS calls; leave the rest to the emulator."""
+        if scope["type"] != "http" or (
+            scope["path"].startswith("/_") and not scope["path"].startswith(_OURS)
+        ):
+            await self.emulator(scope, receive, send)
+            return
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        body = await _read_body(receive)
+        request = Request(scope["method"], scope["path"], headers, query, body)
+        if request.path.startswith(_OURS):
+            await _send(self.serve(request), send)
+        else:
+            await self._aws_call(request, scope, _replayed(body, receive), send)
+
+    async def _aws_call(self, request: Request, scope: Message, receive: Receive, send: Send) -> None:
+        started = time.time()
+        operation = identify(request)
+        fault = self.faults.take(operation, request.body)
+        status, head = 0, b""
+
+        async def watched(message: Message) -> None:
+            nonlocal status, head
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif len(head) < _ANSWER_HEAD and status >= HTTPStatus.BAD_REQUEST:
+                head += message.get("body", b"")
+            await send(message)
+
+        if fault:
+            await asyncio.sleep(fault.delay_seconds)
+        if fault and fault.answers:
+            if fault.late:
+                await self.emulator(scope, receive, _discard)
+            await _send(fault_answer(fault, operation, request.headers), watched)
+        else:
+            await self.emulator(scope, receive, watched)
+        # Only now: answering registers the session of a function's role.
+        self.calls.add(started, operation, self._principal(request), status, head)
+
+    @staticmethod
+    def _principal(request: Request) -> str:
+        router = importlib.import_module("ministack.core.router")
+        return principal_of(str(router.extract_access_key_id(request.headers, request.query)))
+
+    def serve(self, request: Request) -> Response:
+        """Answer for one of our own endpoints."""
+        match request.method, request.path.removeprefix(_OURS):
+            case "GET", name:
+                since = request.query.get("since", [""])[0]
+                return self._show(name, since, as_json=_JSON in request.headers.get("accept", ""))
+            case "POST", "faults":
+                return self._add_fault(request.body)
+            case "POST", "sign-in":
+                return Response.of_json(self.sign_ins.sign_in(**json.loads(request.body)))
+            case "DELETE", "faults":
+                self.faults.clear()
+            case "DELETE", "calls":
+                self.calls.clear()
+            case "POST", "organisation":
+                boundary.demand(json.loads(request.body)["permissions_boundary"])
+            case "POST", "lambda":
+                concurrency.limit(json.loads(request.body)["functions"])
+            case "POST", "smtp":
+                self.smtp.key_delay_seconds = float(json.loads(request.body)["key_delay_seconds"])
+            case _:
+                return _NOT_FOUND
+        return Response(HTTPStatus.NO_CONTENT, {})
+
+    def _show(self, name: str, since: str, *, as_json: bool) -> Response:
+        match name:
+            case "mailbox" if as_json:
+                return Response.of_json([mail.as_json() for mail in self.mailbox.mails(since)])
+            case "mailbox":
+                html = page(self.mailbox.mails()).encode()
+                return Response(HTTPStatus.OK, {"content-type": "text/html; charset=utf-8"}, html)
+            case "faults":
+                return Response.of_json(self.faults.as_json())
+            case "calls":
+                return Response.of_json(self.calls.as_json())
+            case "access-keys":
+                return Response.of_json(EmulatedAccounts.secrets())
+        return _NOT_FOUND
+
+    def _add_fault(self, body: bytes) -> Response:
+        try:
+            self.faults.add(fault_from(json.loads(body)))
+        except (FaultError, ValueError) as error:
+            return Response.of_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        return Response(HTTPStatus.NO_CONTENT, {})

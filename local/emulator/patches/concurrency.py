@@ -1,0 +1,36 @@
+"""Lambda: how many functions run at once."""
+
+# ruff: noqa: SLF001  # MiniStack has no public way in
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.emulator.patches.base import Untyped, module, replace
+
+
+def apply() -> None:
+    """AWS: a task whose function is throttled fails with `Lambda.TooManyRequestsException`.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
+    MiniStack calls it `Lambda.Unknown`. Raises PatchError.
+    """
+
+    def wrap(original: Untyped) -> Untyped:
+        def throttled(*arguments: Untyped, **named: Untyped) -> Any:  # noqa: ANN401  # MiniStack carries no types
+            result = original(*arguments, **named)
+            result["body"] |= {"errorType": "Lambda.TooManyRequestsException"}
+            return result
+
+        return throttled
+
+    replace(module("services.lambda_svc", "_ACCOUNT_CONCURRENCY_CAP"), "_throttle_response", wrap)
+
+
+def limit(functions: int | None) -> None:
+    """Limit how many functions run at once in the account; None: as many as this machine can run.
+
+    A new account has ten: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    service = module("services.lambda_svc", "_ACCOUNT_CONCURRENCY_CAP", "_default_account_concurrency")
+    service._ACCOUNT_CONCURRENCY_CAP = functions or service._default_account_concurrency()
