@@ -90,3 +90,22 @@ def test_bytes_are_ascii(name: str) -> None:
 def test_what_is_no_address_is_refused(to: str) -> None:
     with pytest.raises(RecipientRefusedError):
         composed(to=to)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_body_ends_early_or_loses_a_word(text: str, html: str) -> None:
+    envelope = Envelope("a@example.com", "a@example.com", "b@example.com", "", "1")
+    message = message_from_bytes(compose(Mail("s", text, html), envelope), policy=SMTP)
+    assert [part.get_content().splitlines() for part in message.iter_parts()] == [
+        text.splitlines(),
+        html.splitlines(),
+    ]
+    assert not message.defects
+
+
+@pytest.mark.parametrize("subject", ["Ihr Kennwort läuft in 7 Tagen ab " * 4, "plain " * 30, "a\r\nBcc: b@c"])
+def test_a_subject_of_any_length_stays_one_header(subject: str) -> None:
+    envelope = Envelope("a@example.com", "a@example.com", "b@example.com", "", "1")
+    message = message_from_bytes(compose(Mail(subject, "", ""), envelope), policy=SMTP)
+    assert message["Subject"] == " ".join(subject.split())
+    assert set(message.keys()) == HEADERS
