@@ -79,15 +79,23 @@ def read_network(scope: Scope) -> Network | None:
 
 
 def _expiry(text: str) -> datetime | None:
-    """Return when a certificate of an authority, as DER in base64, expires; None where it is none."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cadata=b64decode(text, validate=True))
-    except (ValueError, ssl.SSLError):
-        return None
-    # Only certificates that may issue others are listed.
-    ends = [ssl.cert_time_to_seconds(str(each["notAfter"])) for each in context.get_ca_certs()]
-    return datetime.fromtimestamp(min(ends), UTC) if ends else None
+    """Return when the first of the authorities' certificates expires; None where one of them is none.
+
+    They are DER in base64, separated by commas.
+    """
+    ends = []
+    for each in text.split(","):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            context.load_verify_locations(cadata=b64decode(each, validate=True))
+        except (ValueError, ssl.SSLError):
+            return None
+        # Only certificates that may issue others are listed.
+        found = context.get_ca_certs()
+        if not found:
+            return None
+        ends.append(ssl.cert_time_to_seconds(str(found[0]["notAfter"])))
+    return datetime.fromtimestamp(min(ends), UTC)
 
 
 def _lets_out(egress: Iterable[IpPermissionOutputTypeDef], port: int) -> bool:

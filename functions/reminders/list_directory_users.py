@@ -4,7 +4,8 @@ import os
 from typing import NotRequired, TypedDict
 
 from latchkey.adapters import s3, secretsmanager
-from latchkey.adapters.ldap import Directory, Login, Settings
+from latchkey.adapters.directory_accounts import DirectoryAccounts
+from latchkey.adapters.ldap import Login, Settings
 from latchkey.errors import DirectoryLoginError
 from latchkey.handler import task_handler
 
@@ -27,8 +28,9 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    directory = Directory(Settings.of(os.environ), service_account())
-    accounts = directory.find(event["user"]) if event["user"] else directory.accounts()
+    exclusion_group = os.environ["DIRECTORY_EXCLUSION_GROUP"]
+    directory = DirectoryAccounts(Settings.of(os.environ), service_account(), exclusion_group)
+    accounts = directory.find(event["user"]) if event["user"] else directory.all()
     key = f"{s3.folder(event['execution'])}/directory.jsonl"
     users = s3.write_lines(key, (each.as_json() for each in accounts))
     result: Result = {"source": "directory", "list": key, "users": users}

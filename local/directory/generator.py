@@ -26,12 +26,13 @@ _SOME, _OTHERS = 2, 1
 
 _LISTER = """
 import json, sys, time
-from latchkey.adapters.ldap import Directory, Login, Settings
+from latchkey.adapters.directory_accounts import DirectoryAccounts
+from latchkey.adapters.ldap import Login, Settings
 hosts, ca, base, user, password = json.loads(sys.stdin.read())
 started = time.monotonic()
-directory = Directory(Settings(tuple(hosts), ca, (base,)), Login(user, password))
+directory = DirectoryAccounts(Settings(tuple(hosts), (ca,), (base,)), Login(user, password))
 total, names = 0, set()
-for account in directory.accounts():
+for account in directory.all():
     total += 1
     names.add(account.user)
 seconds = time.monotonic() - started

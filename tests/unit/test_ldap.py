@@ -3,6 +3,7 @@
 import base64
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,8 @@ from ldap3.core.exceptions import (
 )
 
 from latchkey.adapters import ldap
-from latchkey.adapters.ldap import Directory, Login, Settings
+from latchkey.adapters.directory_accounts import DirectoryAccounts
+from latchkey.adapters.ldap import Login, Settings
 from latchkey.domain.reminders import Expiry
 from latchkey.errors import (
     DirectoryCertificateError,
@@ -82,23 +84,23 @@ def page(*entries: dict[str, Any], more: bool = False, code: int = 0) -> tuple[A
 
 
 @pytest.fixture
-def directory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Directory, Server]]:
-    def build(*answers: Any, group: str = "") -> tuple[Directory, Server]:  # noqa: ANN401  # as above
+def directory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[DirectoryAccounts, Server]]:
+    def build(*answers: Any, group: str = "") -> tuple[DirectoryAccounts, Server]:  # noqa: ANN401  # as above
         server = Server(*answers)
         monkeypatch.setattr(ldap, "Connection", server)
-        settings = Settings(("dc1", "dc2:3269"), AUTHORITY, ("DC=corp",), group)
-        return Directory(settings, LOGIN), server
+        settings = Settings(("dc1", "dc2:3269"), (AUTHORITY,), ("DC=corp",))
+        return DirectoryAccounts(settings, LOGIN, group), server
 
     return build
 
 
-type Build = Callable[..., tuple[Directory, Server]]
+type Build = Callable[..., tuple[DirectoryAccounts, Server]]
 
 
 def test_pages_follow_each_other_and_referrals_are_passed_over(directory: Build) -> None:
     referral = {"type": "searchResRef", "uri": ["ldap://elsewhere"]}
     corp, _ = directory(page(entry(1), referral, more=True), page(entry(2)))
-    assert [each.user for each in corp.accounts()] == ["u1", "u2"]
+    assert [each.user for each in corp.all()] == ["u1", "u2"]
 
 
 def test_attributes_become_an_account(directory: Build) -> None:
@@ -114,7 +116,7 @@ def test_attributes_become_an_account(directory: Build) -> None:
             )
         )
     )
-    (account,) = corp.accounts()
+    (account,) = corp.all()
     assert (account.id, account.expires_at) == (str(UUID(int=1)), Expiry.MUST_CHANGE)
     assert (account.mail, account.name) == ("zoe@example.com", "Zoë")
     assert (account.language, account.manager) == ("de", "CN=Boss")
@@ -122,7 +124,7 @@ def test_attributes_become_an_account(directory: Build) -> None:
 
 def test_a_time_that_may_not_be_read_is_unknown_and_a_bad_address_is_none(directory: Build) -> None:
     corp, _ = directory(page(entry(1, mail="a@b@c")))
-    (account,) = corp.accounts()
+    (account,) = corp.all()
     assert (account.expires_at, account.mail) == (Expiry.UNKNOWN, "")
 
 
@@ -140,40 +142,40 @@ def test_a_lost_connection_goes_on_at_the_next_server_and_lists_each_user_once(
     directory: Build, lost: Exception
 ) -> None:
     corp, server = directory(page(entry(1), more=True), lost, page(entry(1), more=True), page(entry(2)))
-    assert [each.user for each in corp.accounts()] == ["u1", "u2"]
+    assert [each.user for each in corp.all()] == ["u1", "u2"]
     assert server.hosts == ["dc1", "dc2"]
 
 
 def test_tries_are_used_up(directory: Build) -> None:
     corp, server = directory(*[LDAPSocketReceiveError("reset")] * 9)
     with pytest.raises(DirectoryUnreachableError, match="dc2:3269: reset"):
-        list(corp.accounts())
+        list(corp.all())
     assert server.hosts == ["dc1", "dc2", "dc1", "dc2"]
 
 
 def test_members_of_the_group_are_marked(directory: Build) -> None:
     corp, server = directory(page(), page(entry(2)), page(entry(1), entry(2)), group="CN=No (all)")
-    assert [each.excluded for each in corp.accounts()] == [False, True]
+    assert [each.excluded for each in corp.all()] == [False, True]
     assert r"CN=No \28all\29" in server.searches[1][1]
 
 
 def test_a_group_that_does_not_exist_fails_the_search(directory: Build) -> None:
     corp, _ = directory(LDAPNoSuchObjectResult(description="noSuchObject"), group="CN=Missing")
     with pytest.raises(DirectorySearchError, match="noSuchObject"):
-        list(corp.accounts())
+        list(corp.all())
 
 
 def test_a_list_that_a_limit_cuts_short_is_no_list(directory: Build) -> None:
     corp, _ = directory(page(entry(1), code=4))
     with pytest.raises(DirectorySearchError, match="in part only"):
-        list(corp.accounts())
+        list(corp.all())
 
 
 def test_a_refused_login_is_told_without_the_password(directory: Build) -> None:
     corp, server = directory()
     server.at_bind.append(LDAPInvalidCredentialsResult(description="invalidCredentials", message="52e\0"))
     with pytest.raises(DirectoryLoginError) as caught:
-        list(corp.accounts())
+        list(corp.all())
     assert "hunter2" not in str(caught.value) + repr(LOGIN)
     assert server.hosts == ["dc1"]
 
@@ -194,24 +196,24 @@ def test_a_certificate_that_does_not_verify_is_told_with_the_reason(directory: B
     # What ldap3 makes of it.
     server.at_bind.append(LDAPSocketOpenError("socket ssl wrapping error"))
     with pytest.raises(DirectoryCertificateError, match="dc1:636 does not verify: Hostname mismatch for dc1"):
-        list(corp.accounts())
+        list(corp.all())
 
 
-def server_tls(corp: Directory) -> Any:  # noqa: ANN401  # ldap3's, and ours
-    return corp._tls  # noqa: SLF001  # which ldap3 calls, and no connection is real here
+def server_tls(corp: DirectoryAccounts) -> Any:  # noqa: ANN401  # ldap3's, and ours
+    return corp._controllers._tls  # noqa: SLF001  # which ldap3 calls, and no connection is real here
 
 
 def test_what_ldap3_does_not_understand_is_not_tried_elsewhere(directory: Build) -> None:
     corp, server = directory(LDAPInvalidFilterError("malformed filter"))
     with pytest.raises(DirectorySearchError, match="dc1:636: malformed filter"):
-        list(corp.accounts())
+        list(corp.all())
     assert server.hosts == ["dc1"]
 
 
 def test_a_connection_is_closed_at_the_end(directory: Build) -> None:
     corp, server = directory(page())
     server.closed = False
-    assert list(corp.accounts()) == []
+    assert list(corp.all()) == []
     assert server.closed
 
 
@@ -228,6 +230,37 @@ def test_what_is_asked_about_is_searched_as_text(directory: Build) -> None:
     assert r"(sAMAccountName=\2a\29\28objectClass=\2a)" in server.searches[0][1]
 
 
+def handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
+    """Let two sides meet without a socket; raise what the client raises of the server's certificate."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        client.wrap_bio(to_client, to_server, server_hostname="dc1"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for side in sides * 3:
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+
+
+def issued_by(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("dc1", key_type=trustme.KeyType.ECDSA).configure_cert(context)
+    return context
+
+
+def test_servers_of_two_authorities_are_trusted_while_one_replaces_the_other() -> None:
+    authorities = [trustme.CA(key_type=trustme.KeyType.ECDSA) for _ in range(3)]
+    known = tuple(
+        base64.b64encode(ssl.PEM_cert_to_DER_cert(each.cert_pem.bytes().decode())).decode()
+        for each in authorities[:2]
+    )
+    context = server_tls(DirectoryAccounts(Settings(("dc1",), known, ("DC=corp",)), LOGIN)).context
+    for each in authorities[:2]:
+        handshake(context, issued_by(each))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(context, issued_by(authorities[2]))
+
+
 def test_an_authority_that_is_none_is_found_at_once() -> None:
     with pytest.raises(DirectoryCertificateError, match="is no certificate"):
-        Directory(Settings(("dc1",), "bm90aGluZw==", ("DC=corp",)), LOGIN)
+        DirectoryAccounts(Settings(("dc1",), (AUTHORITY, "bm90aGluZw=="), ("DC=corp",)), LOGIN)

@@ -537,12 +537,12 @@ def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack
     lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
     s3.write_lines(SOURCES[0]["list"], [account("a").as_json(), account("b", 30).as_json()])
     write_run(results=False)
-    monkeypatch.setattr(list_directory_users, "Directory", lambda *_: Listed())
+    monkeypatch.setattr(list_directory_users, "DirectoryAccounts", lambda *_: Listed())
     secret = SECRETS.create_secret(Name="directory", SecretString='{"username": "u", "password": "p"}')
     for name, value in {
         "DIRECTORY_SECRET": secret["Name"],
         "DIRECTORY_HOSTS": "dc1",
-        "DIRECTORY_CA_CERTIFICATE": "",
+        "DIRECTORY_CA_CERTIFICATE": "MIIA,MIIB",
         "DIRECTORY_SEARCH_BASES": "DC=a; DC=b",
         "DIRECTORY_EXCLUSION_GROUP": "",
     }.items():
@@ -553,7 +553,7 @@ def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack
 class Listed:
     """Stands for a directory with one account."""
 
-    def accounts(self) -> list[Account]:
+    def all(self) -> list[Account]:
         return [account("a")]
 
 
@@ -586,6 +586,7 @@ class TestEvents:
     def test_the_directory_is_as_the_variables_say(self) -> None:
         settings = Settings.of(os.environ)
         assert (settings.hosts, settings.bases) == (("dc1",), ("DC=a", "DC=b"))
+        assert settings.authorities == ("MIIA", "MIIB")
 
     def test_a_secret_without_a_password_is_no_service_account(self, on_its_way: Stack) -> None:
         on_its_way.answer("GetSecretValue", {"SecretString": '{"username": "u"}'})

@@ -390,6 +390,13 @@ FAULTS = [
     # ---- the directory
     Fault("DirectoryCaBroken", "no certificate", parameters(DirectoryCaCertificate="bm90IGE=")),
     Fault(
+        "DirectoryCaExpires",
+        "expires in 29 days",
+        parameters(
+            DirectoryCaCertificate=",".join(authority(NOW + timedelta(days=days)) for days in (300, 29))
+        ),
+    ),
+    Fault(
         "DirectoryCaBroken",
         "no certificate",
         parameters(DirectoryCaCertificate=authority(NOW + timedelta(days=300), issues=False)),
