@@ -61,7 +61,7 @@ def handler(event: Event, _context: object) -> Result:
         "problems": problems,
     }
     if os.environ["ADMIN_ADDRESS"]:
-        ses.send(emails.render("reminders_report", words(event, result)), os.environ["ADMIN_ADDRESS"])
+        ses.send(emails.render_report(words(event, result)), os.environ["ADMIN_ADDRESS"])
     return result
 
 

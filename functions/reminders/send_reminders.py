@@ -123,7 +123,7 @@ class Batch:
         # Only the stack's own administrator may learn about others.
         to = os.environ["ADMIN_ADDRESS"] if self.event["test"] else account.mail
         message = compose(
-            emails.render(emails.in_language("reminder", account.language), self._words(reminder)),
+            emails.render("reminder", self._words(reminder)),
             Envelope(sender, os.environ["ADMIN_ADDRESS"] or sender, to, account.name, reminder.key),
         )
         self.outbox.send(message, sender, to)
@@ -137,7 +137,6 @@ class Batch:
         return {
             "user": account.user,
             "in_days": "1 day" if days == 1 else f"{days} days",
-            "days": str(days),
             "expires_at": emails.in_words(account.expires_at),
             "link": elsewhere or own,
         }

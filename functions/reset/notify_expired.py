@@ -19,5 +19,5 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Expired", event["execution"], event["user"])
     registry.close_windows(event["user"], event["window"], event["execution"])
-    words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
+    words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
     ses.send_notice(emails.render("expired", words), event["user"], event["mail"])

@@ -25,5 +25,5 @@ def handler(event: Event, _context: object) -> None:
     registry.close_windows(event["user"], event["window"], event["execution"], failed_at=now)
     if not event["mail"]:
         return
-    words = {"user": event["user"], "request_url": f"{os.environ['BASE_URL']}/generate"}
+    words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
     ses.send_notice(emails.render("failed", words), event["user"], event["mail"])

@@ -83,7 +83,7 @@ YES = Linked(
 NO = replace(YES, button="This was not me", end="Nothing has been changed", fields={"answer": "no"})
 REVOKE = Linked(
     "/revoke",
-    "Was somebody else shown your password?",
+    "Did someone else see your password?",
     "This was not me",
     REVOKED,
     "The password has been revoked",
@@ -278,7 +278,7 @@ def show_request_form(page: Page, site: Site) -> None:
 def show_field_error(page: Page, site: Site) -> None:
     ask(page, site, FIELD_ERROR)
     expect(page.get_by_role("textbox")).to_be_focused()
-    expect(page.get_by_text("This is not a user <name>.")).to_be_visible()
+    expect(page.get_by_text("Please check what you entered.")).to_be_visible()
 
 
 def show_throttled(page: Page, site: Site) -> None:
@@ -435,11 +435,11 @@ class TestRequestPage:
         box = page.get_by_role("textbox")
         expect(box).to_be_focused()
         expect(box).to_have_attribute("aria-invalid", "true")
-        expect(box).to_have_accessible_description("This is not a user <name>.")
+        expect(box).to_have_accessible_description("Please check what you entered.")
 
     def test_complaint_goes_once_the_request_is_right(self, page: Page, site: Site) -> None:
         ask(page, site, FIELD_ERROR, Response(429, {}))
-        expect(page.get_by_text("This is not a user <name>.")).to_be_visible()
+        expect(page.get_by_text("Please check what you entered.")).to_be_visible()
         page.get_by_role("button").click()
         expect(page.get_by_role("status")).to_contain_text("Too many requests")
         expect(page.get_by_role("textbox")).to_have_attribute("aria-invalid", "false")
@@ -721,7 +721,7 @@ class TestRevokePage:
     def test_revoked_view_says_what_to_do_next(self, page: Page, site: Site) -> None:
         show_end(REVOKE)(page, site)
         advice = " ".join(page.get_by_role("listitem").all_text_contents())
-        assert "sign out whoever is still signed in" in advice
+        assert "end every session" in advice
         assert "read your mail" in advice
 
     def test_invalid_link_leads_to_the_administrators(self, page: Page, site: Site) -> None:

@@ -13,7 +13,8 @@ MACHINES = ("reset", "cleanup", "rotation", "reminders")
 MAY_IMPORT = {
     "latchkey.errors": (),
     "latchkey.domain": ("latchkey.domain", "latchkey.errors"),
-    "latchkey.emails": ("latchkey.emails", "latchkey.domain", "latchkey.errors"),
+    "latchkey.languages": ("latchkey.languages", "latchkey.domain", "latchkey.errors"),
+    "latchkey.emails": ("latchkey.emails", "latchkey.languages", "latchkey.domain", "latchkey.errors"),
     "latchkey.observability": (),
     "latchkey.adapters": (
         "latchkey.adapters",
@@ -22,7 +23,7 @@ MAY_IMPORT = {
         "latchkey.errors",
         "latchkey.observability",
     ),
-    "latchkey.web": ("latchkey.web", "latchkey.domain", "latchkey.errors"),
+    "latchkey.web": ("latchkey.web", "latchkey.languages", "latchkey.domain", "latchkey.errors"),
     "latchkey.handler": ("latchkey.web", "latchkey.errors", "latchkey.observability"),
     "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),
 }
@@ -95,6 +96,7 @@ def test_every_module_of_ours_has_a_layer() -> None:
         ("latchkey.adapters.iam", "from reset.validate_user import handler"),
         ("latchkey.web.http", "from latchkey.adapters import iam"),
         ("latchkey.emails.messages", "from latchkey.adapters.ses import send"),
+        ("latchkey.languages.text", "from latchkey.emails import Mail"),
         ("reset.notify_failed", "from reset.notify_expired import handler"),
         ("cleanup.remove_orphans", "from reset import revoke_password"),
     ],

@@ -131,9 +131,7 @@ def test_an_outcome_counts_even_where_its_mail_is_refused(
 
 def test_the_claimed_notice_says_when_and_from_where(stack: Stack) -> None:
     notify(notify_claimed)
-    assert "on Sunday, 1 March 2026, 09:30 UTC,\nto somebody at the network address 192.0.2.10." in text(
-        stack
-    )
+    assert "on Sunday, 1 March 2026, 09:30 UTC, at the network address 192.0.2.10." in text(stack)
 
 
 @pytest.mark.parametrize("notice", [notify_expired, notify_failed])

@@ -60,7 +60,7 @@ def test_the_links_values_are_in_its_fragment_alone(sealing_stack: Stack) -> Non
 def test_the_mail_says_who_asked_and_until_when(sealing_stack: Stack) -> None:
     send(sealing_stack)
     text = mail(sealing_stack)["Body"]["Text"]["Data"]
-    assert "\nalice.\n" in text
+    assert "for the account alice.\n" in text
     assert "Sunday, 1 March 2026, 10:00 UTC" in text
 
 

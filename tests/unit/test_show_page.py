@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from latchkey.web.pages import LONGEST_USER, linked_page, request_page
 from reset.show_page import handler
 
 ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "functions/latchkey/web/pages"
 EVENTS = sorted(path.stem for path in (ROOT / "events").glob("show_page_*.json"))
 GETS = [name for name in EVENTS if not name.endswith("_head")]
 
@@ -123,6 +125,45 @@ def test_page_brings_everything_it_needs(name: str) -> None:
 def test_page_has_no_inline_style_or_handler_that_the_policy_would_block(name: str) -> None:
     attributes = {name for _, attributes in Markup(answer(name)["body"]).elements for name in attributes}
     assert not {name for name in attributes if name == "style" or name.startswith("on")}
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_a_page_brings_all_that_its_script_says(name: str) -> None:
+    (script,) = Markup(answer(name)["body"]).inline["script"]
+    (main,) = [attributes for tag, attributes in Markup(answer(name)["body"]).elements if tag == "main"]
+    said = {
+        f"data-{re.sub('([A-Z])', r'-\1', word).lower()}" for word in re.findall(r"\bwords\.(\w+)", script)
+    }
+    assert said
+    assert said <= main.keys()
+
+
+def test_each_word_of_the_scripts_is_said_by_one() -> None:
+    pages = [Markup(answer(name)["body"]) for name in GETS]
+    scripts = "".join(script for page in pages for script in page.inline["script"])
+    brought = {
+        name.removeprefix("data-")
+        for page in pages
+        for tag, names in page.elements
+        if tag == "main"
+        for name in names
+    }
+    assert {
+        name
+        for name in brought
+        if f"words.{re.sub('-(.)', lambda found: found[1].upper(), name)}" not in scripts
+    } == set()
+
+
+def test_no_script_and_no_layout_has_words_of_its_own() -> None:
+    """A sentence begins with a capital, and goes on with a blank: only in comments may one stand."""
+    for path in sorted(PAGES.glob("*.js")):
+        code = re.sub(r"//.*", "", path.read_text("utf-8"))
+        assert not re.search(r"""["'`>][A-Z][a-z]+ """, code), path.name
+    for path in sorted(PAGES.glob("*.html")):
+        assert not re.search(
+            r">[^<{\n]*[A-Za-z]{2}[^<{]*<", path.read_text("utf-8").replace("Latchkey", "")
+        ), path.name
 
 
 @pytest.mark.parametrize("name", GETS)

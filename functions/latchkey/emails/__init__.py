@@ -1,22 +1,24 @@
-"""The mails people get, from the templates beside this file; change their words there.
-
-Each mail is a pair: `NAME.txt`, whose first line is the subject, and `NAME.html`, the inside of `shell.html`.
-`$word` is filled in.
-A pair `NAME.de.txt` and `NAME.de.html` beside it is for people who prefer German, and so on.
-"""
+"""The mails people get, from the words of a language; the report to administrators is beside this file."""
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from string import Template
 
-_TEMPLATES = Path(__file__).parent
-#: RFC 5646, 2.2.1; whatever else a directory holds is no part of a file's name.
-_LANGUAGE = re.compile(r"[a-z]{2,8}")
-_SHELL = Template((_TEMPLATES / "shell.html").read_text("utf-8"))
+from latchkey import languages
+from latchkey.languages.text import fill, markup, plain
+
+_FOLDER = Path(__file__).parent
+_SHELL = (_FOLDER / "shell.html").read_text("utf-8")
+_BUTTON = (_FOLDER / "button.html").read_text("utf-8")
+
+#: A paragraph that is nothing but a link is a button; an exclamation mark makes it one that warns.
+_LINK_ALONE = re.compile(r"\[(?P<warns>!?)(?P<label>[^]]+)\]\((?P<target>[^)]+)\)")
+_ACCENT = "#17695c"
+_WARNING = "#a3271d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,42 +30,71 @@ class Mail:
     html: str = field(repr=False)
 
 
-@cache
-def _templates(name: str) -> tuple[str, str]:
-    """Read a mail's text and HTML; once for the thousands of reminders of a run."""
-    return (_TEMPLATES / f"{name}.txt").read_text("utf-8"), (_TEMPLATES / f"{name}.html").read_text("utf-8")
-
-
-def in_language(name: str, language: str) -> str:
-    """Return the name of the mail in the language of a tag (RFC 5646), where there is one; else `name`."""
-    primary = language.partition("-")[0].lower()
-    translate_errors = f"{name}.{primary}"
-    return (
-        translate_errors
-        if _LANGUAGE.fullmatch(primary) and (_TEMPLATES / f"{translate_errors}.txt").exists()
-        else name
-    )
-
-
-def render(name: str, values: dict[str, str]) -> Mail:
-    """Return the mail `name` with its `values` filled in, escaped for HTML where they stand in HTML.
+def render(name: str, values: Mapping[str, str], language: str = "en") -> Mail:
+    """Return the mail `name` in a language, with its values filled in, escaped where they stand in HTML.
 
     Raises:
-        KeyError: when a template asks for a value that is not given.
+        KeyError: when the mail asks for a value that is not given.
     """
-    text, markup = _templates(name)
-    first, _, text = text.partition("\n")
-    subject = Template(first.removeprefix("Subject: ")).substitute(values)
-    escaped = {word: html.escape(value) for word, value in values.items()}
+    return _fill(languages.mail(language, name), values, language)
+
+
+def render_report(values: Mapping[str, str]) -> Mail:
+    """Return the report of a run of the reminders; it is for operators, so there is one in English alone.
+
+    Raises:
+        KeyError: as `render` does.
+    """
+    return _fill(_report(), values, "en")
+
+
+@cache
+def _report() -> str:
+    return (_FOLDER / "reminders_report.txt").read_text("utf-8")
+
+
+def _fill(written: str, values: Mapping[str, str], language: str) -> Mail:
+    template = _parse(written)
+    known = {**languages.words(language), **values}
+    subject = fill(template.subject, known)
+    frame = {"language": language, "subject": subject}
+    return Mail(subject, fill(template.text, known), fill(template.html, known | frame, _escape))
+
+
+def _escape(value: str) -> str:
+    return html.escape(value).replace("\n", "<br>")
+
+
+@cache
+def _parse(written: str) -> Mail:
+    """Read a mail as it is written, once for the thousands of reminders of a run; values are left open."""
+    subject, *paragraphs = re.split(r"\n{2,}", written.strip())
+    main = "".join(map(_as_html, paragraphs))
     return Mail(
-        subject=subject,
-        text=Template(text.lstrip("\n")).substitute(values),
-        html=_SHELL.substitute(
-            language=name.partition(".")[2] or "en",
-            subject=html.escape(subject),
-            main=Template(markup).substitute(escaped),
-        ),
+        subject=subject.removeprefix("Subject: "),
+        text="\n\n".join(map(_as_text, paragraphs)) + "\n",
+        html=_SHELL.replace("{{main}}", main),
     )
+
+
+def _as_text(paragraph: str) -> str:
+    button = _LINK_ALONE.fullmatch(paragraph)
+    return button["target"] if button else plain(paragraph)
+
+
+def _as_html(paragraph: str) -> str:
+    button = _LINK_ALONE.fullmatch(paragraph)
+    if not button:
+        return f"<p>{markup(paragraph)}</p>\n"
+    parts = {
+        "{{label}}": html.escape(button["label"]),
+        "{{target}}": button["target"],
+        "{{background}}": _WARNING if button["warns"] else _ACCENT,
+    }
+    found = _BUTTON
+    for part, content in parts.items():
+        found = found.replace(part, content)
+    return found
 
 
 def in_words(moment: datetime) -> str:

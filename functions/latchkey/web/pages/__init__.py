@@ -5,13 +5,19 @@ import hashlib
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from latchkey import languages
+from latchkey.languages.text import fill, markup
 from latchkey.web.http import SECURITY_HEADERS
 
 LONGEST_USER = 254
 """Characters in the longest mail address mail reaches (RFC 5321, 4.5.3.1.3, less the two brackets)."""
+
+_SCRIPT = "script."
+"""Beginning of the keys of the words that a page's script says."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,16 @@ class Page:
     """A whole page, style and script included, and the headers it has to travel with."""
 
     html: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """A page before its words are filled in; they are not in the script, whose hash no language changes."""
+
+    html: str
+    style: str
+    script: str
     headers: Mapping[str, str]
 
 
@@ -31,13 +47,10 @@ def _source(inline: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _assemble(name: str, title: str, *scripts: str) -> Page:
+def _lay_out(name: str, *scripts: str) -> _Layout:
     style = _read("page.css")
     script = "".join(_read(f"{each}.js") for each in ("shared", *scripts, name))
-    parts = {"title": title, "style": style, "script": script, "main": _read(f"{name}.html")}
-    text = _read("shell.html")
-    for part, content in parts.items():
-        text = text.replace(f"{{{{{part}}}}}", content)
+    text = _read("shell.html").replace("{{main}}", _read(f"{name}.html"))
     policy = {
         "default-src": "'none'",
         "script-src": _source(script),
@@ -57,21 +70,43 @@ def _assemble(name: str, title: str, *scripts: str) -> Page:
             "microphone=(), payment=(), publickey-credentials-get=(), usb=()"
         ),
     }
-    return Page(text, MappingProxyType(headers))
+    return _Layout(
+        text.replace("{{title}}", f"{{{{{name}.title}}}}"), style, script, MappingProxyType(headers)
+    )
 
 
-# Put together once, while the function initialises, so that a request costs one replacement at most.
-_REQUEST = _assemble("request", "Reset your password")
-_LINKED = MappingProxyType(
+# Put together once, while the function initialises.
+_LAYOUTS = MappingProxyType(
     {
-        "/extract": _assemble("reveal", "Reveal your temporary password", "link"),
-        "/confirm": _assemble("confirm", "Did you ask for a new password?", "link"),
-        "/revoke": _assemble("revoke", "Was somebody else shown your password?", "link"),
+        "/generate": _lay_out("request"),
+        "/extract": _lay_out("reveal", "link"),
+        "/confirm": _lay_out("confirm", "link"),
+        "/revoke": _lay_out("revoke", "link"),
     }
 )
 
 
-def request_page(user: str = "") -> Page:
+@cache
+def _page(route: str, language: str) -> Page:
+    layout = _LAYOUTS[route]
+    words = languages.words(language)
+    parts = {
+        "language": language,
+        "style": layout.style,
+        "script": layout.script,
+        "script_words": "".join(_data(key, text) for key, text in words.items() if key.startswith(_SCRIPT)),
+        "user": "{{user}}",
+    }
+    return Page(fill(layout.html, {key: markup(text) for key, text in words.items()} | parts), layout.headers)
+
+
+def _data(key: str, text: str) -> str:
+    """Return the attribute in which a page's script finds a text: `data-our-fault` for `script.our_fault`."""
+    name = key.removeprefix(_SCRIPT).replace("_", "-")
+    return f' data-{name}="{html.escape(text)}"'
+
+
+def request_page(user: str = "", language: str = "en") -> Page:
     """Return the form that asks for a reset, with `user` filled in.
 
     The server fills it in, because one escaped attribute is all it takes: the script never reads the address
@@ -79,13 +114,15 @@ def request_page(user: str = "") -> Page:
     out whole, since an address cut short is another person's.
     """
     known = user if len(user) <= LONGEST_USER and user.isprintable() else ""
-    return Page(_REQUEST.html.replace("{{user}}", html.escape(known)), _REQUEST.headers)
+    page = _page("/generate", language)
+    return Page(page.html.replace("{{user}}", html.escape(known)), page.headers)
 
 
-def linked_page(route: str) -> Page:
+def linked_page(route: str, language: str = "en") -> Page:
     """Return the page behind a mailed link: the same for every link, so that fetching uses nothing up.
 
     Args:
         route: `/extract`, `/confirm` or `/revoke`.
+        language: the language of its words.
     """
-    return _LINKED[route]
+    return _page(route, language)

@@ -13,12 +13,17 @@ function conclude(response, view) {
   if (response.status === 410 || response.status === 400) return finish("invalid");
   if (response.status !== 503) return explain(response);
   const wait = Number(response.headers.get("Retry-After"));
-  return `Not ready yet. Please try again in ${wait > 0 ? count(wait) : "a moment"}.`;
+  return wait > 0 ? words.notReady.replace("{time}", count(wait)) : words.notReadySoon;
 }
 
 function count(seconds) {
   const [unit, length] = seconds >= 7200 ? ["hour", 3600] : seconds >= 120 ? ["minute", 60] : ["second", 1];
-  const format = new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: "long" });
+  const format = new Intl.NumberFormat(document.documentElement.lang, {
+    style: "unit",
+    unit,
+    unitDisplay: "long",
+    numberingSystem: "latn",
+  });
   return format.format(Math.floor(seconds / length));
 }
 

@@ -10,12 +10,11 @@ async function request() {
   const response = await post("generate", { user: field.value.trim() });
   if (response.ok) return show("submitted");
   if (response.status !== 400) return explain(response);
-  const { message } = await response.json();
-  complain(message || "Please check what you entered.");
+  complain(words.userWrong);
 }
 
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  complain(field.value.trim() ? "" : "Please enter your email address or user name.");
+  complain(field.value.trim() ? "" : words.userMissing);
   if (field.ariaInvalid === "false") alone(byId("send"), byId("status"), request);
 });

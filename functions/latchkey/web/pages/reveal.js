@@ -4,8 +4,8 @@ const LONGEST_CLAIM = 24 * 60 * 60;
 function tellTimeLeft() {
   const left = Number(ph.split(".")[1]) - Date.now() / 1000;
   let sentence = "";
-  if (left <= 0) sentence = "By the clock of this device, the link has expired.";
-  else if (left <= LONGEST_CLAIM) sentence = `This link is valid for another ${count(left)}.`;
+  if (left <= 0) sentence = words.expired;
+  else if (left <= LONGEST_CLAIM) sentence = words.validFor.replace("{time}", count(left));
   byId("time-left").textContent = sentence;
 }
 
@@ -32,10 +32,10 @@ async function copy() {
   status.textContent = "";
   try {
     await navigator.clipboard.writeText(byId("password").textContent);
-    status.textContent = "Copied to the clipboard.";
+    status.textContent = words.copied;
   } catch {
     getSelection().selectAllChildren(byId("password"));
-    status.textContent = "This browser does not let us copy. The password is selected: copy it by hand.";
+    status.textContent = words.copyByHand;
   }
 }
 

@@ -1,5 +1,8 @@
 const byId = (id) => document.getElementById(id);
 
+// What this script says, in the page's language.
+const words = document.querySelector("main").dataset;
+
 function show(view) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
   const heading = byId(view).querySelector("h1");
@@ -26,11 +29,11 @@ async function alone(button, status, work) {
   if (button.ariaDisabled === "true") return;
   const buttons = button.parentElement.querySelectorAll("button");
   for (const each of buttons) each.ariaDisabled = "true";
-  status.textContent = "One moment…";
+  status.textContent = words.wait;
   try {
     status.textContent = (await work()) ?? "";
   } catch {
-    status.textContent = "No answer from the service. Please check your connection and try again.";
+    status.textContent = words.noAnswer;
   } finally {
     for (const each of buttons) each.ariaDisabled = "false";
   }
@@ -40,10 +43,10 @@ function explain(response) {
   switch (response.status) {
     case 401:
     case 403:
-      return "You are not allowed to do this from here. Please ask your administrator.";
+      return words.notAllowed;
     case 429:
-      return "Too many requests just now. Please wait a minute and try again.";
+      return words.tooMany;
     default:
-      return "Something went wrong on our side. Please try again in a few minutes.";
+      return words.ourFault;
   }
 }
