@@ -1,6 +1,7 @@
 """What CloudFormation gets of the template: SAM's transform adds resources, and resolves no condition."""
 
 import itertools
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from functools import cache
@@ -8,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from samcli.yamlhelper import yaml_dump
 from samtranslator.model import apigateway
 
-from tools.transform import transform, written
+from tools.transform import TEMPLATE, transform, written
 
 POOL = "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_"
 
@@ -62,14 +64,15 @@ def test_the_api_has_one_stage_the_one_with_limits_and_logs() -> None:
 
 
 def statements(resources: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return every statement of roles, users and managed policies, with the resource's name."""
+    """Return every statement of roles and users, managed policies resolved, with the resource's name."""
     found = []
     for name, each in resources.items():
-        properties = each["Properties"]
-        if each["Type"] not in {"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::ManagedPolicy"}:
+        if each["Type"] not in {"AWS::IAM::Role", "AWS::IAM::User"}:
             continue
-        for document in [properties, *properties.get("Policies", [])]:
-            given = document.get("PolicyDocument", {}).get("Statement", [])
+        attached = [arn["Ref"] for arn in each["Properties"].get("ManagedPolicyArns", []) if "Ref" in arn]
+        managed = [resources[policy]["Properties"] for policy in attached]
+        for document in [*managed, *each["Properties"].get("Policies", [])]:
+            given = document["PolicyDocument"]["Statement"]
             found += [(name, one["Fn::If"][1] if "Fn::If" in one else one) for one in given]
     return found
 
@@ -149,6 +152,12 @@ def test_the_listers_network_interfaces_can_go_after_the_directory_was_given_up(
     assert [(one["Effect"], "Condition" in one) for one in interfaces] == [("Allow", False), ("Deny", True)]
     assert "ec2:DeleteNetworkInterface" in interfaces[0]["Action"]
     assert interfaces[1]["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
+def test_cloudformation_gets_no_anchor_and_no_merge() -> None:
+    """It would refuse them; SAM's build and package write their templates so."""
+    assert [*re.finditer(r"[:-] [&*]\w|<<", yaml_dump(written()))] == []
+    assert re.search(r"<<: \*\w", TEMPLATE.read_text("utf-8"))
 
 
 def test_parameters_have_names_that_ssm_takes_from_a_stack_of_any_name() -> None:
