@@ -1,9 +1,16 @@
 """One logger and one way to count, for every function."""
 
+import os
+
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 logger = Logger()
+
+
+def stack_name() -> str:
+    """Return the stack's name, which is its metrics' namespace."""
+    return os.environ["POWERTOOLS_METRICS_NAMESPACE"]
 
 
 def count(event: str, number: int = 1) -> None:

@@ -61,7 +61,11 @@ def handler(event: Event, _context: object) -> Result:
         "problems": problems,
     }
     if os.environ["ADMIN_ADDRESS"]:
-        ses.send(emails.render_report(words(event, result)), os.environ["ADMIN_ADDRESS"])
+        ses.send(
+            emails.render_report(words(event, result)),
+            os.environ["SENDER_ADDRESS"],
+            os.environ["ADMIN_ADDRESS"],
+        )
     return result
 
 

@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import emails
+from latchkey import emails, settings
 from latchkey.adapters import action_links, eventbridge, iam, ses
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import request_handle
@@ -21,7 +21,7 @@ class Event(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    user = iam.find_eligible_user(event["user"])
+    user = iam.find_eligible_user(event["user"], settings.protection())
     handle = request_handle(user.name, event["execution"], datetime.fromisoformat(event["entered_at"]))
     fragment = action_links.issue(
         LinkKind.QUESTION,
@@ -35,5 +35,5 @@ def handler(event: Event, _context: object) -> None:
         "link": f"{os.environ['BASE_URL']}/confirm#{fragment}",
         "expires_at": emails.in_words(handle.expires_at),
     }
-    ses.send(emails.render("confirm_request", words), mail_address(user))
+    ses.send(emails.render("confirm_request", words), os.environ["SENDER_ADDRESS"], mail_address(user))
     eventbridge.publish("Asked", event["execution"], user.name)

@@ -21,4 +21,8 @@ class Result(TypedDict):
 @task_handler
 def handler(event: Event, _context: object) -> Result:
     password = generate_password(iam.password_policy(), int(os.environ["PASSWORD_LENGTH"]))
-    return {"sealed": kms.seal(Secrets(password, generate_link_secret()), event["execution"])}
+    return {
+        "sealed": kms.seal(
+            Secrets(password, generate_link_secret()), event["execution"], os.environ["CLAIM_KEY_ARN"]
+        )
+    }

@@ -36,7 +36,9 @@ def handler(event: Event, _context: object) -> None:
         "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
         "expires_at": emails.in_words(handle.expires_at),
     }
-    ses.send_notice(emails.render("claimed", words), user.name, mail_address(user))
+    ses.send_notice(
+        emails.render("claimed", words), os.environ["SENDER_ADDRESS"], user.name, mail_address(user)
+    )
 
 
 def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:

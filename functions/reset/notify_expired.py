@@ -20,4 +20,6 @@ def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Expired", event["execution"], event["user"])
     registry.close_windows(event["user"], event["window"], event["execution"])
     words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
-    ses.send_notice(emails.render("expired", words), event["user"], event["mail"])
+    ses.send_notice(
+        emails.render("expired", words), os.environ["SENDER_ADDRESS"], event["user"], event["mail"]
+    )

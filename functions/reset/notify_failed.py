@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey import emails
+from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
 from latchkey.handler import task_handler
 
@@ -22,8 +22,12 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Failed", event["execution"], event["user"] or None)
     now = int(datetime.now(UTC).timestamp())
-    registry.close_windows(event["user"], event["window"], event["execution"], failed_at=now)
+    registry.close_windows(
+        event["user"], event["window"], event["execution"], failed_at=now, once_in=settings.request_window()
+    )
     if not event["mail"]:
         return
     words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
-    ses.send_notice(emails.render("failed", words), event["user"], event["mail"])
+    ses.send_notice(
+        emails.render("failed", words), os.environ["SENDER_ADDRESS"], event["user"], event["mail"]
+    )

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
+from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
 from latchkey.domain.claims import new_execution_name, user_key
 from latchkey.domain.users import MAXIMUM_NAME_CHARACTERS, is_possible_name
@@ -38,6 +39,8 @@ def request_reset(user: str, now: datetime) -> None:
     # Any other value means no authentication: then the mailbox's owner is asked first.
     confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
     window = user_key(user)
-    name = registry.open_window(window, new_execution_name(user), int(now.timestamp()))
+    name = registry.open_window(
+        window, new_execution_name(user), int(now.timestamp()), settings.request_window()
+    )
     logger.append_keys(execution=name)
     stepfunctions.start_reset(user, name, window, confirm=confirm)

@@ -1,8 +1,10 @@
 """ResetIamPassword: ends every older link, and gives a user who may be reset the sealed password."""
 
+import os
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from latchkey import settings
 from latchkey.adapters import iam, kms, registry
 from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase, Reset
@@ -21,8 +23,8 @@ class Event(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    secrets = kms.unseal(event["sealed"], event["execution"])
-    user = iam.find_eligible_user(event["user"]).name
+    secrets = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"])
+    user = iam.find_eligible_user(event["user"], settings.protection()).name
     reset = Reset(
         execution=event["execution"],
         phase=Phase.RESETTING,

@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import emails
+from latchkey import emails, settings
 from latchkey.adapters import eventbridge, iam, kms, ses
 from latchkey.domain.users import mail_address
 from latchkey.handler import task_handler
@@ -20,12 +20,13 @@ class Event(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    link_secret = kms.unseal(event["sealed"], event["execution"]).link_secret
-    user = iam.find_eligible_user(event["user"])
+    link_secret = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).link_secret
+    user = iam.find_eligible_user(event["user"], settings.protection())
     link = f"{os.environ['BASE_URL']}/extract#ph={event['handle']}&rs={link_secret}"
     expires_at = emails.in_words(datetime.fromisoformat(event["expires_at"]))
     ses.send(
         emails.render("claim_link", {"user": user.name, "link": link, "expires_at": expires_at}),
+        os.environ["SENDER_ADDRESS"],
         mail_address(user),
     )
     eventbridge.publish("Completed", event["execution"], user.name)

@@ -56,9 +56,11 @@ def store_password(event: Event, handle: Handle, now: datetime) -> None:
     Raises:
         SupersededError: when another reset has the account; then nothing is left behind.
     """
-    secrets = kms.unseal(event["sealed"], event["execution"])
+    secrets = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"])
     proof = handle.proof(secrets.link_secret)
-    ssm.store_password(event["execution"], secrets.password, proof, handle.expires_at)
+    ssm.store_password(
+        event["execution"], secrets.password, proof, handle.expires_at, os.environ["CLAIM_KEY_ARN"]
+    )
     attempt = Attempt(
         execution=event["execution"],
         actor=event["execution"],

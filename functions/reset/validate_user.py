@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from latchkey import settings
 from latchkey.adapters import eventbridge, iam, registry
 from latchkey.adapters.ses_status import read_sending_status
 from latchkey.domain.claims import user_key
@@ -54,7 +55,7 @@ def validate_user(name: str) -> Result:
         AddressSuppressedError: when SES would not deliver to the user's address.
         MailRefusedError: when SES would send no mail at all; the old password goes on working.
     """
-    user = iam.find_eligible_user(name)
+    user = iam.find_eligible_user(name, settings.protection())
     mail = mail_address(user)
     ensure_deliverable(read_sending_status(os.environ["SENDER_ADDRESS"], mail))
     return {"user": user.name, "mail": mail}
@@ -71,6 +72,6 @@ def refuse_repeated(event: Event, user: str, now: datetime) -> None:
     """
     key = user_key(user)
     if key != event["window"]:
-        first = registry.open_window(key, event["execution"], int(now.timestamp()))
+        first = registry.open_window(key, event["execution"], int(now.timestamp()), settings.request_window())
         if first != event["execution"]:
             raise RequestRepeatedError(f"The user was asked for in another spelling, by {first}.")

@@ -25,6 +25,8 @@ from latchkey.errors import AccessDeniedError, ServiceUnavailableError, Throttle
 from tests.unit.runtime_sdk import check_call
 
 ALICE = "alice@example.com"
+SENDER = os.environ["SENDER_ADDRESS"]
+CLAIM_KEY = os.environ["CLAIM_KEY_ARN"]
 EXECUTION = "ff8d9819fc0e12bf0d24892e45987e24-5a2f0c1e9b7d43868c1f2e3d4b5a6978"
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 PASSWORD = "PlantedPassword-9"
@@ -34,6 +36,7 @@ LINK_SECRET = "PlantedLinkSecret-0123456789-0123456789-abc"
 # The functions' own entry points look at the clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
 EXPIRY = NOW + timedelta(hours=1)
+REQUEST_WINDOW = timedelta(minutes=15)
 HANDLE = Handle.of(ALICE, EXECUTION, EXPIRY)
 
 # Made once: making a client takes longer than most tests.
@@ -211,7 +214,7 @@ class Stack:
             execution=execution, phase=phase, **known | more | ({"task_token": token} if waits else {})
         )
         if phase != Phase.RESETTING and password:
-            ssm.store_password(execution, password, reset.secret_sha256, EXPIRY)
+            ssm.store_password(execution, password, reset.secret_sha256, EXPIRY, CLAIM_KEY)
         self.keep(Item(current=reset, due_at=int(EXPIRY.timestamp()) + 300))
         return reset
 
@@ -254,7 +257,7 @@ class Stack:
 
     def seal(self, execution: str = EXECUTION) -> str:
         """Return the planted secrets, sealed for an execution."""
-        return kms.seal(Secrets(PASSWORD, LINK_SECRET), execution)
+        return kms.seal(Secrets(PASSWORD, LINK_SECRET), execution, os.environ["CLAIM_KEY_ARN"])
 
 
 def _iam_user(name: str) -> User:

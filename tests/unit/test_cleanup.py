@@ -16,7 +16,17 @@ from latchkey.domain import resets
 from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Attempt, Fate, Item, Phase, Reset, fate
 from latchkey.errors import AccessDeniedError
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, NOW, OLD_PASSWORD, PASSWORD, Stack
+from tests.unit.stack import (
+    ALICE,
+    CONTEXT,
+    EXECUTION,
+    EXPIRY,
+    NOW,
+    OLD_PASSWORD,
+    PASSWORD,
+    REQUEST_WINDOW,
+    Stack,
+)
 
 KEY = user_key(ALICE)
 LATE = EXPIRY + timedelta(minutes=6)
@@ -110,9 +120,9 @@ def test_a_password_its_user_changed_stays(left: Stack) -> None:
 
 @pytest.mark.usefixtures("left")
 def test_afterwards_the_user_may_ask_at_once() -> None:
-    registry.open_window(KEY, EXECUTION, int(LATE.timestamp()))
+    registry.open_window(KEY, EXECUTION, int(LATE.timestamp()), REQUEST_WINDOW)
     remove_all([KEY], "cleanup", LATE)
-    assert registry.open_window(KEY, "next", int(LATE.timestamp())) == "next"
+    assert registry.open_window(KEY, "next", int(LATE.timestamp()), REQUEST_WINDOW) == "next"
 
 
 def test_one_that_fails_does_not_keep_the_others(left: Stack) -> None:

@@ -1,5 +1,6 @@
 """The KMS adapter: what is sealed for one execution opens in that execution alone."""
 
+import os
 from base64 import b64decode, b64encode
 
 import pytest
@@ -18,44 +19,51 @@ from tests.unit.stack import EXECUTION, KMS, LINK_SECRET, PASSWORD, Stack
 SECRETS = Secrets(PASSWORD, LINK_SECRET)
 
 
+def seal(secrets: Secrets = SECRETS) -> str:
+    return kms.seal(secrets, EXECUTION, os.environ["CLAIM_KEY_ARN"])
+
+
+def unseal(sealed: str, execution: str = EXECUTION) -> Secrets:
+    return kms.unseal(sealed, execution, os.environ["CLAIM_KEY_ARN"])
+
+
 @pytest.mark.usefixtures("sealing_stack")
 @pytest.mark.parametrize("secrets", [SECRETS, Secrets('"\\,[]é', "")])
 def test_sealed_secrets_open_in_their_own_execution(secrets: Secrets) -> None:
-    assert kms.unseal(kms.seal(secrets, EXECUTION), EXECUTION) == secrets
+    assert unseal(seal(secrets)) == secrets
 
 
 @pytest.mark.usefixtures("sealing_stack")
 def test_sealed_secrets_do_not_open_in_another_execution() -> None:
     with pytest.raises(SealBrokenError):
-        kms.unseal(kms.seal(SECRETS, EXECUTION), EXECUTION + "2")
+        unseal(seal(), EXECUTION + "2")
 
 
 @pytest.mark.usefixtures("sealing_stack")
 @pytest.mark.parametrize("place", [0, -1])
 def test_altered_secrets_do_not_open(place: int) -> None:
-    sealed = bytearray(b64decode(kms.seal(SECRETS, EXECUTION)))
+    sealed = bytearray(b64decode(seal()))
     sealed[place] ^= 1
     with pytest.raises((SealBrokenError, AccessDeniedError)):
-        kms.unseal(b64encode(sealed).decode(), EXECUTION)
+        unseal(b64encode(sealed).decode())
 
 
 @pytest.mark.usefixtures("sealing_stack")
 def test_a_seal_shows_neither_secret() -> None:
-    sealed = b64decode(kms.seal(SECRETS, EXECUTION))
+    sealed = b64decode(seal())
     assert PASSWORD.encode() not in sealed
     assert LINK_SECRET.encode() not in sealed
 
 
 def test_the_execution_is_the_encryption_context(sealing_stack: Stack) -> None:
-    kms.unseal(kms.seal(SECRETS, EXECUTION), EXECUTION)
+    unseal(seal())
     sent = [*sealing_stack.sent("Encrypt"), *sealing_stack.sent("Decrypt")]
     assert [call["EncryptionContext"] for call in sent] == [{"latchkey:execution": EXECUTION}] * 2
 
 
-def test_only_the_stacks_own_key_is_used(sealing_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_given_key_is_used(sealing_stack: Stack) -> None:
     other = KMS.create_key()["KeyMetadata"]["Arn"]
-    monkeypatch.setenv("CLAIM_KEY_ARN", other)
-    kms.unseal(kms.seal(SECRETS, EXECUTION), EXECUTION)
+    kms.unseal(kms.seal(SECRETS, EXECUTION, other), EXECUTION, other)
     assert {call["KeyId"] for call in [*sealing_stack.sent("Encrypt"), *sealing_stack.sent("Decrypt")]} == {
         other
     }
@@ -78,7 +86,7 @@ def test_what_kms_means_when_it_will_not_seal(
 ) -> None:
     sealing_stack.refuse("Encrypt", code, status)
     with pytest.raises(meaning, match="Could not seal the secrets") as raised:
-        kms.seal(SECRETS, EXECUTION)
+        seal()
     assert PASSWORD not in str(raised.value)
 
 
@@ -92,7 +100,7 @@ def test_what_kms_means_when_it_will_not_seal(
 def test_what_kms_means_when_it_will_not_unseal(
     sealing_stack: Stack, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
-    sealed = kms.seal(SECRETS, EXECUTION)
+    sealed = seal()
     sealing_stack.refuse("Decrypt", code, status)
     with pytest.raises(meaning, match="Could not unseal the secrets"):
-        kms.unseal(sealed, EXECUTION)
+        unseal(sealed)

@@ -1,6 +1,7 @@
 """The path says the layer: rules know nothing of the outside, handlers nothing of each other."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,12 +24,33 @@ MAY_IMPORT = {
         "latchkey.errors",
         "latchkey.observability",
     ),
+    "latchkey.settings": ("latchkey.domain",),
     "latchkey.web": ("latchkey.web", "latchkey.languages", "latchkey.domain", "latchkey.errors"),
     "latchkey.handler": ("latchkey.web", "latchkey.errors", "latchkey.observability"),
     "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),
 }
-#: What no rule may know: the network, AWS, the directory, and the environment.
+#: The one variable an adapter may read: which resource of the stack it stands for.
+MAY_READ = {
+    "latchkey.adapters.access_keys": "SMTP_USER",
+    "latchkey.adapters.reminder_idempotency": "IDEMPOTENCY_TABLE",
+    "latchkey.adapters.s3": "LISTS_BUCKET",
+    "latchkey.adapters.smtp_secret": "SMTP_SECRET",
+    "latchkey.adapters.ssm": "PASSWORDS_PATH",
+    "latchkey.adapters.stepfunctions": "RESET_STATE_MACHINE_ARN",
+    "latchkey.adapters.table": "REGISTRY_TABLE",
+}
+#: What is given its settings as values.
+READS_NO_SETTINGS = (
+    "latchkey.domain",
+    "latchkey.adapters",
+    "latchkey.emails",
+    "latchkey.languages",
+    "latchkey.web",
+)
+#: What no rule may know: the network, AWS, and the directory.
 OUTSIDE = ("boto3", "botocore", "aws_lambda_powertools", "ldap3", "smtplib", "socket", "urllib.request")
+
+_ENVIRONMENT = re.compile(r"\b(?:environb?|getenvb?)\b(?:\[['\"](\w+)['\"]\])?")
 
 
 def imported(source: str) -> Iterator[str]:
@@ -44,6 +66,11 @@ def is_within(name: str, packages: tuple[str, ...]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
+def read_variables(source: str) -> Iterator[str]:
+    """Yield each variable of the environment that a source reads; of any other use of it, the word."""
+    yield from (match[1] or match[0] for match in _ENVIRONMENT.finditer(source))
+
+
 def violations(module: str, source: str) -> list[str]:
     """Return what a module imports or reads although its layer may not."""
     found = []
@@ -57,11 +84,8 @@ def violations(module: str, source: str) -> list[str]:
             found.append(f"{module}, a handler, imports {name}, a handler")
         if layer == "latchkey.domain" and is_within(name, OUTSIDE):
             found.append(f"{module}, a rule, imports {name}")
-    if layer == "latchkey.domain" and any(
-        isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
-        for node in ast.walk(ast.parse(source))
-    ):
-        found.append(f"{module}, a rule, reads the environment")
+    if layer in READS_NO_SETTINGS:
+        found += [f"{module} reads {name}" for name in read_variables(source) if name != MAY_READ.get(module)]
     return found
 
 
@@ -91,6 +115,12 @@ def test_every_module_of_ours_has_a_layer() -> None:
         ("latchkey.domain.users", "import smtplib"),
         ("latchkey.domain.users", "import os\nLENGTH = os.environ['LENGTH']"),
         ("latchkey.domain.users", "import os\nLENGTH = os.getenv('LENGTH')"),
+        ("latchkey.domain.users", "from os import environ"),
+        ("latchkey.adapters.ses", "import os\nSENDER = os.environ['SENDER_ADDRESS']"),
+        ("latchkey.adapters.ses", "import os\nSENDER = os.environ.get('SENDER_ADDRESS')"),
+        ("latchkey.adapters.table", "import os\nSENDER = os.environ['SENDER_ADDRESS']"),
+        ("latchkey.adapters.iam", "from latchkey.settings import protection"),
+        ("latchkey.web.http", "import os\nURL = os.environ['PUBLIC_BASE_URL']"),
         ("latchkey.domain.users", "from latchkey.adapters import iam"),
         ("latchkey.adapters.iam", "from latchkey.handler import task_handler"),
         ("latchkey.adapters.iam", "from reset.validate_user import handler"),
@@ -101,5 +131,5 @@ def test_every_module_of_ours_has_a_layer() -> None:
         ("cleanup.remove_orphans", "from reset import revoke_password"),
     ],
 )
-def test_an_import_that_points_back_is_found(module: str, source: str) -> None:
+def test_what_a_layer_may_not_import_or_read_is_found(module: str, source: str) -> None:
     assert violations(module, source)

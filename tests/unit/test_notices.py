@@ -14,7 +14,7 @@ from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import Handle, user_key
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, REQUEST_WINDOW, Stack
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
@@ -186,9 +186,9 @@ def test_the_links_of_two_tries_both_work(stack: Stack) -> None:
 @pytest.mark.parametrize("notice", [notify_expired, notify_failed])
 def test_after_a_reset_that_came_to_nothing_the_next_request_starts_at_once(notice: ModuleType) -> None:
     now = int(datetime.now(UTC).timestamp())
-    registry.open_window(user_key("alice"), EXECUTION, now)
+    registry.open_window(user_key("alice"), EXECUTION, now, REQUEST_WINDOW)
     notify(notice)
-    assert registry.open_window(user_key("alice"), "next", now) == "next"
+    assert registry.open_window(user_key("alice"), "next", now, REQUEST_WINDOW) == "next"
 
 
 @pytest.mark.usefixtures("stack")
@@ -198,17 +198,17 @@ def test_a_second_failure_in_a_window_does_not_bring_a_third_mail_at_once(
 ) -> None:
     now = int(datetime.now(UTC).timestamp())
     for execution in ("first", "second"):
-        registry.open_window(user_key("alice"), execution, now)
+        registry.open_window(user_key("alice"), execution, now, REQUEST_WINDOW)
         monkeypatch.setitem(globals(), "EXECUTION", execution)
         notify(notice)
-    assert registry.open_window(user_key("alice"), "third", now) == first
+    assert registry.open_window(user_key("alice"), "third", now, REQUEST_WINDOW) == first
 
 
 @pytest.mark.usefixtures("stack")
 def test_a_failure_before_the_user_was_found_frees_what_was_typed() -> None:
     now = int(datetime.now(UTC).timestamp())
-    registry.open_window(user_key("typed"), EXECUTION, now)
+    registry.open_window(user_key("typed"), EXECUTION, now, REQUEST_WINDOW)
     notify_failed.handler(
         {"execution": EXECUTION, "user": "", "mail": "", "window": user_key("typed")}, CONTEXT
     )
-    assert registry.open_window(user_key("typed"), "next", now) == "next"
+    assert registry.open_window(user_key("typed"), "next", now, REQUEST_WINDOW) == "next"

@@ -23,7 +23,7 @@ from latchkey.errors import (
     SupersededError,
     ThrottledError,
 )
-from tests.unit.stack import DYNAMODB, Stack
+from tests.unit.stack import DYNAMODB, REQUEST_WINDOW, Stack
 from tools.asl import read_definition
 
 ROOT = Path(__file__).parents[2]
@@ -150,39 +150,37 @@ ALICE_KEY = user_key("alice")
 
 
 def test_the_first_request_opens_the_window_and_others_are_told_of_it(stack: Stack) -> None:
-    assert registry.open_window(KEY, "first", NOW) == "first"
-    assert registry.open_window(KEY, "second", NOW + 899) == "first"
-    assert registry.open_window(KEY, "first", NOW + 899) == "first"
+    assert registry.open_window(KEY, "first", NOW, REQUEST_WINDOW) == "first"
+    assert registry.open_window(KEY, "second", NOW + 899, REQUEST_WINDOW) == "first"
+    assert registry.open_window(KEY, "first", NOW + 899, REQUEST_WINDOW) == "first"
     assert stack.operations() == ["UpdateItem"] * 3
 
 
 @pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize("minutes", [1, 15, 1440])
-def test_after_its_time_the_next_request_opens_it_again(
-    monkeypatch: pytest.MonkeyPatch, minutes: int
-) -> None:
-    monkeypatch.setenv("REQUEST_WINDOW_MINUTES", str(minutes))
-    registry.open_window(KEY, "first", NOW)
-    assert registry.open_window(KEY, "second", NOW + minutes * 60 - 1) == "first"
-    assert registry.open_window(KEY, "second", NOW + minutes * 60) == "second"
+def test_after_its_time_the_next_request_opens_it_again(minutes: int) -> None:
+    window = timedelta(minutes=minutes)
+    registry.open_window(KEY, "first", NOW, window)
+    assert registry.open_window(KEY, "second", NOW + minutes * 60 - 1, window) == "first"
+    assert registry.open_window(KEY, "second", NOW + minutes * 60, window) == "second"
 
 
 @pytest.mark.usefixtures("stack")
 def test_a_window_is_closed_by_its_own_reset_alone() -> None:
-    registry.open_window(ALICE_KEY, "first", NOW)
+    registry.open_window(ALICE_KEY, "first", NOW, REQUEST_WINDOW)
     registry.close_windows("alice", "", "other")
-    assert registry.open_window(ALICE_KEY, "second", NOW) == "first"
+    assert registry.open_window(ALICE_KEY, "second", NOW, REQUEST_WINDOW) == "first"
     registry.close_windows("alice", "", "first")
-    assert registry.open_window(ALICE_KEY, "second", NOW) == "second"
+    assert registry.open_window(ALICE_KEY, "second", NOW, REQUEST_WINDOW) == "second"
 
 
 @pytest.mark.usefixtures("stack")
 def test_the_window_of_what_was_typed_is_closed_with_that_of_the_name() -> None:
     for key in (user_key("ALICE"), ALICE_KEY):
-        registry.open_window(key, "first", NOW)
+        registry.open_window(key, "first", NOW, REQUEST_WINDOW)
     registry.close_windows("alice", user_key("ALICE"), "first")
     for key in (user_key("ALICE"), ALICE_KEY):
-        assert registry.open_window(key, "second", NOW) == "second"
+        assert registry.open_window(key, "second", NOW, REQUEST_WINDOW) == "second"
 
 
 def test_without_a_user_and_a_window_nothing_is_written(stack: Stack) -> None:
@@ -193,26 +191,26 @@ def test_without_a_user_and_a_window_nothing_is_written(stack: Stack) -> None:
 @pytest.mark.usefixtures("stack")
 def test_a_claim_closes_the_window() -> None:
     keep(Item(current=replace(OWN, phase=Phase.WAITING, expires_at=NOW + 60)))
-    registry.open_window(KEY, "own", NOW)
+    registry.open_window(KEY, "own", NOW, REQUEST_WINDOW)
     registry.claim(KEY, Attempt(actor="request", now=NOW, secret_sha256="hash"), DAY)
-    assert registry.open_window(KEY, "next", NOW) == "next"
+    assert registry.open_window(KEY, "next", NOW, REQUEST_WINDOW) == "next"
 
 
 @pytest.mark.usefixtures("stack")
 def test_failures_close_the_window_once_in_its_length() -> None:
     for number, (moment, opened) in enumerate([(NOW, True), (NOW + 1, True), (NOW + 2, False)]):
         name = f"failed-{number}"
-        assert (registry.open_window(ALICE_KEY, name, moment) == name) is opened
-        registry.close_windows("alice", ALICE_KEY, name, failed_at=moment)
-    assert registry.open_window(ALICE_KEY, "later", NOW + 901) == "later"
-    registry.close_windows("alice", ALICE_KEY, "later", failed_at=NOW + 902)
-    assert registry.open_window(ALICE_KEY, "at-once", NOW + 903) == "at-once"
+        assert (registry.open_window(ALICE_KEY, name, moment, REQUEST_WINDOW) == name) is opened
+        registry.close_windows("alice", ALICE_KEY, name, failed_at=moment, once_in=REQUEST_WINDOW)
+    assert registry.open_window(ALICE_KEY, "later", NOW + 901, REQUEST_WINDOW) == "later"
+    registry.close_windows("alice", ALICE_KEY, "later", failed_at=NOW + 902, once_in=REQUEST_WINDOW)
+    assert registry.open_window(ALICE_KEY, "at-once", NOW + 903, REQUEST_WINDOW) == "at-once"
 
 
 @pytest.mark.usefixtures("stack")
 def test_a_window_does_not_touch_the_reset_beside_it() -> None:
     keep(Item(current=OWN, due_at=NOW))
-    registry.open_window(KEY, "next", NOW)
+    registry.open_window(KEY, "next", NOW, REQUEST_WINDOW)
     assert registry.read(KEY) == Item(current=OWN, due_at=NOW)
 
 
@@ -222,7 +220,7 @@ def test_a_window_does_not_touch_the_reset_beside_it() -> None:
 def test_the_index_names_what_is_due_and_nothing_else(stack: Stack) -> None:
     for number, due_at in enumerate((NOW - 1, NOW, NOW + 1)):
         registry.begin(f"key-{number}", replace(OWN, begun_at=due_at - 1800))
-    registry.open_window("asked-only", "execution", NOW)
+    registry.open_window("asked-only", "execution", NOW, REQUEST_WINDOW)
     assert registry.due(NOW, "", 10) == (["key-0", "key-1"], "")
     assert stack.sent("Query")
 

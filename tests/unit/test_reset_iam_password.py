@@ -20,15 +20,7 @@ from latchkey.errors import (
     UserNotEligibleError,
 )
 from reset.reset_iam_password import Event, handler
-from tests.unit.stack import (
-    ALICE,
-    CONTEXT,
-    EXECUTION,
-    NOW,
-    OLD_PASSWORD,
-    PASSWORD,
-    Stack,
-)
+from tests.unit.stack import ALICE, CLAIM_KEY, CONTEXT, EXECUTION, NOW, OLD_PASSWORD, PASSWORD, Stack
 
 KEY = user_key(ALICE)
 
@@ -125,7 +117,7 @@ def test_after_a_crash_while_ending_an_older_link_the_retry_ends_it(sealing_stac
 def test_its_own_earlier_try_is_no_other_reset(sealing_stack: Stack) -> None:
     sealing_stack.add_user()
     reset(sealing_stack)
-    ssm.store_password(EXECUTION, PASSWORD, "hash", NOW)
+    ssm.store_password(EXECUTION, PASSWORD, "hash", NOW, CLAIM_KEY)
     reset(sealing_stack)
     assert list(sealing_stack.passwords().values()) == [PASSWORD]
     assert registry.read(KEY).older is None

@@ -24,6 +24,7 @@ from tests.unit.stack import (
     LINK_SECRET,
     NOW,
     PASSWORD,
+    REQUEST_WINDOW,
     Stack,
     client_error,
     load_event,
@@ -87,18 +88,18 @@ def test_a_claim_whose_answer_was_lost_is_won_all_the_same(waiting: Stack) -> No
 
 
 def test_after_a_claim_the_next_request_starts_at_once(waiting: Stack) -> None:
-    registry.open_window(user_key(ALICE), EXECUTION, int(NOW.timestamp()))
+    registry.open_window(user_key(ALICE), EXECUTION, int(NOW.timestamp()), REQUEST_WINDOW)
     bring()
-    assert registry.open_window(user_key(ALICE), "next", int(NOW.timestamp())) == "next"
+    assert registry.open_window(user_key(ALICE), "next", int(NOW.timestamp()), REQUEST_WINDOW) == "next"
     assert waiting.sent("SendTaskSuccess")
 
 
 def test_after_a_claim_what_was_typed_may_be_asked_for_again_too(stack: Stack) -> None:
     typed = user_key(ALICE.upper())
-    registry.open_window(typed, EXECUTION, int(NOW.timestamp()))
+    registry.open_window(typed, EXECUTION, int(NOW.timestamp()), REQUEST_WINDOW)
     stack.keep_reset(window=typed)
     bring()
-    assert registry.open_window(typed, "next", int(NOW.timestamp())) == "next"
+    assert registry.open_window(typed, "next", int(NOW.timestamp()), REQUEST_WINDOW) == "next"
 
 
 WRONG_SECRETS = ["wrong", LINK_SECRET[:-1], LINK_SECRET.swapcase()]

@@ -16,7 +16,17 @@ from latchkey.errors import (
     ThrottledError,
 )
 from reset.revoke_password import Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, NOW, OLD_PASSWORD, PASSWORD, Stack, client_error
+from tests.unit.stack import (
+    ALICE,
+    CLAIM_KEY,
+    CONTEXT,
+    EXECUTION,
+    NOW,
+    OLD_PASSWORD,
+    PASSWORD,
+    Stack,
+    client_error,
+)
 
 MINUTE = timedelta(minutes=1)
 #: The stack's reset began a minute ago, and was stored half a minute ago.
@@ -103,7 +113,7 @@ def test_while_another_undoes_it_nothing_is_revoked(expired: Stack) -> None:
 
 def test_an_older_reset_that_was_not_told_yet_is_told_when_the_newer_is_undone(stack: Stack) -> None:
     stack.add_user()
-    ssm.store_password("older", "Older-1", "hash", NOW)
+    ssm.store_password("older", "Older-1", "hash", NOW, CLAIM_KEY)
     older = Reset(execution="older", phase=Phase.WAITING, user=ALICE, task_token="older-token")
     begun = Reset(execution=EXECUTION, phase=Phase.RESETTING, user=ALICE)
     stack.keep(Item(current=begun, older=older, due_at=1))

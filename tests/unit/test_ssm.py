@@ -17,14 +17,14 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from tests.unit.stack import EXECUTION, EXPIRY, PASSWORD, SSM, Stack
+from tests.unit.stack import CLAIM_KEY, EXECUTION, EXPIRY, PASSWORD, SSM, Stack
 
 NAME = f"/latchkey/latchkey-test/passwords/{reset_key(EXECUTION)}"
 
 
 @pytest.fixture
 def stored(stack: Stack) -> Stack:
-    ssm.store_password(EXECUTION, PASSWORD, "hash", EXPIRY)
+    ssm.store_password(EXECUTION, PASSWORD, "hash", EXPIRY, CLAIM_KEY)
     return stack
 
 
@@ -74,7 +74,7 @@ def test_a_password_carries_an_expiration_policy(stored: Stack) -> None:
 def test_the_expiration_is_spelled_as_parameter_store_reads_it(stack: Stack) -> None:
     # ISO_INSTANT, one of the two documented forms:
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-policies.html
-    ssm.store_password(EXECUTION, PASSWORD, "hash", datetime.fromisoformat("2100-01-01T00:00:00Z"))
+    ssm.store_password(EXECUTION, PASSWORD, "hash", datetime.fromisoformat("2100-01-01T00:00:00Z"), CLAIM_KEY)
     timestamp = expiration_of(stack.sent("PutParameter")[0])["Attributes"]["Timestamp"]
     assert timestamp == "2100-01-02T00:00:00.000Z"
 
@@ -85,7 +85,7 @@ def test_parameter_store_keeps_a_password_long_enough_for_workflow_and_cleanup(s
 
 
 def test_a_retry_overwrites_its_own_password(stored: Stack) -> None:
-    ssm.store_password(EXECUTION, "Another-1", "hash", EXPIRY)
+    ssm.store_password(EXECUTION, "Another-1", "hash", EXPIRY, CLAIM_KEY)
     assert stored.passwords() == {NAME: "Another-1"}
 
 
@@ -125,13 +125,13 @@ def test_a_password_is_deleted_and_may_be_gone_already(stored: Stack) -> None:
 
 
 def test_another_resets_password_stays(stored: Stack) -> None:
-    ssm.store_password("another", "Another-1", "hash", EXPIRY)
+    ssm.store_password("another", "Another-1", "hash", EXPIRY, CLAIM_KEY)
     ssm.delete_password(EXECUTION)
     assert list(stored.passwords().values()) == ["Another-1"]
 
 
 CALLS: dict[str, Callable[[], object]] = {
-    "PutParameter": lambda: ssm.store_password(EXECUTION, PASSWORD, "hash", EXPIRY),
+    "PutParameter": lambda: ssm.store_password(EXECUTION, PASSWORD, "hash", EXPIRY, CLAIM_KEY),
     "GetParameter": lambda: ssm.read_password(EXECUTION, "hash"),
     "DeleteParameter": lambda: ssm.delete_password(EXECUTION),
 }

@@ -18,7 +18,17 @@ from latchkey.errors import (
     UserNotFoundError,
 )
 from reset.validate_user import Result, handler
-from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, NOW, SES_ACCOUNT, Stack, client_error
+from tests.unit.stack import (
+    ALICE,
+    CONTEXT,
+    EXECUTION,
+    IAM,
+    NOW,
+    REQUEST_WINDOW,
+    SES_ACCOUNT,
+    Stack,
+    client_error,
+)
 
 type Lines = Callable[[], list[dict[str, Any]]]
 
@@ -172,24 +182,24 @@ def test_a_user_gets_one_reset_however_often_it_is_spelled_otherwise() -> None:
     spellings = [ALICE.upper(), ALICE.title(), ALICE]
     assert validate(spellings[0], user_key(spellings[0]), "first")
     for number, spelling in enumerate(spellings[1:]):
-        registry.open_window(user_key(spelling), f"later-{number}", int(NOW.timestamp()))
+        registry.open_window(user_key(spelling), f"later-{number}", int(NOW.timestamp()), REQUEST_WINDOW)
         if spelling != ALICE:
             with pytest.raises(RequestRepeatedError):
                 validate(spelling, user_key(spelling), f"later-{number}")
-    assert registry.open_window(user_key(ALICE), "mine", int(NOW.timestamp())) == "first"
+    assert registry.open_window(user_key(ALICE), "mine", int(NOW.timestamp()), REQUEST_WINDOW) == "first"
 
 
 @pytest.mark.usefixtures("any_spelling")
 def test_a_second_try_and_a_second_look_after_a_yes_are_no_repetition() -> None:
     for _ in range(2):
         assert validate(ALICE.upper(), user_key(ALICE.upper()), "first")
-    registry.open_window(user_key(ALICE), "another", int(NOW.timestamp()) + 3600)
+    registry.open_window(user_key(ALICE), "another", int(NOW.timestamp()) + 3600, REQUEST_WINDOW)
     assert validate(ALICE, "", "first")
 
 
 def test_an_operators_reset_has_no_window(stack: Stack) -> None:
     stack.add_user()
-    registry.open_window(user_key(ALICE), "another's", int(NOW.timestamp()))
+    registry.open_window(user_key(ALICE), "another's", int(NOW.timestamp()), REQUEST_WINDOW)
     assert validate()
     assert [step for step, _ in stack.told()] == []
 

@@ -1,14 +1,13 @@
 """EventBridge: publishes which step a reset reached."""
 
 import json
-import os
 from typing import TYPE_CHECKING, Literal
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.adapters.aws import BRIEF_CONFIG
-from latchkey.observability import count, logger
+from latchkey.observability import count, logger, stack_name
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -46,8 +45,7 @@ def publish(step: Step, execution: str, user: str | None = None) -> None:
         user: the user's name, once IAM has confirmed it. What a stranger typed is not published.
     """
     count(step)
-    # The metrics' namespace is the stack's name.
-    detail = {"stack": os.environ["POWERTOOLS_METRICS_NAMESPACE"], "execution": execution}
+    detail = {"stack": stack_name(), "execution": execution}
     if user is not None:
         detail["user"] = user
     entry: PutEventsRequestEntryTypeDef = {"Source": SOURCE, "DetailType": step, "Detail": json.dumps(detail)}

@@ -1,6 +1,5 @@
 """IAM: who a user is, what password the account demands, and the login profile that holds it."""
 
-import os
 from dataclasses import replace
 
 import boto3
@@ -36,7 +35,7 @@ def find_user(name: str) -> IamUser:
     return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
 
 
-def find_eligible_user(name: str) -> IamUser:
+def find_eligible_user(name: str, protection: Protection) -> IamUser:
     """Return the user of that name, if IAM says now that the user may be reset.
 
     Each function that changes an account, or mails what leads to its password, asks this by itself: what an
@@ -48,9 +47,7 @@ def find_eligible_user(name: str) -> IamUser:
     """
     user = find_user(name)
     user = replace(user, groups=groups_of(user.name))
-    ensure_not_protected(
-        user, Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"])
-    )
+    ensure_not_protected(user, protection)
     login_profile(user.name)
     return user
 

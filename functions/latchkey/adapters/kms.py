@@ -1,7 +1,6 @@
 """KMS: seals a reset's secrets, so that they can travel through states that many people can read."""
 
 import json
-import os
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import Final
@@ -33,8 +32,8 @@ def _context(execution: str) -> dict[str, str]:
 _UNUSABLE: Final = dict.fromkeys(("DisabledException", "KMSInvalidStateException"), SealBrokenError)
 
 
-def seal(secrets: Secrets, execution: str) -> str:
-    """Return the secrets encrypted for this one execution, as base64 text.
+def seal(secrets: Secrets, execution: str, key: str) -> str:
+    """Return the secrets encrypted for this one execution, as base64 text; `key` is the key's ARN.
 
     Raises:
         SealBrokenError: when the key is disabled or pending deletion.
@@ -42,14 +41,14 @@ def seal(secrets: Secrets, execution: str) -> str:
     plain = json.dumps([secrets.password, secrets.link_secret])
     with translate_errors("seal the secrets", _UNUSABLE):
         sealed = _kms.encrypt(
-            KeyId=os.environ["CLAIM_KEY_ARN"],
+            KeyId=key,
             Plaintext=plain.encode(),
             EncryptionContext=_context(execution),
         )
     return b64encode(sealed["CiphertextBlob"]).decode()
 
 
-def unseal(sealed: str, execution: str) -> Secrets:
+def unseal(sealed: str, execution: str, key: str) -> Secrets:
     """Return the secrets that `seal` encrypted for this execution.
 
     Raises:
@@ -58,7 +57,7 @@ def unseal(sealed: str, execution: str) -> Secrets:
     """
     with translate_errors("unseal the secrets", {**_UNUSABLE, "InvalidCiphertextException": SealBrokenError}):
         opened = _kms.decrypt(
-            KeyId=os.environ["CLAIM_KEY_ARN"],
+            KeyId=key,
             CiphertextBlob=b64decode(sealed),
             EncryptionContext=_context(execution),
         )

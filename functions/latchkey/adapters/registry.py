@@ -4,7 +4,6 @@ A user has one item, `user#{key}`. Nothing in it is secret: it holds a hash and 
 `domain.resets` say who may move it; here each of those transitions is one conditional write.
 """
 
-import os
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -45,8 +44,8 @@ def item_id(key: str) -> str:
 # The window of requests
 
 
-def open_window(key: str, execution: str, now: int) -> str:
-    """Open a window of requests for one name, for RequestWindowMinutes, unless one is open.
+def open_window(key: str, execution: str, now: int, length: timedelta) -> str:
+    """Open a window of requests for one name, of that length, unless one is open.
 
     Returns:
         The execution it is open for: this one, or that of an earlier request, which swallows this one.
@@ -57,28 +56,30 @@ def open_window(key: str, execution: str, now: int) -> str:
         "attribute_not_exists(#open_until) OR #open_until <= :now OR #asked_by = :execution",
         execution=execution,
         now=now,
-        until=now + _window_seconds(),
+        until=now + _seconds(length),
         kept_until=now + _seconds(KEPT),
     )
     return str(refused["asked_by"]) if refused else execution
 
 
-def close_windows(user: str, window: str, execution: str, failed_at: int = 0) -> None:
+def close_windows(
+    user: str, window: str, execution: str, *, failed_at: int = 0, once_in: timedelta = timedelta()
+) -> None:
     """Close the windows that are open for an execution, so that the next request starts at once.
 
     Args:
         user: the user as IAM spells it; empty where no user was found.
         window: the key of the window that let the reset through; empty for an operator's.
         execution: the execution.
-        failed_at: when it failed, in seconds since 1970. Then windows are closed once in RequestWindowMinutes
-            only: each failure sends a mail.
+        failed_at: when it failed, in seconds since 1970; 0 where it did not.
+        once_in: how often failures close windows: each of them sends a mail.
     """
     change, condition = "REMOVE #open_until", "#asked_by = :execution"
     if failed_at:
         change = f"SET #excused_until = :until {change}"
         condition += " AND (attribute_not_exists(#excused_until) OR #excused_until <= :now)"
     for key in {window, user_key(user) if user else ""} - {""}:
-        until = failed_at + _window_seconds() if failed_at else 0
+        until = failed_at + _seconds(once_in)
         table.update(item_id(key), change, condition, execution=execution, now=failed_at, until=until)
 
 
@@ -238,10 +239,6 @@ def _item(found: dict[str, Any]) -> Item:
 def _reset(found: dict[str, Any]) -> Reset | None:
     known = {field.name: found[field.name] for field in fields(Reset) if field.name in found}
     return Reset(**known) if known else None
-
-
-def _window_seconds() -> int:
-    return int(os.environ["REQUEST_WINDOW_MINUTES"]) * 60
 
 
 def _seconds(length: timedelta) -> int:

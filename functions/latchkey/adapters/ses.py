@@ -1,7 +1,5 @@
 """SES: sends one mail."""
 
-import os
-
 import boto3
 
 from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
@@ -13,8 +11,8 @@ from latchkey.observability import logger
 _ses = boto3.client("sesv2", config=CLIENT_CONFIG)
 
 
-def send(mail: Mail, to: str) -> None:
-    """Send a mail from the stack's sender to one address.
+def send(mail: Mail, sender: str, to: str) -> None:
+    """Send a mail from one address to one address.
 
     Raises:
         MailRefusedError: when SES will not take it, now or ever.
@@ -32,7 +30,7 @@ def send(mail: Mail, to: str) -> None:
     )
     with translate_errors("send the mail", refused):
         _ses.send_email(
-            FromEmailAddress=os.environ["SENDER_ADDRESS"],
+            FromEmailAddress=sender,
             Destination={"ToAddresses": [to]},
             Content={
                 "Simple": {
@@ -48,7 +46,7 @@ def send(mail: Mail, to: str) -> None:
         )
 
 
-def send_notice(mail: Mail, user: str, to: str) -> None:
+def send_notice(mail: Mail, sender: str, user: str, to: str) -> None:
     """Send a notice to the user's address, and to the user's name too where that is another address.
 
     Anyone who may tag users chooses the address, but not the name. A name need not be a mailbox: a refusal by
@@ -59,10 +57,10 @@ def send_notice(mail: Mail, user: str, to: str) -> None:
     """
     if is_mail_address(user) and user.lower() != to.lower():
         try:
-            send(mail, user)
+            send(mail, sender, user)
         except MailRefusedError as error:
             logger.warning("No notice to the address that is the user's name: %s", error)
-    send(mail, to)
+    send(mail, sender, to)
 
 
 def send_rate() -> float:

@@ -27,8 +27,8 @@ def password_parameter(execution: str) -> str:
     return f"{os.environ['PASSWORDS_PATH']}/{reset_key(execution)}"
 
 
-def store_password(execution: str, password: str, secret_sha256: str, expires_at: datetime) -> None:
-    """Store the password, encrypted, and its link's hash with it; a retry overwrites them."""
+def store_password(execution: str, password: str, secret_sha256: str, expires_at: datetime, key: str) -> None:
+    """Store the password and its link's hash, encrypted with the key of that ARN; a retry overwrites them."""
     expiration = {
         "Type": "Expiration",
         "Version": "1.0",
@@ -38,7 +38,7 @@ def store_password(execution: str, password: str, secret_sha256: str, expires_at
         _ssm.put_parameter(
             Name=password_parameter(execution),
             Type="SecureString",
-            KeyId=os.environ["CLAIM_KEY_ARN"],
+            KeyId=key,
             Value=f"{secret_sha256}:{password}",
             Tier="Advanced",
             Policies=json.dumps([expiration]),

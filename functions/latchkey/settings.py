@@ -1,0 +1,16 @@
+"""The stack's settings that several functions read from their environment; adapters get them as values."""
+
+import os
+from datetime import timedelta
+
+from latchkey.domain.users import Protection
+
+
+def protection() -> Protection:
+    """Return which users are never reset."""
+    return Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"])
+
+
+def request_window() -> timedelta:
+    """Return how long a request swallows further ones for the same user."""
+    return timedelta(minutes=int(os.environ["REQUEST_WINDOW_MINUTES"]))
