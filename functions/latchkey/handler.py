@@ -9,15 +9,11 @@ from typing import Any
 from latchkey.errors import (
     BadRequestError,
     ClaimGoneError,
-    ClaimNotReadyError,
-    EntityTemporarilyUnmodifiableError,
     ForeignPageError,
     LatchkeyError,
     NotAllowedError,
     NotAuthenticatedError,
-    ResetInProgressError,
-    ServiceUnavailableError,
-    ThrottledError,
+    TransientError,
 )
 from latchkey.observability import logger
 from latchkey.web.access import ensure_own_page
@@ -90,13 +86,7 @@ def refusal(error: LatchkeyError) -> Response:
         case ClaimGoneError():
             status, kind = 410, "Invalid!"
             message = "This link is expired or has been already used once"
-        case (
-            ClaimNotReadyError()
-            | EntityTemporarilyUnmodifiableError()
-            | ResetInProgressError()
-            | ServiceUnavailableError()
-            | ThrottledError()
-        ):
+        case TransientError():
             status, kind = 503, "Not ready"
             message = "This takes a moment longer. Please try again shortly."
         case _:

@@ -10,7 +10,7 @@ from latchkey.adapters import iam, s3
 from latchkey.domain.credential_report import read_report, users_of
 from latchkey.domain.reminders import Account, Outcome, RunWindow, classify, notify_days, time_zone
 from latchkey.domain.users import mail_address
-from latchkey.errors import ServiceUnavailableError, ThrottledError, UserNotEligibleError, UserNotFoundError
+from latchkey.errors import TransientError, UserNotEligibleError, UserNotFoundError
 from latchkey.handler import task_handler
 from latchkey.observability import logger
 
@@ -68,7 +68,7 @@ def _with_mail(account: Account) -> Account:
     except (UserNotFoundError, UserNotEligibleError):
         # Deleted since the report, or without an address: the report of the run says so.
         return account
-    except (ThrottledError, ServiceUnavailableError):
+    except TransientError:
         # Not about this user; the state's retry lists them all.
         raise
     except Exception as error:  # a user's bad data fails that user alone

@@ -10,12 +10,7 @@ from latchkey.adapters.ses_status import read_sending_status
 from latchkey.domain.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
 from latchkey.domain.users import mail_address
-from latchkey.errors import (
-    AddressSuppressedError,
-    RequestRepeatedError,
-    UserNotEligibleError,
-    UserNotFoundError,
-)
+from latchkey.errors import RejectedError, RequestRepeatedError
 from latchkey.handler import task_handler
 
 
@@ -40,7 +35,7 @@ def handler(event: Event, _context: object) -> Result:
         result = validate_user(event["user"])
         if event["window"]:
             refuse_repeated(event, result["user"], datetime.now(UTC))
-    except (UserNotFoundError, UserNotEligibleError, AddressSuppressedError, RequestRepeatedError):
+    except RejectedError:
         eventbridge.publish("Rejected", event["execution"])
         raise
     return result

@@ -47,7 +47,7 @@ def test_the_runbook_has_what_it_needs() -> None:
             "functions/latchkey/errors.py",
             "class SealBrokenError",
             "class SealBurstError",
-            "a row for SealBrokenError, which nothing raises",
+            "a row for SealBrokenError, which ends no execution",
         ),
         (
             "functions/latchkey/errors.py",
