@@ -57,7 +57,7 @@ def _revoke(name: str, reset: Reset) -> bool:
     meanwhile; but not where its owner says that someone else saw it, who may have done just that.
     """
     try:
-        taken_over = not reset.disowns and was_taken_over(
+        taken_over = not reset.revokes_claim and was_taken_over(
             iam.find_user(name),
             iam.login_profile(name),
             reset_at=datetime.fromtimestamp(reset.begun_at, UTC),

@@ -133,8 +133,9 @@ def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
     found += [f"{number} {reason}" for reason, number in reasons.most_common(_MOST_REASONS)]
     if len(reasons) > _MOST_REASONS:
         found.append(f"{len(reasons) - _MOST_REASONS} other reasons, see the report")
-    # What a sender noted itself is already among the reasons.
-    found += [said for said in map(sentence, event["failures"]) if said not in reasons]
+    # What a sender noted itself is already among the reasons, after the outcome.
+    noted = {reason.partition(": ")[2] for reason in reasons}
+    found += [said for said in map(sentence, event["failures"]) if said not in noted]
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from latchkey.adapters import action_links, eventbridge, registry, stepfunctions
 from latchkey.domain.action_links import ActionLink, LinkKind
 from latchkey.domain.claims import user_key
-from latchkey.domain.resets import Phase, Reset, disowning
+from latchkey.domain.resets import Phase, Reset, revocation_of
 from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
@@ -55,12 +55,12 @@ def revoke_claim(link: ActionLink, request: str, now: datetime) -> None:
         ResetInProgressError: when a reset is changing the account; worth retrying in seconds.
     """
     revocation = Reset(
-        execution=disowning(link.execution),
+        execution=revocation_of(link.execution),
         phase=Phase.REVOKING,
         user=link.user,
         begun_at=int(now.timestamp()),
         undone_by=request,
     )
-    registry.disown(user_key(link.user), revocation)
+    registry.revoke_claim(user_key(link.user), revocation)
     undo(revocation.execution, link.user, request, now)
     eventbridge.publish("ClaimRevoked", link.execution, link.user)

@@ -54,7 +54,7 @@ def claimed(product: Product) -> None:
     quote(product.wait_for_mail(ALICE, "was shown"), hidden=notice.rs)
 
     title("Had it not been her, she would press This was not me")
-    show("POST /revoke", product.disown(notice), expected=200)
+    show("POST /revoke", product.revoke(notice), expected=200)
     check("the password signs in no more", not product.sign_in(ALICE, password)["signed_in"])
 
 

@@ -116,7 +116,7 @@ class Product:
         """Press Yes or No on the page of a question, once."""
         return self.press("confirm", link, answer=answer)
 
-    def disown(self, link: Link) -> httpx.Response:
+    def revoke(self, link: Link) -> httpx.Response:
         """Press This was not me on the page of a notice, once."""
         return self.press("revoke", link)
 

@@ -85,7 +85,7 @@ def test_secret_of_a_notice_is_nowhere_but_in_its_mail(product: Product) -> None
     user = product.create_user(PASSWORD)
     product.start_reset_and_claim(user)
     notice = product.wait_for_notice(user)
-    answered = [product.disown(notice), product.disown(notice)]
+    answered = [product.revoke(notice), product.revoke(notice)]
     assert [each.status_code for each in answered] == [200, 410]
     assert leaks(notice.rs, iter([(str(each), each.text + str(each.headers)) for each in answered])) == []
     (mail,) = leaks(notice.rs, everywhere(product))

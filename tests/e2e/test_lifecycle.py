@@ -48,7 +48,7 @@ def steps(events: list[dict[str, Any]]) -> list[str]:
     return [event["detail-type"] for event in sorted(events, key=lambda event: event["time"])]
 
 
-def test_every_step_of_a_disowned_reset_is_told_without_a_secret(product: Product, hear: Hear) -> None:
+def test_every_step_of_a_revoked_claim_is_told_without_a_secret(product: Product, hear: Hear) -> None:
     user = product.create_user(OLD_PASSWORD)
     product.request_and_confirm(user)
     (arn,) = product.execution_arns(user)
@@ -56,7 +56,7 @@ def test_every_step_of_a_disowned_reset_is_told_without_a_secret(product: Produc
     password = product.claim(link).json()["password"]
     product.wait_for_end(arn)
     notice = product.wait_for_notice(user)
-    product.disown(notice).raise_for_status()
+    product.revoke(notice).raise_for_status()
     events = hear(arn, "ClaimRevoked")
     # The bus promises no order within one second.
     assert set(steps(events)) == {"Requested", "Asked", "Confirmed", "Completed", "Claimed", "ClaimRevoked"}

@@ -226,9 +226,9 @@ def test_the_key_cannot_be_used(runbook: Runbook, user: str, state: str) -> None
     resets(runbook.product, user)
 
 
-def test_a_claim_is_disowned(runbook: Runbook, user: str) -> None:
+def test_a_claim_is_revoked(runbook: Runbook, user: str) -> None:
     runbook.product.start_reset_and_claim(user)
-    runbook.product.disown(runbook.product.wait_for_notice(user)).raise_for_status()
+    runbook.product.revoke(runbook.product.wait_for_notice(user)).raise_for_status()
     runbook.hear("ClaimRevokedAlarm")
     found, _ = runbook.paste("ClaimRevokedAlarm")
     assert "127.0.0.1" in found

@@ -72,8 +72,8 @@ def attempt_of(transition: Transition, actor: str) -> Callable[[], object]:
             return lambda: registry.claim(KEY, replace(attempt, execution=""), DAY)
         case resets.REVOKE:
             return lambda: registry.revoke(KEY, attempt)
-        case resets.DISOWN:
-            return lambda: registry.disown(KEY, replace(OWN, phase=Phase.REVOKING, undone_by=actor))
+        case resets.REVOKE_CLAIM:
+            return lambda: registry.revoke_claim(KEY, replace(OWN, phase=Phase.REVOKING, undone_by=actor))
     return lambda: registry.finish(KEY, attempt)
 
 

@@ -366,6 +366,13 @@ class TestReport:
         assert rows["a"]["outcome"] == "not sent"
         assert result["problems"] == ["2 not sent: the run ended before", "States.Timeout"]
 
+    def test_what_a_sender_noted_before_it_failed_is_told_once(self) -> None:
+        write_run()
+        noted = ReportRow(Reminder(account("a"), 7), Outcome.NOT_SENT, "MailRefusedError: paused")
+        s3.write_lines(s3.result_key(BATCH), [noted.as_json()])
+        failed = {"Error": "MailRefusedError", "Cause": '{"errorMessage": "paused"}'}
+        assert reported(failures=[failed])[0]["problems"] == ["1 not sent: MailRefusedError: paused"]
+
     def test_times_that_may_not_be_read_are_a_problem(self) -> None:
         write_run()
         unknown = ReportRow(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")

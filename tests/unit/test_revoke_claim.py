@@ -12,7 +12,7 @@ from cleanup.remove_orphans import remove_all
 from latchkey.adapters import iam, registry
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import user_key
-from latchkey.domain.resets import Phase, disowning
+from latchkey.domain.resets import Phase, revocation_of
 from latchkey.web.http import Response
 from reset.revoke_claim import REVOKED, handler
 from tests.unit.stack import (
@@ -90,9 +90,9 @@ def test_a_reset_that_is_changing_the_account_is_waited_for(claimed: Stack, phas
 
 
 def test_two_presses_at_once_are_one_after_the_other(claimed: Stack) -> None:
-    first = claimed.keep_reset(Phase.REVOKING, disowning(EXECUTION), password="", undone_by="first press")
+    first = claimed.keep_reset(Phase.REVOKING, revocation_of(EXECUTION), password="", undone_by="first press")
     ended(claimed)
-    assert first.disowns
+    assert first.revokes_claim
     assert post("second press")["statusCode"] == 503
     assert claimed.password_of() == PASSWORD
 

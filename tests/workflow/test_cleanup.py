@@ -103,7 +103,7 @@ def test_a_shown_password_that_its_user_does_not_use_is_revoked_once_it_is_due(p
     assert (product.phase(idle), product.phase(busy)) == ("over", "over")
     assert not product.sign_in(idle, shown[idle])["signed_in"]
     assert product.sign_in(busy, "Chosen-by-the-User-1")["signed_in"]
-    assert product.disown(product.wait_for_notice(idle)).status_code == 200, "its notice still works"
+    assert product.revoke(product.wait_for_notice(idle)).status_code == 200, "its notice still works"
 
 
 def test_running_reset_is_left_alone(product: Product) -> None:

@@ -14,12 +14,12 @@ from latchkey.domain.claims import user_key
 from latchkey.domain.resets import (
     BEGIN,
     CLAIM,
-    DISOWN,
     FINISH,
     GRACE,
     KEPT,
     LONGEST_CHANGE,
     REVOKE,
+    REVOKE_CLAIM,
     STORE,
     Attempt,
     Guard,
@@ -141,13 +141,13 @@ def revoke(key: str, attempt: Attempt) -> Item:
     return _move(REVOKE, key, attempt, "#current.#undone_by = :actor, #due_at = :due_at", due_at=due_at)
 
 
-def disown(key: str, reset: Reset) -> Item:
+def revoke_claim(key: str, reset: Reset) -> Item:
     """Take the account to revoke its password, whichever it is; the item says if an earlier try did so.
 
     Raises:
         ResetInProgressError: when a reset is changing the account.
     """
-    return _replace(DISOWN, key, reset, actor=reset.undone_by, due_in=GRACE)
+    return _replace(REVOKE_CLAIM, key, reset, actor=reset.undone_by, due_in=GRACE)
 
 
 def finish(key: str, attempt: Attempt) -> None:

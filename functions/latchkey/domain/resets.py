@@ -22,12 +22,12 @@ LONGEST_CHANGE = timedelta(minutes=30)
 KEPT = timedelta(days=7)
 
 
-_DISOWNING = "disown-"
+_REVOCATION = "revoke-"
 
 
-def disowning(execution: str) -> str:
+def revocation_of(execution: str) -> str:
     """Return the name of the revocation of an execution's claim; no execution has it."""
-    return f"{_DISOWNING}{execution}"
+    return f"{_REVOCATION}{execution}"
 
 
 class Phase(StrEnum):
@@ -61,9 +61,9 @@ class Reset:
     undone_by: str = ""
 
     @property
-    def disowns(self) -> bool:
-        """Whether it is no reset but a revocation by the mailbox's owner, `disowning`."""
-        return self.execution.startswith(_DISOWNING)
+    def revokes_claim(self) -> bool:
+        """Whether it is no reset but a revocation by the mailbox's owner, `revocation_of`."""
+        return self.execution.startswith(_REVOCATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ REVOKE = Transition(
     guard=Guard.FREE,
     done=frozenset({Phase.OVER}),
 )
-DISOWN = Transition(
+REVOKE_CLAIM = Transition(
     step="RevokeClaim",
     to=Phase.REVOKING,
     replaces=_SETTLED,
@@ -139,7 +139,7 @@ DISOWN = Transition(
 FINISH = Transition(
     step="the end of undoing", to=Phase.OVER, own=frozenset({Phase.REVOKING}), guard=Guard.HELD
 )
-TRANSITIONS = (BEGIN, STORE, WAIT, CLAIM, REVOKE, DISOWN, FINISH)
+TRANSITIONS = (BEGIN, STORE, WAIT, CLAIM, REVOKE, REVOKE_CLAIM, FINISH)
 
 
 def allows(transition: Transition, item: Item, attempt: Attempt) -> bool:
