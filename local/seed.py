@@ -46,21 +46,6 @@ def seed(iam: IAMClient, ses: SESV2Client, gateway: APIGatewayClient) -> None:
         iam.create_user(UserName=name)
     for name in set(USERS) - known:
         iam.create_login_profile(UserName=name, Password=_any_password(), PasswordResetRequired=False)
-        _let_change_password(iam, name)
-
-
-def _let_change_password(iam: IAMClient, name: str) -> None:
-    """Let a user choose their own password, as every reset asks them to.
-
-    MiniStack's simulation knows no `${aws:username}`, of which AWS's IAMUserChangePassword is made.
-    """
-    statement = {
-        "Effect": "Allow",
-        "Action": "iam:ChangePassword",
-        "Resource": iam.get_user(UserName=name)["User"]["Arn"],
-    }
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName=name, PolicyName="ChangePassword", PolicyDocument=document)
 
 
 def _logs_role(iam: IAMClient) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cli.readers import NotThereError, asking
 from cli.rules.people import People, Person
+from latchkey.domain.password_change import Answer, question
 from latchkey.domain.users import IamUser, Protection
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 #: IAM makes a report in seconds; a new one at most every four hours.
 _REPORT_SECONDS = 60
-
-_CHANGE = "iam:ChangePassword"
 
 
 def read_people(scope: Scope) -> People:
@@ -80,20 +79,8 @@ class _Rights:
         return self.known[policies]
 
     def _simulate(self, arn: str, *, with_mfa: bool) -> bool:
-        (result,) = self.iam.simulate_principal_policy(
-            PolicySourceArn=arn,
-            ActionNames=[_CHANGE],
-            ResourceArns=[arn],
-            ContextEntries=[
-                {
-                    "ContextKeyName": "aws:MultiFactorAuthPresent",
-                    "ContextKeyValues": [str(with_mfa).lower()],
-                    "ContextKeyType": "boolean",
-                }
-            ],
-        )["EvaluationResults"]
-        decision = result["EvalDecision"]
-        return decision == "allowed" or (decision == "implicitDeny" and self.allowed_to_all)
+        answer = self.iam.simulate_principal_policy(**question(arn, with_mfa=with_mfa))
+        return Answer.of(answer["EvaluationResults"]).lets_change(allowed_to_all=self.allowed_to_all)
 
 
 def _all_may_change(iam: IAMClient) -> bool:

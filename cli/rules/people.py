@@ -7,7 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli.findings import Kind
-from latchkey.domain.users import MAIL_TAG, ensure_not_protected, mail_address
+from latchkey.domain.users import (
+    MAIL_TAG,
+    ensure_not_protected,
+    has_broken_mail_tag,
+    mail_address,
+)
 from latchkey.errors import UserNotEligibleError
 
 if TYPE_CHECKING:
@@ -81,7 +86,10 @@ def check_people(people: People) -> Iterator[Finding]:
             found.setdefault(kind, []).append(person.user.name)
     for kind, why in (
         (PEOPLE_WITHOUT_ADDRESS, "Neither name nor tag is a mail address, so no reset reaches"),
-        (PEOPLE_WITH_BROKEN_TAG, f"The tag '{MAIL_TAG}' holds no mail address, so no reset reaches"),
+        (
+            PEOPLE_WITH_BROKEN_TAG,
+            f"Mails go to the user name or nowhere, as the tag '{MAIL_TAG}' is broken, of",
+        ),
         (PEOPLE_MAY_NOT_CHANGE, "A reset asks for a new password, and IAM refuses to let them choose it:"),
         (PEOPLE_IN_MFA_DEADLOCK, "A reset asks for a new password, which a policy denies without MFA, to"),
         (PEOPLE_SUPPRESSED, "SES's suppression list keeps every mail from"),
@@ -92,7 +100,7 @@ def check_people(people: People) -> Iterator[Finding]:
 
 
 def _obstacle(person: Person, people: People) -> Kind | None:
-    """Return what keeps a person from a reset that ends well; None for nothing."""
+    """Return what keeps a person from a reset that ends well, or leads it elsewhere; None for nothing."""
     try:
         ensure_not_protected(person.user, people.protection)
     except UserNotEligibleError:
@@ -100,12 +108,14 @@ def _obstacle(person: Person, people: People) -> Kind | None:
     try:
         address = mail_address(person.user)
     except UserNotEligibleError:
-        return PEOPLE_WITH_BROKEN_TAG if MAIL_TAG in person.user.tags else PEOPLE_WITHOUT_ADDRESS
+        return PEOPLE_WITH_BROKEN_TAG if has_broken_mail_tag(person.user) else PEOPLE_WITHOUT_ADDRESS
     if address.lower() in people.suppressed:
         return PEOPLE_SUPPRESSED
     if person.needs_mfa:
         return PEOPLE_IN_MFA_DEADLOCK
-    return None if person.may_change else PEOPLE_MAY_NOT_CHANGE
+    if not person.may_change:
+        return PEOPLE_MAY_NOT_CHANGE
+    return PEOPLE_WITH_BROKEN_TAG if has_broken_mail_tag(person.user) else None
 
 
 def _names(names: Sequence[str]) -> str:

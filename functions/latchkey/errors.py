@@ -36,6 +36,7 @@ Step Functions compares names and knows no bases: those are for the functions th
             NotAllowedError
             ForeignPageError
             ClaimGoneError
+        PasswordChangeDeniedError
         PasswordPolicyViolationError
         SupersededError
         DeclinedError
@@ -182,6 +183,10 @@ class ForeignPageError(CallerError):
 
 class ClaimGoneError(CallerError):
     """When a link does not (or no longer) lead to a password: used, expired, superseded or never made."""
+
+
+class PasswordChangeDeniedError(LatchkeyError):
+    """When a user could not choose a password after a reset; named by the state machine alone."""
 
 
 class PasswordPolicyViolationError(LatchkeyError):

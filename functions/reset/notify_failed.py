@@ -6,16 +6,21 @@ from typing import TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
+from latchkey.errors import PasswordChangeDeniedError
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
-    """`user` and `mail` are empty where the user was never found: what a stranger typed gets no mail."""
+    """`user` and `mail` are empty where the user was never found: what a stranger typed gets no mail.
+
+    `error` is the name of what failed first.
+    """
 
     execution: str
     user: str
     mail: str
     window: str
+    error: str
 
 
 @task_handler
@@ -28,6 +33,5 @@ def handler(event: Event, _context: object) -> None:
     if not event["mail"]:
         return
     words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
-    ses.send_notice(
-        emails.render("failed", words), os.environ["SENDER_ADDRESS"], event["user"], event["mail"]
-    )
+    name = "change_denied" if event["error"] == PasswordChangeDeniedError.__name__ else "failed"
+    ses.send_notice(emails.render(name, words), os.environ["SENDER_ADDRESS"], event["user"], event["mail"])

@@ -9,22 +9,29 @@ from latchkey.adapters import eventbridge, iam, registry
 from latchkey.adapters.ses_status import read_sending_status
 from latchkey.domain.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
-from latchkey.domain.users import mail_address
+from latchkey.domain.users import has_broken_mail_tag, mail_address
 from latchkey.errors import RejectedError, RequestRepeatedError
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
-    """`window`: the key of the window of requests that let the reset through; empty else, and after a yes."""
+    """`window`: the key of the window of requests that let the reset through; empty else, and after a yes.
+
+    `confirm`: whether the mailbox's owner has still to be asked.
+    """
 
     execution: str
     user: str
     window: str
+    confirm: bool
 
 
 class Result(TypedDict):
+    """`denied`: why the user could not choose a password after the reset; empty where they can."""
+
     user: str
     mail: str
+    denied: str
 
 
 @task_handler
@@ -32,7 +39,7 @@ def handler(event: Event, _context: object) -> Result:
     if event["window"]:
         eventbridge.publish("Requested", event["execution"])
     try:
-        result = validate_user(event["user"])
+        result = validate_user(event)
         if event["window"]:
             refuse_repeated(event, result["user"], datetime.now(UTC))
     except RejectedError:
@@ -41,8 +48,11 @@ def handler(event: Event, _context: object) -> Result:
     return result
 
 
-def validate_user(name: str) -> Result:
-    """Return the user as IAM spells it, and the address to write to.
+def validate_user(event: Event) -> Result:
+    """Return the user as IAM spells it, the address to write to, and what would make the reset useless.
+
+    Where the mailbox's owner has still to be asked, the latter waits for the yes: it ends in a mail and an
+    alarm, and a stranger who types names must cause neither.
 
     Raises:
         UserNotFoundError: when there is no such user.
@@ -50,10 +60,13 @@ def validate_user(name: str) -> Result:
         AddressSuppressedError: when SES would not deliver to the user's address.
         MailRefusedError: when SES would send no mail at all; the old password goes on working.
     """
-    user = iam.find_eligible_user(name, settings.protection())
+    user = iam.find_eligible_user(event["user"], settings.protection())
+    if has_broken_mail_tag(user):
+        eventbridge.publish("MailTagBroken", event["execution"], user.name)
     mail = mail_address(user)
     ensure_deliverable(read_sending_status(os.environ["SENDER_ADDRESS"], mail))
-    return {"user": user.name, "mail": mail}
+    denied = "" if event["confirm"] else iam.why_change_is_denied(user)
+    return {"user": user.name, "mail": mail, "denied": denied}
 
 
 def refuse_repeated(event: Event, user: str, now: datetime) -> None:

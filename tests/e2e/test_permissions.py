@@ -53,6 +53,13 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "list a user's groups": call("iam", "list_groups_for_user", UserName=user),
         "read a login profile": call("iam", "get_login_profile", UserName=user),
         "read the password policy": call("iam", "get_account_password_policy"),
+        "list a user's MFA devices": call("iam", "list_mfa_devices", UserName=user),
+        "simulate a user's policies": call(
+            "iam",
+            "simulate_principal_policy",
+            PolicySourceArn=f"arn:aws:iam::000000000000:user/{user}",
+            ActionNames=["iam:ChangePassword"],
+        ),
         "set a password": call(
             "iam", "update_login_profile", UserName="unknown", Password="Aa0!aaaaaaaaaaaa"
         ),
@@ -187,6 +194,12 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "attach a policy": call(
             "iam", "attach_user_policy", UserName=user, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"
         ),
+        "simulate a role's policies": call(
+            "iam",
+            "simulate_principal_policy",
+            PolicySourceArn="arn:aws:iam::000000000000:role/admin",
+            ActionNames=["iam:ChangePassword"],
+        ),
         "disable MFA": call(
             "iam", "deactivate_mfa_device", UserName=user, SerialNumber="arn:aws:iam::0:mfa/-"
         ),
@@ -242,6 +255,9 @@ ALLOWED: dict[str, set[str]] = {
     "RevealPassword": {"move a user's reset", "read a password", "open a password"},
     "ValidateUser": {
         *READ_USERS,
+        "list a user's MFA devices",
+        "simulate a user's policies",
+        "read the password policy",
         "tell a step",
         "move a user's reset",
         "read the send quota",

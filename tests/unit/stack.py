@@ -3,7 +3,7 @@
 import json
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -98,16 +98,21 @@ def client_error(code: str, status: int = 400, operation: str = "Operation") -> 
     return ClientError(answer, operation)
 
 
+#: What a call gets, the same each time or by what it sends.
+type Answer = Mapping[str, Any] | Exception | Callable[[dict[str, Any]], Mapping[str, Any]]
+
+
 class Stack:
     """The simulated services; `call` stands between every client and them."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._faults: dict[str, deque[Exception | None]] = {}
-        self._answers: dict[str, Mapping[str, Any] | Exception] = {}
+        self._answers: dict[str, Answer] = {}
         # What the simulation has not, or does not say.
         self.answer("GetEmailIdentity", {"VerifiedForSendingStatus": True})
         self.answer("GetAccount", SES_ACCOUNT)
+        self.answer("SimulatePrincipalPolicy", {"EvaluationResults": [{"EvalDecision": "allowed"}]})
         self.answer("GetSuppressedDestination", client_error("NotFoundException", 404))
         self._pass_on = vars(BaseClient)["_make_api_call"]
 
@@ -125,13 +130,13 @@ class Stack:
             raise declared(answer.response, operation)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer(parameters) if callable(answer) else answer
 
     def fail(self, operation: str, *faults: Exception, after: int = 0) -> None:
         """Let the next calls of an operation fail, one with each fault; the first `after` of them pass."""
         self._faults[operation] = deque([*[None] * after, *faults])
 
-    def answer(self, operation: str, answer: Mapping[str, Any] | Exception) -> None:
+    def answer(self, operation: str, answer: Answer) -> None:
         """Let every call of an operation that the simulation has not, or has otherwise, be answered so."""
         self._answers[operation] = answer
 

@@ -36,6 +36,7 @@ VALUES = {
         "expires_at": "Friday, 1 January 2100, 00:15 UTC",
     },
     "expired": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
+    "change_denied": {"user": "alice@example.com"},
     "failed": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
     "reminder": {
         "user": "alice@example.com",
@@ -186,7 +187,7 @@ def test_the_links_of_a_mail_with_one_lead_there_alone(name: str) -> None:
     assert set(Reader(render(name, VALUES[name]).html).links) == {VALUES[name]["link"]}
 
 
-@pytest.mark.parametrize("name", ["claimed", "confirm_request", "expired", "failed"])
+@pytest.mark.parametrize("name", ["change_denied", "claimed", "confirm_request", "expired", "failed"])
 def test_a_notice_is_not_confidential(name: str) -> None:
     assert "CONFIDENTIAL" not in render(name, VALUES[name]).subject
 

@@ -26,7 +26,9 @@ SIGNED_IN_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 def test_a_user_is_found_with_path_tags_and_last_sign_in(stack: Stack) -> None:
     stack.add_user(ALICE, tags={"email": "alice@home.example"})
     stack.sign_in(ALICE, SIGNED_IN_AT)
-    assert iam.find_user(ALICE) == IamUser(ALICE, "/", {"email": "alice@home.example"}, SIGNED_IN_AT)
+    arn = f"arn:aws:iam::123456789012:user/{ALICE}"
+    tags = {"email": "alice@home.example"}
+    assert iam.find_user(ALICE) == IamUser(ALICE, "/", tags, SIGNED_IN_AT, arn=arn)
 
 
 def test_a_user_who_never_signed_in_has_no_last_sign_in(stack: Stack) -> None:
@@ -174,3 +176,77 @@ def test_a_policy_that_cannot_be_read_is_not_taken_for_the_default(
     stack.refuse("GetAccountPasswordPolicy", code, status)
     with pytest.raises(meaning):
         iam.password_policy()
+
+
+def simulate(stack: Stack, *, without_mfa: str, with_mfa: str) -> None:
+    """Let the simulation of policies decide so."""
+
+    def decide(asked: dict[str, Any]) -> dict[str, Any]:
+        has_mfa = asked["ContextEntries"][0]["ContextKeyValues"] == ["true"]
+        return {"EvaluationResults": [{"EvalDecision": with_mfa if has_mfa else without_mfa}]}
+
+    stack.answer("SimulatePrincipalPolicy", decide)
+
+
+def let_everyone_change() -> None:
+    IAM.update_account_password_policy(AllowUsersToChangePassword=True)
+
+
+def give_device(user: str) -> None:
+    serial = IAM.create_virtual_mfa_device(VirtualMFADeviceName="alice")["VirtualMFADevice"]["SerialNumber"]
+    IAM.enable_mfa_device(
+        UserName=user, SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321"
+    )
+
+
+def why(stack: Stack) -> str:
+    return iam.why_change_is_denied(iam.find_user(stack.add_user()))
+
+
+def test_a_user_whose_own_policy_lets_them_may_change_the_password(stack: Stack) -> None:
+    simulate(stack, without_mfa="allowed", with_mfa="allowed")
+    assert why(stack) == ""
+
+
+def test_a_user_whom_no_policy_lets_may_not_change_the_password(stack: Stack) -> None:
+    IAM.update_account_password_policy(AllowUsersToChangePassword=False)
+    simulate(stack, without_mfa="implicitDeny", with_mfa="implicitDeny")
+    assert why(stack) == f"IAM does not let {ALICE} change the password that a reset asks to be changed."
+
+
+def test_without_a_password_policy_the_account_lets_no_user_change_the_password(stack: Stack) -> None:
+    simulate(stack, without_mfa="implicitDeny", with_mfa="implicitDeny")
+    assert "does not let" in why(stack)
+
+
+def test_where_the_account_lets_everyone_change_a_user_needs_no_policy_of_their_own(stack: Stack) -> None:
+    let_everyone_change()
+    simulate(stack, without_mfa="implicitDeny", with_mfa="implicitDeny")
+    assert why(stack) == ""
+
+
+def test_a_policy_that_demands_mfa_of_a_user_without_device_is_a_deadlock(stack: Stack) -> None:
+    let_everyone_change()
+    simulate(stack, without_mfa="explicitDeny", with_mfa="implicitDeny")
+    assert why(stack) == f"{ALICE} has no MFA device, and a policy denies iam:ChangePassword without MFA."
+
+
+def test_a_user_with_a_device_signs_in_with_it(stack: Stack) -> None:
+    simulate(stack, without_mfa="explicitDeny", with_mfa="allowed")
+    stack.add_user()
+    give_device(ALICE)
+    assert iam.why_change_is_denied(iam.find_user(ALICE)) == ""
+    assert len(stack.sent("SimulatePrincipalPolicy")) == 1
+
+
+@pytest.mark.parametrize("operation", ["SimulatePrincipalPolicy", "ListMFADevices"])
+def test_where_iam_does_not_let_the_function_ask_no_user_is_kept_out(stack: Stack, operation: str) -> None:
+    stack.refuse(operation, "AccessDenied", 403)
+    assert why(stack) == ""
+
+
+@pytest.mark.parametrize("operation", ["SimulatePrincipalPolicy", "ListMFADevices"])
+def test_a_question_that_is_throttled_is_asked_again(stack: Stack, operation: str) -> None:
+    stack.refuse(operation, "Throttling")
+    with pytest.raises(ThrottledError):
+        why(stack)

@@ -58,6 +58,11 @@ def test_what_a_function_returns_stays_as_it_is(body: object) -> None:
 @pytest.mark.parametrize(
     ("service", "request_", "resources"),
     [
+        (
+            "iam",
+            {"Action": "SimulatePrincipalPolicy", "PolicySourceArn": "arn:aws:iam::0:user/alice"},
+            ["arn:aws:iam::0:user/alice"],
+        ),
         ("ssm", {"Names": ["/a/b", "/a/c"]}, [f"{PARAMETERS}/a/b", f"{PARAMETERS}/a/c"]),
         ("ssm", {"Path": "/a/b/"}, [f"{PARAMETERS}/a/b/"]),
         ("states", {"taskToken": "known"}, ["arn:of:its:machine"]),

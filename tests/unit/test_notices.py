@@ -27,7 +27,7 @@ METRICS = {notify_claimed: "Claimed", notify_expired: "Expired", notify_failed: 
 EACH_NOTICE = pytest.mark.parametrize("notice", METRICS, ids=METRICS.values())
 
 
-def notify(notice: ModuleType, user: str = "alice") -> None:
+def notify(notice: ModuleType, user: str = "alice", error: str = "SealBrokenError") -> None:
     event = {
         "execution": EXECUTION,
         "user": user,
@@ -35,6 +35,7 @@ def notify(notice: ModuleType, user: str = "alice") -> None:
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": "192.0.2.10",
         "window": user_key("alice"),
+        "error": error,
     }
     notice.handler(event, CONTEXT)
 
@@ -51,7 +52,9 @@ def text(stack: Stack) -> str:
 
 
 def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no_one(stack: Stack) -> None:
-    notify_failed.handler({"execution": EXECUTION, "user": "", "mail": "", "window": ""}, CONTEXT)
+    notify_failed.handler(
+        {"execution": EXECUTION, "user": "", "mail": "", "window": "", "error": ""}, CONTEXT
+    )
     assert stack.told() == [("Failed", {"stack": "latchkey-test", "execution": EXECUTION})]
     assert stack.sent("SendEmail") == []
 
@@ -140,6 +143,14 @@ def test_a_notice_of_no_success_says_where_to_ask_again(stack: Stack, notice: Mo
     assert "https://reset.example.com/generate" in text(stack).splitlines()
 
 
+def test_a_user_who_may_not_change_the_password_is_told_so_and_not_to_ask_again(stack: Stack) -> None:
+    notify(notify_failed, error="PasswordChangeDeniedError")
+    (call,) = stack.sent("SendEmail")
+    assert call["Content"]["Simple"]["Subject"]["Data"] == "Your password was not changed"
+    assert "the account does not let you change it" in text(stack)
+    assert "https://" not in text(stack)
+
+
 @EACH_NOTICE
 def test_a_notice_is_published_too(stack: Stack, notice: ModuleType) -> None:
     notify(notice)
@@ -209,6 +220,6 @@ def test_a_failure_before_the_user_was_found_frees_what_was_typed() -> None:
     now = int(datetime.now(UTC).timestamp())
     registry.open_window(user_key("typed"), EXECUTION, now, REQUEST_WINDOW)
     notify_failed.handler(
-        {"execution": EXECUTION, "user": "", "mail": "", "window": user_key("typed")}, CONTEXT
+        {"execution": EXECUTION, "user": "", "mail": "", "window": user_key("typed"), "error": ""}, CONTEXT
     )
     assert registry.open_window(user_key("typed"), "next", now, REQUEST_WINDOW) == "next"

@@ -11,6 +11,7 @@ from latchkey.domain.users import (
     LoginProfile,
     Protection,
     ensure_not_protected,
+    has_broken_mail_tag,
     is_possible_name,
     mail_address,
     was_taken_over,
@@ -36,9 +37,26 @@ def test_blanks_around_an_address_do_not_count() -> None:
     assert mail_address(IamUser("alice", tags={"email": " alice@example.com\r\n"})) == "alice@example.com"
 
 
-def test_a_tag_that_is_no_address_is_not_replaced_by_the_user_name() -> None:
-    with pytest.raises(UserNotEligibleError, match="has no mail address"):
-        mail_address(IamUser("alice@example.com", tags={"email": "none"}))
+@pytest.mark.parametrize("key", ["email", "Email", "EMAIL", "eMail"])
+def test_the_tags_key_may_be_spelled_in_any_case_as_to_iam(key: str) -> None:
+    assert mail_address(IamUser("alice", tags={key: "alice@home.example"})) == "alice@home.example"
+
+
+@pytest.mark.parametrize("tag", ["", " ", "none", "alice at example.com"])
+def test_a_broken_tag_does_not_hide_a_user_name_that_is_an_address(tag: str) -> None:
+    user = IamUser("alice@example.com", tags={"Email": tag})
+    assert mail_address(user) == "alice@example.com"
+    assert has_broken_mail_tag(user)
+
+
+def test_where_neither_is_an_address_the_reason_says_so() -> None:
+    with pytest.raises(UserNotEligibleError, match="neither the tag 'email' nor the user name is one"):
+        mail_address(IamUser("alice", tags={"email": "none"}))
+
+
+@pytest.mark.parametrize("tags", [{}, {"email": "alice@home.example"}, {"EMAIL": " alice@home.example "}])
+def test_a_tag_that_is_an_address_or_absent_is_not_broken(tags: dict[str, str]) -> None:
+    assert not has_broken_mail_tag(IamUser("alice", tags=tags))
 
 
 MALFORMED = [

@@ -33,18 +33,23 @@ from tests.unit.stack import (
 type Lines = Callable[[], list[dict[str, Any]]]
 
 
-def validate(user: str = ALICE, window: str = "", execution: str = EXECUTION) -> Result:
-    return handler({"execution": execution, "user": user, "window": window}, CONTEXT)
+DENIED = {"EvaluationResults": [{"EvalDecision": "explicitDeny"}]}
+
+
+def validate(
+    user: str = ALICE, window: str = "", execution: str = EXECUTION, *, confirm: bool = False
+) -> Result:
+    return handler({"execution": execution, "user": user, "window": window, "confirm": confirm}, CONTEXT)
 
 
 def test_a_user_named_by_a_mail_address_is_mailed_there(stack: Stack) -> None:
     stack.add_user(ALICE)
-    assert validate() == {"user": ALICE, "mail": ALICE}
+    assert validate() == {"user": ALICE, "mail": ALICE, "denied": ""}
 
 
 def test_the_tag_email_decides_where_the_mail_goes(stack: Stack) -> None:
     stack.add_user("alice", tags={"email": ALICE})
-    assert validate("alice") == {"user": "alice", "mail": ALICE}
+    assert validate("alice") == {"user": "alice", "mail": ALICE, "denied": ""}
 
 
 def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +62,7 @@ def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pyte
         "call",
         lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
     )
-    assert validate(ALICE.upper()) == {"user": ALICE, "mail": ALICE}
+    assert validate(ALICE.upper()) == {"user": ALICE, "mail": ALICE, "denied": ""}
 
 
 def unknown(_stack: Stack) -> None:
@@ -82,10 +87,6 @@ def in_a_protected_group(stack: Stack) -> None:
     IAM.add_user_to_group(GroupName="Admins", UserName=ALICE)
 
 
-def tagged_without_address(stack: Stack) -> None:
-    stack.add_user(tags={"email": "none"})
-
-
 def suppressed(stack: Stack) -> None:
     stack.add_user()
     stack.answer("GetSuppressedDestination", {"SuppressedDestination": {"Reason": "BOUNCE"}})
@@ -98,7 +99,6 @@ REJECTED = [
     (protected, UserNotEligibleError),
     (below_the_protected_path, UserNotEligibleError),
     (in_a_protected_group, UserNotEligibleError),
-    (tagged_without_address, UserNotEligibleError),
 ]
 
 
@@ -127,6 +127,35 @@ def test_a_user_whose_name_is_no_address_and_who_has_no_tag_is_rejected(stack: S
         validate("robot")
 
 
+def test_a_user_whose_tag_and_name_are_no_address_is_rejected(stack: Stack) -> None:
+    stack.add_user("robot", tags={"email": "none"})
+    with pytest.raises(UserNotEligibleError, match="no mail address"):
+        validate("robot")
+
+
+def test_a_broken_tag_keeps_no_user_out_whose_name_is_an_address_and_is_told(
+    stack: Stack, lines: Lines
+) -> None:
+    stack.add_user(tags={"Email": "alice at example.com"})
+    assert validate(window=user_key(ALICE))["mail"] == ALICE
+    detail = {"stack": "latchkey-test", "execution": EXECUTION, "user": ALICE}
+    assert stack.told()[1:] == [("MailTagBroken", detail)]
+    assert [line["MailTagBroken"] for line in lines() if "MailTagBroken" in line] == [[1.0]]
+
+
+def test_a_user_who_could_not_choose_a_password_afterwards_goes_on_with_the_reason(stack: Stack) -> None:
+    stack.add_user()
+    stack.answer("SimulatePrincipalPolicy", DENIED)
+    assert ALICE in validate()["denied"]
+
+
+def test_before_the_mailbox_was_asked_no_one_learns_of_it(stack: Stack) -> None:
+    stack.add_user()
+    stack.answer("SimulatePrincipalPolicy", DENIED)
+    assert validate(confirm=True)["denied"] == ""
+    assert stack.sent("SimulatePrincipalPolicy") == []
+
+
 def test_a_user_who_may_be_reset_is_not_counted_as_rejected(stack: Stack, lines: Lines) -> None:
     stack.add_user()
     validate()
@@ -144,7 +173,7 @@ def test_nothing_is_changed_by_looking(stack: Stack) -> None:
     stack.add_user()
     stack.calls.clear()
     validate()
-    assert all(operation.startswith(("Get", "List")) for operation in stack.operations())
+    assert all(operation.startswith(("Get", "List", "Simulate")) for operation in stack.operations())
 
 
 def test_where_ses_sends_nothing_the_reset_ends_here_and_is_no_rejection(stack: Stack, lines: Lines) -> None:
@@ -160,7 +189,7 @@ def test_where_ses_sends_nothing_the_reset_ends_here_and_is_no_rejection(stack: 
 def test_a_question_ses_does_not_answer_locks_no_user_out(stack: Stack, operation: str, code: str) -> None:
     stack.add_user()
     stack.answer(operation, client_error(code, 400))
-    assert validate() == {"user": ALICE, "mail": ALICE}
+    assert validate() == {"user": ALICE, "mail": ALICE, "denied": ""}
 
 
 @pytest.fixture

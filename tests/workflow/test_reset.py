@@ -1,8 +1,8 @@
 """Every path of the reset state machine: each Next, each Catch, each time-out, and what it leaves behind."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -618,6 +618,63 @@ def test_user_whose_address_ses_suppresses_is_rejected_before_anything_changes(p
     assert (run.status, run.states) == ("SUCCEEDED", ["ValidateUser", "Rejected"])
     assert why(run)["rejected"] == "AddressSuppressedError"
     assert "suppression list" in why(run)["because"]
+    untouched(product, user)
+
+
+# Who could not choose a password afterwards
+
+NO_MFA_NO_CHANGE = {
+    "Effect": "Deny",
+    "NotAction": ["iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:ListMFADevices"],
+    "Resource": "*",
+    "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+}
+
+
+@contextmanager
+def no_policy_lets_people_change(product: Product, _user: str) -> Iterator[None]:
+    iam = product.client("iam")
+    iam.update_account_password_policy(AllowUsersToChangePassword=False)
+    try:
+        yield
+    finally:
+        iam.delete_account_password_policy()
+
+
+@contextmanager
+def mfa_demanded_of_a_user_without_device(product: Product, user: str) -> Iterator[None]:
+    iam, document = product.client("iam"), {"Version": "2012-10-17", "Statement": [NO_MFA_NO_CHANGE]}
+    iam.create_group(GroupName="deny-without-mfa")
+    iam.put_group_policy(GroupName="deny-without-mfa", PolicyName="deny", PolicyDocument=json.dumps(document))
+    iam.add_user_to_group(GroupName="deny-without-mfa", UserName=user)
+    yield
+
+
+@pytest.mark.parametrize(
+    ("prepare", "confirm", "reason"),
+    [
+        (no_policy_lets_people_change, False, "IAM does not let"),
+        (mfa_demanded_of_a_user_without_device, True, "has no MFA device"),
+    ],
+)
+def test_user_who_could_not_choose_a_password_keeps_theirs_and_is_told(
+    product: Product,
+    prepare: Callable[[Product, str], AbstractContextManager[None]],
+    confirm: bool,  # noqa: FBT001
+    reason: str,
+) -> None:
+    user = product.create_user(OLD_PASSWORD)
+    with prepare(product, user):
+        arn = product.start_reset(user, confirm=confirm)
+        if confirm:
+            product.answer(product.wait_for_question(user), "yes").raise_for_status()
+        run = finish(product, arn)
+    asked = ASKED if confirm else []
+    assert run.states == [*asked, *HAPPY[:2], "NotifyFailed", "Failed"]
+    assert f"ValidateUser failed with PasswordChangeDeniedError: {reason}" in run.cause.replace(
+        f"{user} has", "has"
+    )
+    assert product.wait_for_mail(user, "was not changed")
     untouched(product, user)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 type Step = Literal[
     "Requested",
     "Rejected",
+    "MailTagBroken",
     "Asked",
     "Confirmed",
     "Declined",

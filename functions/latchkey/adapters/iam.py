@@ -5,15 +5,18 @@ from dataclasses import replace
 import boto3
 
 from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
+from latchkey.domain.password_change import CHANGE_ACTION, Answer, question
 from latchkey.domain.passwords import PasswordPolicy
 from latchkey.domain.users import IamUser, LoginProfile, Protection, ensure_not_protected
 from latchkey.errors import (
+    AccessDeniedError,
     EntityTemporarilyUnmodifiableError,
     PasswordPolicyViolationError,
     ReportNotReadyError,
     UserNotEligibleError,
     UserNotFoundError,
 )
+from latchkey.observability import logger
 
 _iam = boto3.client("iam", config=CLIENT_CONFIG)
 
@@ -32,7 +35,7 @@ def find_user(name: str) -> IamUser:
         # What was typed may be a password, and IAM's own words repeat it.
         raise UserNotFoundError("The account has no user of that name.") from None
     tags = {tag["Key"]: tag["Value"] for tag in user.get("Tags", [])}
-    return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"))
+    return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"), arn=user["Arn"])
 
 
 def find_eligible_user(name: str, protection: Protection) -> IamUser:
@@ -98,7 +101,37 @@ def password_policy() -> PasswordPolicy:
             policy = _iam.get_account_password_policy()["PasswordPolicy"]
         except _iam.exceptions.NoSuchEntityException:
             return PasswordPolicy()
-    return PasswordPolicy(minimum_length=policy["MinimumPasswordLength"])
+    return PasswordPolicy(policy["MinimumPasswordLength"], policy["AllowUsersToChangePassword"])
+
+
+def why_change_is_denied(user: IamUser) -> str:
+    """Say why the user could not choose a password after a reset; empty where they can.
+
+    Also empty where IAM does not let the function ask
+    (docs/decisions/0065-who-may-not-change-the-password.md).
+    """
+    allowed_to_all = password_policy().users_may_change
+    try:
+        has_device = _has_mfa_device(user.name)
+        if _may_change(user, with_mfa=has_device, allowed_to_all=allowed_to_all):
+            return ""
+        if not has_device and _may_change(user, with_mfa=True, allowed_to_all=allowed_to_all):
+            return f"{user.name} has no MFA device, and a policy denies {CHANGE_ACTION} without MFA."
+    except AccessDeniedError as error:
+        logger.warning("Not known whether the user may change the password: %s", error)
+        return ""
+    return f"IAM does not let {user.name} change the password that a reset asks to be changed."
+
+
+def _has_mfa_device(name: str) -> bool:
+    with translate_errors("list the user's MFA devices", {"NoSuchEntity": UserNotFoundError}):
+        return bool(_iam.list_mfa_devices(UserName=name, MaxItems=1)["MFADevices"])
+
+
+def _may_change(user: IamUser, *, with_mfa: bool, allowed_to_all: bool) -> bool:
+    with translate_errors("simulate the user's policies", {"NoSuchEntity": UserNotFoundError}):
+        results = _iam.simulate_principal_policy(**question(user.arn, with_mfa=with_mfa))["EvaluationResults"]
+    return Answer.of(results).lets_change(allowed_to_all=allowed_to_all)
 
 
 def maximum_password_age() -> int | None:

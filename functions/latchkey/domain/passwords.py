@@ -26,14 +26,16 @@ MAXIMUM_LENGTH = 128
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The part of an account's password policy a new password has to meet.
+    """The part of an account's password policy that a reset has to know.
 
     The defaults are what IAM enforces where no policy is set: 8 characters, three of the four
-    classes of characters; every class is demanded here, which meets that too.
+    classes of characters; every class is demanded here, which meets that too. Users may then change their
+    passwords only where a policy of their own lets them.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html
     """
 
     minimum_length: int = 8
+    users_may_change: bool = False
 
 
 def generate_password(

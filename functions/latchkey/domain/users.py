@@ -10,7 +10,8 @@ from latchkey.errors import UserNotEligibleError
 #: The tag that keeps a user out of every reset, whatever its value.
 PROTECTED_TAG = "latchkey:protected"
 
-#: The tag that names the mail address where the user name is not one.
+#: The tag that names the mail address; in any case, since IAM takes the keys of tags for equal then
+#: (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
 MAIL_TAG = "email"
 
 #: IAM's limit on user names (CreateUser, parameter UserName).
@@ -38,6 +39,7 @@ class IamUser:
     tags: dict[str, str] = field(default_factory=dict)
     password_last_used: datetime | None = None
     groups: frozenset[str] = frozenset()
+    arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +78,29 @@ def is_mail_address(text: str) -> bool:
     return text.isascii() and text.isprintable() and _MAIL_ADDRESS.fullmatch(text) is not None
 
 
+def mail_tag(user: IamUser) -> str | None:
+    """Return what the tag `email` says, without the blanks around it; None where there is no such tag."""
+    return next((value.strip() for key, value in user.tags.items() if key.lower() == MAIL_TAG), None)
+
+
+def has_broken_mail_tag(user: IamUser) -> bool:
+    """Tell whether the tag `email` is there and holds no mail address."""
+    tag = mail_tag(user)
+    return tag is not None and not is_mail_address(tag)
+
+
 def mail_address(user: IamUser) -> str:
     """Return the address a reset of the user is mailed to: the tag `email`, else the user name.
 
     Raises:
         UserNotEligibleError: when neither is a mail address.
     """
-    address = user.tags.get(MAIL_TAG, user.name).strip()
-    if not is_mail_address(address):
-        raise UserNotEligibleError(
-            f"{user.name} has no mail address: neither the tag '{MAIL_TAG}' nor the user name is one."
-        )
-    return address
+    for address in (mail_tag(user), user.name):
+        if address is not None and is_mail_address(address):
+            return address
+    raise UserNotEligibleError(
+        f"{user.name} has no mail address: neither the tag '{MAIL_TAG}' nor the user name is one."
+    )
 
 
 def ensure_not_protected(user: IamUser, protection: Protection) -> None:

@@ -32,6 +32,7 @@ from local.emulator.patches import (
     schedules,
     sdk_calls,
     sending,
+    simulation,
     stale,
     suppression,
     tracking,
@@ -62,6 +63,7 @@ def apply(gateway: Gateway) -> None:
     boundary.apply()
     conditions.apply()
     users.apply(gateway.sign_ins)
+    simulation.apply()
     mails.apply()
     sending.apply()
     suppression.apply()

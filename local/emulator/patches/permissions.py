@@ -51,9 +51,9 @@ class Checked(str):
 def apply(machine_of_token: Callable[[str], str | None]) -> None:
     """AWS: a call is checked against each resource it names, and against the condition keys of its service.
 
-    MiniStack checks calls that name several parameters, a path of parameters, a sender or a task token
-    against the resource `*`, which no policy that names resources allows, and knows none of
-    `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`.
+    MiniStack checks calls that name several parameters, a path of parameters, a sender, a task token or the
+    principal of a simulation against the resource `*`, which no policy that names resources allows, and knows
+    none of `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`.
     The user a call names it checks without path and tags.
     Raises PatchError.
     """
@@ -132,6 +132,8 @@ def checked(  # noqa: PLR0911  # one answer for each service
         case "ses", {"FromEmailAddress": str(sender), "Content": _}:
             address = parseaddr(sender)[1]
             return Checked([f"arn:aws:ses:{place}:identity/{address}"], {"ses:FromAddress": address})
+        case "iam", {"Action": "SimulatePrincipalPolicy", "PolicySourceArn": str(principal)}:
+            return Checked([principal])
         case "events", {"Entries": [{"Source": str(source), **_entry}]}:
             return Checked([f"arn:aws:events:{place}:event-bus/default"], {"events:source": source})
         case "monitoring" | "cloudwatch", {"Action": "PutMetricData", "Namespace": str(namespace)}:

@@ -341,7 +341,12 @@ FAULTS = [
     ),
     # ---- people
     Fault("PeopleWithoutAddress", "carol", people(person("carol"))),
-    Fault("PeopleWithBrokenTag", "carol", people(person("carol", Tags=[{"Key": "email", "Value": "carol"}]))),
+    Fault("PeopleWithBrokenTag", "carol", people(person("carol", Tags=[{"Key": "Email", "Value": "carol"}]))),
+    Fault(
+        "PeopleWithBrokenTag",
+        "carol@example.com",
+        people(person("carol@example.com", Tags=[{"Key": "email", "Value": ""}])),
+    ),
     Fault(
         "PeopleMayNotChangePassword",
         "carol@example.com",
