@@ -1,5 +1,7 @@
 """What the local cloud makes of MiniStack's answers."""
 
+import importlib
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.emulator import patches
 from local.emulator.patches import events
 from local.emulator.patches.api import decoded_path, joined
 from local.emulator.patches.base import PatchError, module, replace
@@ -196,3 +199,29 @@ def test_a_package_is_unpacked_once_for_all_who_run_it(
             package.extractall(place)
     assert (places[0] / "reset" / "__init__.py").exists()
     assert places[0].resolve() == places[1].resolve()
+
+
+PATCHES = sorted(
+    path for path in Path(patches.__file__).parent.glob("*.py") if path.stem not in {"__init__", "base"}
+)
+_FILE = re.compile(
+    r"^https://github\.com/ministackorg/ministack/blob/main/(ministack/.+\.py)\n((?: {4}.+\n)+)", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+def test_each_patch_names_what_it_mends_upstream(path: Path) -> None:
+    said = importlib.import_module(f"local.emulator.patches.{path.stem}").__doc__ or ""
+    links = _FILE.findall(said)
+    assert links
+    for file, names in links:
+        mended = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+        assert [name for name in re.findall(r"`(\w+)`", names) if not hasattr(mended, name)] == []
+
+
+@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+def test_each_patch_has_a_test(path: Path) -> None:
+    imports = re.compile(rf"patches(?: import .*\b|\.){path.stem}\b")
+    assert any(
+        imports.search(test.read_text("utf-8")) for test in Path(__file__).parent.glob("test_local_*.py")
+    )

@@ -1,7 +1,8 @@
 """Where MiniStack 1.5 differs from AWS in ways the product notices.
 
-Each patch names its difference. All of them fail at start-up when what they replace has gone from MiniStack,
-so that an upgrade never leaves the local cloud silently unlike AWS.
+Each patch names its difference. Its module's docstring links what it mends upstream, where AWS's behaviour
+belongs in the end: file, function, and the thread where there is one. All of them fail at start-up when what
+they replace has gone from MiniStack, so that an upgrade never leaves the local cloud silently unlike AWS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""API Gateway: where an account lets a stage write access logs."""
+"""API Gateway: where an account lets a stage write access logs.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/provisioners.py
+    `_RESOURCE_HANDLERS`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,12 @@
-"""API Gateway: what it reads of an OpenAPI definition, and what a user pool's claims look like."""
+"""API Gateway: what it reads of an OpenAPI definition, and what a user pool's claims look like.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/apigateway_v1.py
+    `_import_rest_api`, `_stringify_claims`, `_authorize_request_v1`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/provisioners.py
+    `_apigw_method_settings`
+https://github.com/ministackorg/ministack/issues/928
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,11 @@
-"""API Gateway: what a stage tells of each request, in its access log and in CloudWatch's metrics."""
+"""API Gateway: what a stage tells of each request, in its access log and in CloudWatch's metrics.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/apigateway_v1.py
+    `_handle_execute_in_scope`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/provisioners.py
+    `_RESOURCE_HANDLERS`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,9 @@
-"""IAM: an organisation that denies creating a role or user without its permissions boundary."""
+"""IAM: an organisation that denies creating a role or user without its permissions boundary.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/provisioners.py
+    `_RESOURCE_HANDLERS`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,9 @@
-"""Lambda: how many functions run at once."""
+"""Lambda: how many functions run at once.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/lambda_svc.py
+    `_throttle_response`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

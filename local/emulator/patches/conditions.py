@@ -1,4 +1,9 @@
-"""CloudFormation: what conditions may compute."""
+"""CloudFormation: what conditions may compute.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/engine.py
+    `_evaluate_conditions`
+"""
 
 from __future__ import annotations
 

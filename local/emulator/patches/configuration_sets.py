@@ -1,4 +1,11 @@
-"""SES: the configuration set that an identity's mails go with, unless they name another."""
+"""SES: the configuration set that an identity's mails go with, unless they name another.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/ses_v2.py
+    `handle_request`
+https://github.com/ministackorg/ministack/blob/main/ministack/core/iam_actions.py
+    `extract_resource_arn`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

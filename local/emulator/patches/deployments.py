@@ -1,4 +1,11 @@
-"""API Gateway: which definition of an API a stage serves."""
+"""API Gateway: which definition of an API a stage serves.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/apigateway_v1.py
+    `_create_deployment`, `_handle_execute_in_scope`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/provisioners.py
+    `_RESOURCE_HANDLERS`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

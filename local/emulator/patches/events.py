@@ -1,4 +1,9 @@
-"""EventBridge: events that a state machine puts on a bus."""
+"""EventBridge: events that a state machine puts on a bus.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/stepfunctions.py
+    `_SERVICE_DISPATCH`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,10 @@
-"""Step Functions: time-outs, task tokens, stopped executions and the names of errors."""
+"""Step Functions: time-outs, task tokens, stopped executions and the names of errors.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/stepfunctions.py
+    `_run_execution`, `_execute_task`, `_send_task_success`, `_invoke_with_callback`,
+    `_stop_execution`, `_prefix_sdk_error`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

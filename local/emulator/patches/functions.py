@@ -1,4 +1,13 @@
-"""Lambda: what a Python function sees, and how it fails."""
+"""Lambda: what a Python function sees, and how it fails.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/core/lambda_runtime.py
+    `_detect_runtime_binary`, `_PYTHON_WORKER_SCRIPT`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/lambda_svc.py
+    `_execute_function_warm`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/apigateway_v1.py
+    `_lambda_proxy_response`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

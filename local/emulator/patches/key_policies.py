@@ -1,4 +1,9 @@
-"""KMS: keys that a service uses in its caller's name."""
+"""KMS: keys that a service uses in its caller's name.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/core/iam_actions.py
+    `extract_resource_arn`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

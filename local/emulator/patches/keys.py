@@ -1,4 +1,11 @@
-"""IAM and Secrets Manager: what a rotation of access keys relies on."""
+"""IAM and Secrets Manager: what a rotation of access keys relies on.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/iam.py
+    `_create_access_key`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/secretsmanager.py
+    `_put_secret_value`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

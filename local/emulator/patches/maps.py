@@ -1,4 +1,10 @@
-"""Step Functions: distributed Maps."""
+"""Step Functions: distributed Maps.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/stepfunctions.py
+    `_run_distributed_map`, `_run_sub_machine`
+https://github.com/ministackorg/ministack/issues/636
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,13 @@
-"""CloudWatch: the metrics that executions and log lines make, and the alarms that watch them."""
+"""CloudWatch: the metrics that executions and log lines make, and the alarms that watch them.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/stepfunctions.py
+    `_run_execution`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/lambda_svc.py
+    `_emit_lambda_logs`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudwatch.py
+    `record_metric`, `_evaluate_alarm`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

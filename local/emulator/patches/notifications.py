@@ -1,4 +1,9 @@
-"""SNS: notifications by mail."""
+"""SNS: notifications by mail.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/sns.py
+    `_fanout`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

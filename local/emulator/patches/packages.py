@@ -1,4 +1,9 @@
-"""Lambda: where a function's code lies."""
+"""Lambda: where a function's code lies.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/core/lambda_runtime.py
+    `zipfile`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""SSM: a parameter's policies, as they are told of it."""
+"""SSM: a parameter's policies, as they are told of it.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/ssm.py
+    `_put_parameter`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""IAM: which resources and conditions a call is checked against."""
+"""IAM: which resources and conditions a call is checked against.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/core/iam_evaluator.py
+    `_resolve_condition_key`, `enforce`
+https://github.com/ministackorg/ministack/blob/main/ministack/core/iam_actions.py
+    `extract_resource_arn`
+https://github.com/ministackorg/ministack/issues/1587
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

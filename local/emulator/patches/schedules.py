@@ -1,4 +1,10 @@
-"""EventBridge Scheduler: when a schedule fires first."""
+"""EventBridge Scheduler: when a schedule fires first.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/scheduler.py
+    `_tick_schedules`
+https://github.com/ministackorg/ministack/issues/958
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,11 @@
-"""Step Functions: what a state machine may call, and what its calls meet."""
+"""Step Functions: what a state machine may call, and what its calls meet.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/app.py
+    `call_service_handler_sync`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/stepfunctions.py
+    `_call_lambda`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

@@ -1,4 +1,9 @@
-"""SES: whether the account sends, and what it suppresses."""
+"""SES: whether the account sends, and what it suppresses.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/ses_v2.py
+    `handle_request`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

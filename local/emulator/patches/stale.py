@@ -1,4 +1,13 @@
-"""SSM, IAM and Secrets Manager: reads that do not see a write yet."""
+"""SSM, IAM and Secrets Manager: reads that do not see a write yet.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/ssm.py
+    `handle_request`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/iam.py
+    `handle_request`
+https://github.com/ministackorg/ministack/blob/main/ministack/services/secretsmanager.py
+    `handle_request`
+"""
 
 from __future__ import annotations
 

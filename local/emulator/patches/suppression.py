@@ -1,4 +1,9 @@
-"""SES: the account's suppression list."""
+"""SES: the account's suppression list.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/ses_v2.py
+    `handle_request`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

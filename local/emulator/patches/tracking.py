@@ -1,4 +1,9 @@
-"""SES: links that are rewritten to see who follows them."""
+"""SES: links that are rewritten to see who follows them.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/ses_v2.py
+    `handle_request`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 

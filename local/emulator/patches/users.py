@@ -1,4 +1,10 @@
-"""IAM: the passwords of users, which MiniStack takes but does not keep."""
+"""IAM: the passwords of users, which MiniStack takes but does not keep.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/iam.py
+    `_create_login_profile`, `_update_login_profile`, `_user_xml`, `_build_credential_report`
+https://github.com/ministackorg/ministack/pull/844
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 
