@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from latchkey.adapters import iam, s3
+from latchkey.domain.accounts import Account
 from latchkey.domain.credential_report import read_report, users_of
-from latchkey.domain.reminders import Account, Outcome, RunWindow, classify, notify_days, time_zone
+from latchkey.domain.reminders import Outcome, classify, thresholds
+from latchkey.domain.run_window import RunWindow, time_zone
 from latchkey.domain.users import mail_address
 from latchkey.errors import TransientError, UserNotEligibleError, UserNotFoundError
 from latchkey.handler import task_handler
@@ -52,11 +54,11 @@ def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
     age = iam.maximum_password_age()
     if age is None:
         return
-    days = notify_days(os.environ["NOTIFY_DAYS"])
+    days = thresholds(os.environ["NOTIFY_DAYS"])
     for account in read_report(iam.credential_report().splitlines(), age):
         if user and account.user.lower() != user.lower():
             continue
-        if user or classify(account, moment, days)[0] is Outcome.WITHOUT_MAIL:
+        if user or classify(account, moment, days).outcome is Outcome.WITHOUT_MAIL:
             yield _with_mail(account)
         else:
             yield account

@@ -2,26 +2,18 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import batched
 from typing import TypedDict
 
 from latchkey.adapters import s3, ses
-from latchkey.domain.reminders import (
-    TEST_IS_FULL,
-    TEST_MAILS,
-    Account,
-    Expiry,
-    Outcome,
-    Reminder,
-    ReportRow,
-    RunWindow,
-    classify,
-    notify_days,
-    time_zone,
-    unforeseen,
-)
+from latchkey.adapters.reminder_idempotency import sent_by
+from latchkey.domain.accounts import Account, Expiry, unforeseen
+from latchkey.domain.reminders import Outcome, Reminder, ReportRow, classify, thresholds
+from latchkey.domain.run_report import TEST_IS_FULL, TEST_MAILS
+from latchkey.domain.run_window import RunWindow, time_zone
 from latchkey.handler import task_handler
 from latchkey.observability import logger
 
@@ -34,6 +26,8 @@ _SHARE = 0.8
 #: How long a batch takes at its pace, and the most of it: a sender has 5 minutes, retries included.
 _BATCH_SECONDS = 100
 _LARGEST_BATCH = 500
+
+_LOOKED_UP_AT_ONCE = 1000
 
 
 class Source(TypedDict, total=False):
@@ -70,19 +64,19 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    moment = RunWindow.of(
+    lists = [source["list"] for source in event["sources"] if "list" in source]
+    window = RunWindow.of(
         datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"])
     )
-    days = notify_days(os.environ["NOTIFY_DAYS"])
-    lists = [source["list"] for source in event["sources"] if "list" in source]
+    found = rows(accounts(lists), window, thresholds(os.environ["NOTIFY_DAYS"]))
     if event["user"]:
-        answers = [answer(each, moment, days) for each in accounts(lists)]
+        answers = [answer(row) for row in unsent(found)]
         return {"due": 0, "batches": "", "per_second": 0, "answers": answers}
     rate = float(os.environ["SEND_RATE"]) or _SHARE * ses.send_rate()
-    plan = Plan(
-        s3.folder(event["execution"]), batch_size(rate), TEST_MAILS if event["mode"] == "test" else None
-    )
-    plan.store(accounts(lists), moment, days)
+    most = TEST_MAILS if event["mode"] == "test" else None
+    plan = Plan(s3.folder(event["execution"]), batch_size(rate), most)
+    # A test run sends again what was sent: it is there to be looked at.
+    plan.store(found if event["mode"] == "test" else unsent(found))
     return {
         "due": plan.due,
         "batches": plan.batches_key,
@@ -102,19 +96,36 @@ def accounts(lists: list[str]) -> Iterator[Account]:
         yield from (Account.from_json(line) for line in s3.read_lines(key))
 
 
-def answer(account: Account, moment: RunWindow, days: tuple[int, ...]) -> Response:
+def rows(listed: Iterable[Account], window: RunWindow, days: Collection[int]) -> Iterator[ReportRow]:
+    """Yield what to do about each account."""
+    for account in listed:
+        try:
+            yield classify(account, window, days)
+        except Exception as error:  # an account's bad data fails that account alone
+            logger.exception("Could not plan for %s.", account.id)
+            yield ReportRow(Reminder(account), Outcome.NOT_SENT, unforeseen(error))
+
+
+def unsent(found: Iterable[ReportRow]) -> Iterator[ReportRow]:
+    """Yield the rows; those of reminders that were sent before say by which run."""
+    for some in batched(found, _LOOKED_UP_AT_ONCE, strict=False):
+        runs = sent_by(row.reminder.key for row in some if row.outcome is Outcome.DUE)
+        for row in some:
+            run = runs.get(row.reminder.key) if row.outcome is Outcome.DUE else None
+            yield replace(row, outcome=Outcome.ALREADY_MAILED, reason=f"by {run}") if run else row
+
+
+def answer(row: ReportRow) -> Response:
     """Say how long a user has, by which policy, and what a run would do now."""
-    outcome, _ = classify(account, moment, days)
-    expires_at = account.expires_at
-    days_left = None if isinstance(expires_at, Expiry) else moment.days_left(expires_at)
+    account, expires_at = row.reminder.account, row.reminder.account.expires_at
     return {
         "source": account.source,
         "user": account.user,
         "expires": expires_at.value if isinstance(expires_at, Expiry) else expires_at.isoformat(),
-        "days_left": days_left,
+        "days_left": None if isinstance(expires_at, Expiry) else row.reminder.days_left,
         "policy": account.policy,
-        "would_be_mailed": outcome is Outcome.DUE,
-        "because": outcome.value,
+        "would_be_mailed": row.outcome is Outcome.DUE,
+        "because": row.outcome.value,
     }
 
 
@@ -138,34 +149,23 @@ class Plan:
         """Where the list of batches is, for the Map."""
         return f"{self.folder}/batches.json"
 
-    def store(self, listed: Iterator[Account], moment: RunWindow, days: tuple[int, ...]) -> None:
+    def store(self, found: Iterable[ReportRow]) -> None:
         """Store what to do about all users on the lists, with at most a batch of them in memory."""
-        s3.write_lines(f"{self.folder}/others.jsonl", self._others(listed, moment, days))
+        s3.write_lines(f"{self.folder}/others.jsonl", self._others(found))
         self._store_batch()
         s3.write_json(self.batches_key, self.batches)
         s3.write_json(f"{self.folder}/counts.json", self._counts)
 
-    def _others(
-        self, listed: Iterator[Account], moment: RunWindow, days: tuple[int, ...]
-    ) -> Iterator[dict[str, object]]:
-        for account in listed:
-            reason = account.problem
-            try:
-                outcome, ahead = classify(account, moment, days)
-            except Exception as error:  # an account's bad data fails that account alone
-                logger.exception("Could not plan for %s.", account.id)
-                outcome, ahead, reason = Outcome.NOT_SENT, 0, unforeseen(error)
-            if outcome is Outcome.DUE:
-                if self.most is None or self.due < self.most:
-                    self._add(Reminder(account, ahead))
-                    continue
-                outcome, reason = Outcome.NOT_SENT, TEST_IS_FULL
-            if outcome is Outcome.FAILED:
-                reason = reason or "the source does not tell when the password expires"
-            if outcome is Outcome.NOT_DUE:
-                self._counts[outcome] += 1
+    def _others(self, found: Iterable[ReportRow]) -> Iterator[dict[str, object]]:
+        for row in found:
+            if row.outcome is Outcome.NOT_DUE:
+                self._counts[row.outcome] += 1
+            elif row.outcome is not Outcome.DUE:
+                yield row.as_json()
+            elif self.due == self.most:
+                yield replace(row, outcome=Outcome.NOT_SENT, reason=TEST_IS_FULL).as_json()
             else:
-                yield ReportRow(Reminder(account, ahead), outcome, reason).as_json()
+                self._add(row.reminder)
 
     def _add(self, reminder: Reminder) -> None:
         self._batch.append(reminder)

@@ -11,7 +11,10 @@ from typing import TypedDict
 
 from latchkey import emails
 from latchkey.adapters import s3, ses
-from latchkey.domain.reminders import COLUMNS, TEST_IS_FULL, Expiry, Outcome, Reminder, ReportRow, time_zone
+from latchkey.domain.accounts import Expiry
+from latchkey.domain.reminders import Outcome, Reminder, ReportRow
+from latchkey.domain.run_report import COLUMNS, TEST_IS_FULL, cells
+from latchkey.domain.run_window import time_zone
 from latchkey.handler import task_handler
 from latchkey.observability import count
 
@@ -112,7 +115,7 @@ def as_csv(found: Iterator[ReportRow]) -> Iterator[bytes]:
     writer = csv.writer(line)
     writer.writerow(COLUMNS)
     for row in found:
-        writer.writerow(row.cells())
+        writer.writerow(cells(row))
         yield line.getvalue().encode(errors="backslashreplace")
         line.seek(0)
         line.truncate()

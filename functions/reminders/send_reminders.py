@@ -1,18 +1,20 @@
 """SendReminders: mails one batch of reminders, each user once, and notes each outcome."""
 
 import os
+import time
 from collections import Counter
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
 from latchkey import emails
 from latchkey.adapters import s3
-from latchkey.adapters.reminder_idempotency import ReminderIdempotency
+from latchkey.adapters.reminder_idempotency import ReminderIdempotency, sent_by
 from latchkey.adapters.smtp_client import Pacer, SmtpClient
 from latchkey.adapters.smtp_secret import current_credentials
-from latchkey.domain.reminders import Expiry, Outcome, Reminder, ReportRow, unforeseen
+from latchkey.domain.accounts import Expiry, unforeseen
+from latchkey.domain.reminders import Outcome, Reminder, ReportRow
 from latchkey.emails.messages import Envelope, compose
 from latchkey.errors import (
     BatchUnfinishedError,
@@ -46,9 +48,11 @@ class Result(TypedDict):
 @task_handler
 def handler(event: Event, context: "LambdaContext") -> Result:
     reminders = [Reminder.from_json(line) for line in s3.read_lines(event["batch"])]
-    sent = None if event["test"] else ReminderIdempotency(context)
-    with SmtpClient(current_credentials, Pacer(event["per_second"])) as outbox:
-        batch = Batch(event, context, outbox, sent)
+    with (
+        SmtpClient(current_credentials, Pacer(event["per_second"])) as client,
+        nullcontext() if event["test"] else record_of(event, context, reminders) as record,
+    ):
+        batch = Batch(event, context, client, record)
         rows = list(batch.send(reminders))
     s3.write_lines(s3.result_key(event["batch"]), (row.as_json() for row in rows))
     mailed = Counter(row.outcome for row in rows)[Outcome.MAILED]
@@ -57,14 +61,20 @@ def handler(event: Event, context: "LambdaContext") -> Result:
     return {"mailed": mailed}
 
 
+def record_of(event: Event, context: "LambdaContext", reminders: "list[Reminder]") -> ReminderIdempotency:
+    """Return the record of what this invocation sends."""
+    left = context.get_remaining_time_in_millis() / 1000
+    return ReminderIdempotency(event["execution"], (each.key for each in reminders), time.time() + left)
+
+
 @dataclass
 class Batch:
-    """A batch in progress; `failure` is the error the state ends with."""
+    """A batch in progress; `record` is None in a test run, `failure` the error the state ends with."""
 
     event: Event
     context: "LambdaContext"
-    outbox: SmtpClient
-    sent: ReminderIdempotency | None
+    client: SmtpClient
+    record: ReminderIdempotency | None
     failure: LatchkeyError | None = None
 
     def send(self, reminders: list[Reminder]) -> "Iterator[ReportRow]":
@@ -91,14 +101,14 @@ class Batch:
             yield row
 
     def _left(self, reminders: list[Reminder], reason: str) -> "Iterator[ReportRow]":
-        """Yield the rows of the reminders not reached: not sent, unless an earlier run mailed them."""
-        known = self.sent
+        """Yield the rows of the reminders not reached: not sent, unless an earlier try or run mailed them."""
+        runs: dict[str, str] = {}
+        if self.record:
+            # Without an answer they count as not sent: the error that ends the batch is the one to tell.
+            with suppress(LatchkeyError):
+                runs = sent_by(each.key for each in reminders)
         for reminder in reminders:
-            run = None
-            try:
-                run = known and known.sender_of(reminder.key)
-            except LatchkeyError:
-                known = None  # A look-up that failed once would fail, slowly, for all that are left.
+            run = runs.get(reminder.key)
             yield self._mailed(reminder, run) if run else ReportRow(reminder, Outcome.NOT_SENT, reason)
 
     def _check_time(self) -> None:
@@ -106,11 +116,14 @@ class Batch:
             raise BatchUnfinishedError("Time ran out before the batch was done.")
 
     def _remind(self, reminder: Reminder) -> ReportRow:
-        send = partial(self._mail, reminder)
-        if self.sent is None:
-            send()
+        if self.record is None:
+            self._mail(reminder)
             return ReportRow(reminder, Outcome.MAILED, f"to {os.environ['ADMIN_ADDRESS']}, as a test")
-        run = self.sent.once(reminder.key, self.event["execution"], send)
+        run = self.record.claim(reminder.key)
+        if run is None:
+            self._mail(reminder)
+            self.record.mark_sent(reminder.key)
+            run = self.event["execution"]
         return self._mailed(reminder, run)
 
     def _mailed(self, reminder: Reminder, run: str) -> ReportRow:
@@ -126,17 +139,24 @@ class Batch:
             emails.render("reminder", self._words(reminder)),
             Envelope(sender, os.environ["ADMIN_ADDRESS"] or sender, to, account.name, reminder.key),
         )
-        self.outbox.send(message, sender, to)
+        self.client.send(message, sender, to)
 
     def _words(self, reminder: Reminder) -> dict[str, str]:
-        account, days = reminder.account, reminder.days
+        account, days = reminder.account, reminder.days_left
         if isinstance(account.expires_at, Expiry):
             raise TypeError("the password of a reminder does not expire")
         own = f"{os.environ['BASE_URL']}/generate?user={quote(account.user, safe='@')}"
         elsewhere = os.environ["DIRECTORY_PASSWORD_URL"] if account.source == "directory" else ""
         return {
             "user": account.user,
-            "in_days": "1 day" if days == 1 else f"{days} days",
+            "in_days": in_days(days),
             "expires_at": emails.in_words(account.expires_at),
             "link": elsewhere or own,
         }
+
+
+def in_days(days: int) -> str:
+    """Return a number of whole days in words."""
+    if days == 0:
+        return "less than a day"
+    return "1 day" if days == 1 else f"{days} days"

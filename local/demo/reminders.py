@@ -33,7 +33,7 @@ def mailed(product: Product) -> None:
     run = reminders.run()
     tell(run, ends="Reported")
     for row in csv.DictReader(reminders.report_text(run).splitlines()):
-        say(f"  {row['source']:<10}{row['user'][:24]:<26}{row['outcome']:<28}{row['days ahead']:>3}")
+        say(f"  {row['source']:<10}{row['user'][:24]:<26}{row['outcome']:<28}{row['days left']:>3}")
     sent = reminders.mails()
     quote(next(mail for mail in sent if _IAM_USER in mail["to"]))
     quote(product.wait_for_mail("admin@example.com", "Password reminders of"))

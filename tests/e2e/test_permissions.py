@@ -142,7 +142,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read the directory's secret": call(
             "secretsmanager", "get_secret_value", SecretId=f"{stack}/directory"
         ),
-        "see what was sent": call("dynamodb", "get_item", TableName=sent, Key=record),
+        "see what was sent": call("dynamodb", "batch_get_item", RequestItems={sent: {"Keys": [record]}}),
         "note what is sent": call("dynamodb", "put_item", TableName=sent, Item=record),
         "take back what was noted": call("dynamodb", "delete_item", TableName=sent, Key=record),
         **{
@@ -334,6 +334,7 @@ ALLOWED: dict[str, set[str]] = {
         "write others.jsonl",
         "write counts.json",
         "read the send quota",
+        "see what was sent",
     },
     "SendReminders": {
         "read batches/00000.jsonl",

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from latchkey.domain.accounts import Expiry
 from latchkey.domain.credential_report import read_report
-from latchkey.domain.reminders import Expiry
 
 HEAD = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from itertools import batched
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -28,7 +28,9 @@ from latchkey import emails
 from latchkey.adapters import iam, ldap, s3
 from latchkey.adapters.ldap import Login
 from latchkey.adapters.smtp_secret import SmtpCredentials
-from latchkey.domain.reminders import Account, Expiry, Outcome, Reminder, ReportRow, RunWindow
+from latchkey.domain.accounts import Account, Expiry
+from latchkey.domain.reminders import Outcome, Reminder, ReportRow
+from latchkey.domain.run_window import RunWindow
 from latchkey.domain.users import IamUser, is_mail_address
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError, UserNotFoundError
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
@@ -177,12 +179,23 @@ class Bucket:
         return [{"Contents": [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)]}]
 
 
-class Sent:
+class Record:
     """Stands for the record of what was sent."""
 
-    def once(self, _key: str, run: str, send: Callable[[], None]) -> str:
-        send()
-        return run
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def claim(self, _key: str) -> None:
+        return None
+
+    def mark_sent(self, _key: str) -> None:
+        pass
 
 
 type Run = Callable[[list[dict[str, Any]]], tuple[list[str], list[dict[str, str]], dict[str, Any]]]
@@ -206,7 +219,8 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(list_directory_users, "service_account", lambda: Login("u", "p"))
     login = SmtpCredentials("u", "p", "smtp.example.com", 587)
     monkeypatch.setattr(send_reminders, "current_credentials", lambda: login)
-    monkeypatch.setattr(send_reminders, "ReminderIdempotency", lambda _context: Sent())
+    monkeypatch.setattr(send_reminders, "ReminderIdempotency", Record)
+    monkeypatch.setattr(plan_reminders, "sent_by", lambda _keys: {})
     context: Any = Context()
 
     def take(people: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, str]], dict[str, Any]]:

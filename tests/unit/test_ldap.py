@@ -25,7 +25,7 @@ from ldap3.core.exceptions import (
 from latchkey.adapters import ldap
 from latchkey.adapters.directory_accounts import DirectoryAccounts
 from latchkey.adapters.ldap import Login, Settings
-from latchkey.domain.reminders import Expiry
+from latchkey.domain.accounts import Expiry
 from latchkey.errors import (
     DirectoryCertificateError,
     DirectoryLoginError,

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,13 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from latchkey.adapters import s3
+from latchkey.adapters import reminder_idempotency, s3
 from latchkey.adapters.ldap import Settings
-from latchkey.adapters.reminder_idempotency import ReminderIdempotency
-from latchkey.domain.reminders import TEST_IS_FULL, Account, Expiry, Outcome, Reminder, ReportRow, RunWindow
+from latchkey.adapters.reminder_idempotency import ReminderIdempotency, sent_by
+from latchkey.domain.accounts import Account, Expiry
+from latchkey.domain.reminders import Outcome, Reminder, ReportRow
+from latchkey.domain.run_report import TEST_IS_FULL
+from latchkey.domain.run_window import RunWindow
 from latchkey.errors import (
     AccessDeniedError,
     BatchUnfinishedError,
@@ -87,14 +91,27 @@ def plan(accounts: list[Account], **given: Any) -> dict[str, Any]:  # noqa: ANN4
     return result
 
 
+def record_sent(*reminders: Reminder) -> None:
+    """Record that an earlier run sent the reminders."""
+    keys = [each.key for each in reminders]
+    with ReminderIdempotency(EARLIER, keys, time.time() + 60) as record:
+        for key in keys:
+            assert record.claim(key) is None
+            record.mark_sent(key)
+
+
 @pytest.mark.usefixtures("lists")
 class TestPlan:
     def test_batches_hold_all_who_are_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SEND_RATE", "0.1")
-        result = plan([account("a"), account("b"), account("c", 8.5), account("d", 1.5)])
+        result = plan([account("a"), account("b", 5.5), account("c", 16.5), account("d", 1.5)])
         batches = s3.read_json(result["batches"])
         due = [Reminder.from_json(line) for each in batches for line in s3.read_lines(each["batch"])]
-        assert [(each.account.user, each.days) for each in due] == [("a", 7), ("b", 7), ("d", 1)]
+        assert [(each.account.user, each.days_left, each.threshold) for each in due] == [
+            ("a", 7, 7),
+            ("b", 5, 7),
+            ("d", 1, 1),
+        ]
         assert (result["due"], len(batches)) == (3, 2)
 
     def test_senders_share_the_rate_of_the_account(self, lists: Stack) -> None:
@@ -114,6 +131,20 @@ class TestPlan:
     def test_an_empty_list_makes_no_batch(self) -> None:
         result = plan([])
         assert (result["due"], s3.read_json(result["batches"])) == (0, [])
+
+    def test_who_was_told_of_a_threshold_is_not_due_for_it_again(self) -> None:
+        record_sent(Reminder(account("a"), 7, 7), Reminder(account("b"), 15, 15))
+        assert plan([account("a"), account("b")])["due"] == 1
+        (row,) = [ReportRow.from_json(line) for line in s3.read_lines(f"runs/{RUN}/others.jsonl")]
+        assert (row.reminder.account.user, row.outcome, row.reason) == (
+            "a",
+            Outcome.ALREADY_MAILED,
+            f"by {EARLIER}",
+        )
+
+    def test_a_test_run_sends_again_what_was_sent(self) -> None:
+        record_sent(Reminder(account("a"), 7, 7))
+        assert plan([account("a")], mode="test")["due"] == 1
 
     def test_an_expiry_that_is_unknown_is_reported_with_the_reason(self) -> None:
         assert plan([account("a", expires_at=Expiry.UNKNOWN)])["due"] == 0
@@ -166,7 +197,7 @@ BATCH = f"runs/{RUN}/batches/00000.jsonl"
 
 
 def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 300_000) -> list[ReportRow]:
-    s3.write_lines(BATCH, (Reminder(account(each), 7).as_json() for each in names))
+    s3.write_lines(BATCH, (Reminder(account(each), 7, 7).as_json() for each in names))
     event = {"execution": run, "batch": BATCH, "per_second": 1000.0, "test": test}
     try:
         send_reminders.handler(event, Context(milliseconds))  # type: ignore[arg-type]  # a TypedDict
@@ -219,13 +250,18 @@ class TestSend:
     def test_where_that_cannot_be_looked_up_the_rest_is_unsent(self, box: Box, lists: Stack) -> None:
         send("b", run=EARLIER)
         box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
-        lists.calls.clear()
-        lists.answer("GetItem", client_error("AccessDeniedException"))
+        lists.answer("BatchGetItem", client_error("AccessDeniedException"))
         with pytest.raises(MailQuotaExceededError):
             send("abc")
         rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert {row.outcome for row in rows} == {Outcome.NOT_SENT}
-        assert len(lists.sent("GetItem")) == 1
+
+    def test_what_was_claimed_and_not_sent_is_free_for_the_next_run_at_once(self, box: Box) -> None:
+        box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
+        with pytest.raises(MailQuotaExceededError):
+            send("abc", run=EARLIER)
+        box.errors.clear()
+        assert [row.outcome for row in send("abc")] == [Outcome.MAILED] * 3
 
     def test_time_that_runs_out_is_for_another_try(self, box: Box) -> None:
         with pytest.raises(BatchUnfinishedError):
@@ -244,96 +280,132 @@ class TestSend:
         assert [row.outcome for row in send("ab", test=True)] == [Outcome.FAILED] * 2
         assert box.mailed == []
 
-    def test_a_record_that_cannot_be_read_sends_nothing(self, box: Box, lists: Stack) -> None:
-        lists.refuse("PutItem", "AccessDeniedException")
+    def test_what_cannot_be_claimed_is_not_sent(self, box: Box, lists: Stack) -> None:
+        lists.refuse("TransactWriteItems", "AccessDeniedException")
         with pytest.raises(AccessDeniedError):
             send("a")
         assert box.mailed == []
 
     def test_a_mail_that_another_try_is_sending_is_left_to_it(self, box: Box) -> None:
-        def meanwhile() -> None:
+        key = Reminder(account("b"), 7, 7).key
+        with ReminderIdempotency(EARLIER, [key], time.time() + 60) as other:
+            other.claim(key)
             with pytest.raises(ReminderInProgressError):
-                send("a")
-
-        ReminderIdempotency(Context()).once(Reminder(account("a"), 7).key, EARLIER, meanwhile)
-        (row,) = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
-        assert row.outcome is Outcome.NOT_SENT
-        assert box.mailed == []
+                send("abc")
+        rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        assert [row.outcome for row in rows] == [Outcome.MAILED, Outcome.NOT_SENT, Outcome.MAILED]
+        assert box.mailed == ["a@example.com", "c@example.com"]
 
     def test_a_password_that_does_not_expire_has_no_reminder(self) -> None:
         batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
         with pytest.raises(TypeError, match="does not expire"):
-            batch._words(Reminder(account("a", expires_at=Expiry.NEVER), 7))  # noqa: SLF001
+            batch._words(Reminder(account("a", expires_at=Expiry.NEVER), 7, 7))  # noqa: SLF001
 
     def test_the_link_leads_where_directory_users_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "https://passwords.example.com")
         batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
-        reminder = Reminder(account("a b"), 1)
+        reminder = Reminder(account("a b"), 1, 1)
         own = replace(reminder, account=replace(reminder.account, source="iam"))
         assert batch._words(reminder)["link"] == "https://passwords.example.com"  # noqa: SLF001
         assert batch._words(own)["link"] == "https://reset.example.com/generate?user=a%20b"  # noqa: SLF001
         assert batch._words(own)["in_days"] == "1 day"  # noqa: SLF001
 
 
-def nothing() -> None:
-    """Send nothing."""
+def record(*keys: str, run: str = RUN, seconds: float = 60) -> ReminderIdempotency:
+    return ReminderIdempotency(run, keys, time.time() + seconds)
 
 
 @pytest.mark.usefixtures("lists")
-class TestSent:
+class TestRecord:
     def test_a_reminder_being_sent_is_left_to_its_sender(self) -> None:
-        sent = ReminderIdempotency(Context())
-
-        def meanwhile() -> None:
+        with record("key") as first, record("key") as second:
+            assert first.claim("key") is None
             with pytest.raises(ReminderInProgressError):
-                ReminderIdempotency(Context()).once("key", RUN, nothing)
+                second.claim("key")
+            first.mark_sent("key")
+        assert sent_by(["key"]) == {"key": RUN}
 
-        assert sent.once("key", RUN, meanwhile) == RUN
+    def test_a_reminder_that_was_sent_names_its_run(self) -> None:
+        with record("a", run=EARLIER) as first:
+            first.claim("a")
+            first.mark_sent("a")
+        with record("a", "b") as second:
+            assert [second.claim(each) for each in "ab"] == [EARLIER, None]
 
     def test_a_mail_that_was_not_recorded_is_sent_again_after_its_sender_has_ended(
         self, lists: Stack
     ) -> None:
-        times: list[int] = []
-        lists.refuse("UpdateItem", "InternalServerError", 500)
-        with pytest.raises(ServiceUnavailableError):
-            ReminderIdempotency(Context(milliseconds=0)).once("key", EARLIER, lambda: times.append(1))
-        assert ReminderIdempotency(Context()).once("key", RUN, lambda: times.append(2)) == RUN
-        assert times == [1, 2]
+        with record("key", run=EARLIER, seconds=-2) as first:
+            first.claim("key")
+            lists.refuse("PutItem", "InternalServerError", 500)
+            with pytest.raises(ServiceUnavailableError):
+                first.mark_sent("key")
+        with record("key") as second:
+            assert second.claim("key") is None
 
-    @pytest.mark.parametrize(
-        ("trouble", "meaning"),
-        [(OSError("no route"), ServiceUnavailableError), (ThrottledError(), ThrottledError)],
-    )
-    def test_a_record_that_cannot_be_made_sends_nothing(
-        self, monkeypatch: pytest.MonkeyPatch, trouble: Exception, meaning: type[Exception]
+    def test_a_mail_that_was_not_recorded_is_not_sent_again_while_its_sender_may_run(
+        self, lists: Stack
     ) -> None:
-        def fail(*_: object, **__: object) -> None:
-            raise trouble
+        with record("key", run=EARLIER) as first:
+            first.claim("key")
+            lists.refuse("PutItem", "InternalServerError", 500)
+            with pytest.raises(ServiceUnavailableError):
+                first.mark_sent("key")
+        with record("key") as second, pytest.raises(ReminderInProgressError):
+            second.claim("key")
 
-        monkeypatch.setattr(
-            "latchkey.adapters.reminder_idempotency.DynamoDBPersistenceLayer.save_inprogress", fail
-        )
-        times: list[int] = []
-        with pytest.raises(meaning):
-            ReminderIdempotency(Context()).once("key", RUN, lambda: times.append(1))
-        assert times == []
+    def test_claims_are_made_together_and_what_was_not_sent_is_given_up(self, lists: Stack) -> None:
+        keys = [str(number) for number in range(60)]
+        with record(*keys) as first:
+            for key in keys[:30]:
+                assert first.claim(key) is None
+                first.mark_sent(key)
+        assert len(lists.sent("TransactWriteItems")) == 3
+        assert len(sent_by(keys)) == 30
+        with record(*keys, run="next") as second:
+            assert [second.claim(key) for key in keys] == [RUN] * 30 + [None] * 30
 
-    def test_records_name_no_user_and_expire_in_a_month(self) -> None:
-        ReminderIdempotency(Context()).once(Reminder(account("alice"), 7).key, RUN, nothing)
+    def test_claims_that_cannot_be_given_up_end_with_the_invocation(self, lists: Stack) -> None:
+        with record("key") as first:
+            first.claim("key")
+            lists.refuse("TransactWriteItems", "InternalServerError", 500)
+        with record("key") as second, pytest.raises(ReminderInProgressError):
+            second.claim("key")
+
+    def test_two_transactions_at_once_are_for_another_try(self, lists: Stack) -> None:
+        error = client_error("TransactionCanceledException")
+        error.response["CancellationReasons"] = [{"Code": "TransactionConflict"}]
+        lists.answer("TransactWriteItems", error)
+        with record("key") as first, pytest.raises(ThrottledError, match="TransactionConflict"):
+            first.claim("key")
+
+    def test_what_dynamodb_leaves_unread_is_asked_for_again(
+        self, lists: Stack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reminder_idempotency, "_PAUSES", (0, 0))
+        table = os.environ["IDEMPOTENCY_TABLE"]
+        unread = {"Responses": {table: []}, "UnprocessedKeys": {table: {"Keys": [{"id": {"S": "key"}}]}}}
+        lists.answer("BatchGetItem", unread)
+        with pytest.raises(ThrottledError):
+            sent_by(["key"])
+        assert len(lists.sent("BatchGetItem")) == 2
+
+    def test_records_name_no_user_and_outlive_the_longest_threshold(self) -> None:
+        record_sent(Reminder(account("alice"), 7, 7))
         (item,) = DYNAMODB.scan(TableName=os.environ["IDEMPOTENCY_TABLE"])["Items"]
         assert "alice" not in json.dumps(item)
         left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
-        assert timedelta(days=29) < timedelta(seconds=left) <= timedelta(days=30)
+        assert timedelta(days=399) < timedelta(seconds=left) <= timedelta(days=400)
 
 
 def write_run(*, results: bool = True) -> None:
     """Store what a run stores before its report."""
-    reminders = [Reminder(account("a"), 7), Reminder(account("b", name="=cmd()"), 7)]
+    reminders = [Reminder(account("a"), 7, 7), Reminder(account("b", name="=cmd()"), 7, 7)]
     s3.write_lines(BATCH, (each.as_json() for each in reminders))
     if results:
         rows = [ReportRow(reminders[0], Outcome.MAILED), ReportRow(reminders[1], Outcome.FAILED, "550")]
         s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in rows))
-    other = ReportRow(Reminder(account("c", expires_at=Expiry.NEVER), 0), Outcome.NEVER_EXPIRES)
+    other = ReportRow(Reminder(account("c", expires_at=Expiry.NEVER)), Outcome.NEVER_EXPIRES)
     s3.write_lines(f"runs/{RUN}/others.jsonl", [other.as_json()])
     s3.write_json(f"runs/{RUN}/counts.json", {"not due": 5})
 
@@ -375,7 +447,7 @@ class TestReport:
 
     def test_times_that_may_not_be_read_are_a_problem(self) -> None:
         write_run()
-        unknown = ReportRow(Reminder(account("c", expires_at=Expiry.UNKNOWN), 0), Outcome.FAILED, "not told")
+        unknown = ReportRow(Reminder(account("c", expires_at=Expiry.UNKNOWN)), Outcome.FAILED, "not told")
         s3.write_lines(f"runs/{RUN}/others.jsonl", [unknown.as_json()])
         assert reported()[0]["problems"] == ["1 failed: not told"]
 
@@ -388,14 +460,18 @@ class TestReport:
     @pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.FAILED])
     def test_a_test_run_that_sent_nothing_is_a_problem(self, outcome: Outcome) -> None:
         write_run()
-        down = [ReportRow(Reminder(account(user), 7), outcome, "SmtpUnavailableError: down") for user in "ab"]
+        down = [
+            ReportRow(Reminder(account(user), 7, 7), outcome, "SmtpUnavailableError: down") for user in "ab"
+        ]
         s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in down))
         assert reported(mode="test")[0]["problems"] == [f"2 {outcome}: SmtpUnavailableError: down"]
 
     def test_that_a_test_run_is_short_is_none(self) -> None:
         write_run()
-        s3.write_lines(s3.result_key(BATCH), [ReportRow(Reminder(account("a"), 7), Outcome.MAILED).as_json()])
-        beyond = ReportRow(Reminder(account("c"), 7), Outcome.NOT_SENT, TEST_IS_FULL)
+        s3.write_lines(
+            s3.result_key(BATCH), [ReportRow(Reminder(account("a"), 7, 7), Outcome.MAILED).as_json()]
+        )
+        beyond = ReportRow(Reminder(account("c"), 7, 7), Outcome.NOT_SENT, TEST_IS_FULL)
         s3.write_lines(f"runs/{RUN}/others.jsonl", [beyond.as_json()])
         assert reported(mode="test")[0]["problems"] == []
 

@@ -16,7 +16,7 @@ from latchkey.adapters.ldap import (
     first,
     text,
 )
-from latchkey.domain.reminders import Account, Expiry, read_ticks
+from latchkey.domain.accounts import Account, Expiry, read_ticks
 from latchkey.domain.users import is_mail_address
 from latchkey.observability import logger
 

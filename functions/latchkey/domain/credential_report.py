@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from latchkey.domain.reminders import Account, Expiry
+from latchkey.domain.accounts import Account, Expiry
 
 #: What stands in place of the root user's name.
 _ROOT = "<root_account>"
