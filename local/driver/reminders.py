@@ -74,14 +74,14 @@ class Reminders:
             dynamodb.delete_item(TableName=self.table, Key={"id": item["id"]})
 
     def end_what_is_in_progress(self) -> None:
-        """Expire the reminders that a crashed sender left in progress."""
+        """End the claims that a crashed sender left."""
         dynamodb = self.product.client("dynamodb")
         for item in dynamodb.scan(TableName=self.table)["Items"]:
-            if item["status"]["S"] == "INPROGRESS":
+            if "claimed_until" in item:
                 dynamodb.update_item(
                     TableName=self.table,
                     Key={"id": item["id"]},
-                    UpdateExpression="SET in_progress_expiration = :past",
+                    UpdateExpression="SET claimed_until = :past",
                     ExpressionAttributeValues={":past": {"N": "1"}},
                 )
 

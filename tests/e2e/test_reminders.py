@@ -22,6 +22,8 @@ DAY = 24 * 3600
 LARGEST_MEGABYTES = 256
 LISTED_WITHIN_SECONDS = 60
 SEND_RATE = 150
+#: A fifth of the days, so that a fifth of the mails is sent.
+NOTIFY_DAYS = 2
 
 
 def due(users: list[DirectoryUser], at: float) -> set[str]:
@@ -30,7 +32,7 @@ def due(users: list[DirectoryUser], at: float) -> set[str]:
     for user in users:
         assert user.changed_at is not None
         left = user.changed_at + MAXIMUM_AGE_DAYS * DAY - at
-        if not user.never_expires and not user.disabled and user.mail and int(left // DAY) in {15, 7, 1}:
+        if not user.never_expires and not user.disabled and user.mail and 0 <= left // DAY <= NOTIFY_DAYS:
             reminded.add(user.mail)
     return reminded
 
@@ -109,7 +111,7 @@ def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_sends_no
                 DIRECTORY_CA_CERTIFICATE=samba.ca,
                 DIRECTORY_EXCLUSION_GROUP="",
             ),
-            reminders.variables("PlanReminders", SEND_RATE=str(SEND_RATE)),
+            reminders.variables("PlanReminders", SEND_RATE=str(SEND_RATE), NOTIFY_DAYS=str(NOTIFY_DAYS)),
         ):
             run = reminders.run(scheduled_at=moment.isoformat())
             assert run.states[-1] == "Reported", run.cause

@@ -18,7 +18,7 @@ from tools.asl import Transition, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json")
 EVENTS = Path(__file__).parents[2] / "events"
-DUE = {"due15", "due7", "due1", "due-" + "n" * 60, "due-by-short-policy"}
+DUE = {"due15", "due7", "due5-missed", "due1", "due-" + "n" * 60, "due-by-short-policy"}
 OTHERS = {
     "expired": "already expired",
     "must-change": "must change at next sign-in",
@@ -392,7 +392,7 @@ def test_a_run_stopped_in_the_middle_and_started_again_mails_no_user_twice(
 
 def test_a_crash_between_mail_and_record_repeats_that_mail_and_loses_none(reminders: Reminders) -> None:
     """What was mailed but not recorded waits until its sender's time is over, and is then sent again."""
-    unrecorded = {"service": "dynamodb", "action": "UpdateItem", "error": "InternalServerError"}
+    unrecorded = {"service": "dynamodb", "action": "PutItem", "error": "InternalServerError"}
     mailed = Mailed(reminders)
     ended = run(reminders, {**unrecorded, "status": 500, "times": None})
     assert ended.states[-1] == "Incomplete"
