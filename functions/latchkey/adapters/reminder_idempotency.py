@@ -26,8 +26,8 @@ _CLAIMED_AT_ONCE = 25
 _READ_AT_ONCE = 100
 _PAUSES = (0, 0.1, 0.2, 0.4, 0.8)
 
-#: Longer than from the longest threshold, 365 days, to the last mail after the expiry.
-_KEPT_SECONDS = 400 * 24 * 3600
+#: Longer than from the longest threshold, 999 days, to the last mail after the expiry.
+_KEPT_SECONDS = 1100 * 24 * 3600
 
 #: A claim may be taken once the invocation that made it has certainly ended.
 _IS_FREE = "attribute_not_exists(id) OR claimed_until < :now"
