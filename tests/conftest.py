@@ -11,6 +11,7 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.driver.product import Product
+from tests.names import name_of
 
 #: Retries and waits pass a hundred times faster than on AWS; time-outs are not scaled.
 WAIT_SCALE = 0.01
@@ -29,6 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return (*LONGEST_FIRST, name).index(name)
 
     items.sort(key=place)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a value in a test's name, see `names`."""
+    return name_of(val)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
