@@ -161,7 +161,7 @@ def test_a_refused_request_keeps_further_ones_out(product: Product) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "form", "query"])
-def test_user_may_come_as(product: Product, form: str) -> None:
+def test_a_reset_works_in_whichever_form_the_user_is_sent(product: Product, form: str) -> None:
     user = product.create_user(PASSWORD)
     url = f"{product.stack.api_url}/generate"
     match form:

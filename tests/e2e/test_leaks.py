@@ -59,7 +59,9 @@ def failed(product: Product) -> Ended:
 
 
 @pytest.mark.parametrize("ending", [claimed, expired, failed], ids=lambda ending: ending.__name__)
-def test_secrets_are_nowhere_else(product: Product, ending: Callable[[Product], Ended]) -> None:
+def test_no_secret_of_a_reset_is_anywhere_but_in_its_mail(
+    product: Product, ending: Callable[[Product], Ended]
+) -> None:
     ended = ending(product)
     refused = product.extract(ended.link)
     assert leaks(ended.password, everywhere(product)) == []

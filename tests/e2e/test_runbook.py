@@ -210,7 +210,9 @@ def test_no_password_satisfies_the_policy(runbook: Runbook, user: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
-def test_the_key_cannot_be_used(runbook: Runbook, user: str, state: str) -> None:
+def test_a_key_that_cannot_be_used_is_found_and_enabled_again(
+    runbook: Runbook, user: str, state: str
+) -> None:
     kms, key = runbook.product.client("kms"), runbook.product.stack.outputs["ClaimKeyArn"]
     if state == "Disabled":
         kms.disable_key(KeyId=key)

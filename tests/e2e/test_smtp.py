@@ -75,14 +75,14 @@ def test_another_sender_is_refused_after_the_mail(rotation: Rotation) -> None:
 
 
 @pytest.mark.parametrize(("action", "code"), [("Data", 454), ("Data", 421), ("Mail", 451)])
-def test_it_answers_what_it_is_told_to(rotation: Rotation, action: str, code: int) -> None:
+def test_a_planted_fault_is_the_endpoints_answer(rotation: Rotation, action: str, code: int) -> None:
     told = {"service": "smtp", "action": action, "error": str(code), "message": "Throttling failure"}
     with rotation.product.faults(told), refused(code):
         rotation.send("smtp-reader@example.com", "Refused")
 
 
 @pytest.mark.parametrize("action", ["Connect", "Login", "Mail", "Recipient", "Data"])
-def test_it_drops_connections_when_it_is_told_to(rotation: Rotation, action: str) -> None:
+def test_a_planted_fault_can_drop_the_connection(rotation: Rotation, action: str) -> None:
     dropped = {"service": "smtp", "action": action, "crash": True}
     with (
         rotation.product.faults(dropped),

@@ -46,7 +46,7 @@ NOT_OWN: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("claims", NOT_OWN)
-def test_all_others_are_refused(claims: dict[str, object]) -> None:
+def test_who_is_neither_the_user_nor_the_helpdesk_is_refused(claims: dict[str, object]) -> None:
     with pytest.raises(NotAllowedError):
         ask(claims)
 
@@ -146,7 +146,7 @@ def test_signed_requests_may_reset_any_user(caller: str) -> None:
         {"authorizer": {"claims": OWN}},
     ],
 )
-def test_unsigned_requests_may_not(context: dict[str, Any]) -> None:
+def test_unsigned_requests_are_refused(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
         ensure_signed(context)
 

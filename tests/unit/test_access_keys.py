@@ -70,7 +70,7 @@ def test_a_user_who_is_gone_has_no_keys_to_list() -> None:
         ("LimitExceeded", 409, KeyLimitError),
     ],
 )
-def test_what_a_refusal_means(
+def test_what_iam_means_when_it_refuses_a_change_of_keys(
     smtp: Smtp, operation: str, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
     smtp.stack.refuse(operation, code, status)

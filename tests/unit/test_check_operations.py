@@ -60,7 +60,7 @@ def test_the_runbook_has_what_it_needs() -> None:
         ("template.yaml", "  ApiErrorAlarm:", "  ApiSlowAlarm:", "ApiErrorAlarm, which the template has not"),
     ],
 )
-def test_a_gap_is_found(copy: Path, name: str, old: str, new: str, finding: str) -> None:
+def test_a_gap_of_the_runbook_is_found(copy: Path, name: str, old: str, new: str, finding: str) -> None:
     plant(copy, name, old, new)
     assert any(finding in found for found in check(copy))
 

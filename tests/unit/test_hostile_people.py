@@ -378,7 +378,7 @@ def test_an_iam_user_deleted_since_the_report_is_without_mail(
 
 
 @pytest.mark.parametrize("error", [ThrottledError("later"), ServiceUnavailableError("later")])
-def test_what_passes_is_for_another_try(
+def test_a_passing_fault_of_iam_is_left_to_another_try(
     listed: Callable[[IamUser | Exception], list[Account]], error: Exception
 ) -> None:
     with pytest.raises(type(error)):

@@ -48,7 +48,7 @@ def test_a_permission_for_the_identity_alone_is_not_enough(identity: str) -> Non
     assert may_send()
 
 
-def test_one_for_both_is() -> None:
+def test_a_permission_for_identity_and_configuration_set_is_enough() -> None:
     make_caller(SEND | {"Resource": [f"{ARN}:identity/*", f"{ARN}:configuration-set/*"]})
     assert may_send()
 

@@ -80,7 +80,7 @@ def test_reading_needs_the_consent_of_the_key(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", READS)
-def test_with_it_reading_is_let_through(service: str) -> None:
+def test_reading_with_the_keys_consent_is_let_through(service: str) -> None:
     stored_with(service, key(DECRYPT))
     assert may(service, **READS[service])
 

@@ -100,7 +100,9 @@ def test_a_metric_is_checked_for_its_namespace() -> None:
     ("service", "request_"),
     [("ssm", {"Name": "/a"}), ("ssm", {"Names": []}), ("states", {"taskToken": "unknown"}), ("kms", {})],
 )
-def test_other_calls_stay_with_ministack(service: str, request_: dict[str, Any]) -> None:
+def test_calls_that_name_nothing_more_are_checked_by_ministack_alone(
+    service: str, request_: dict[str, Any]
+) -> None:
     assert checked(service, request_, PLACE, no_machine) is None
 
 

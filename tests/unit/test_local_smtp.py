@@ -59,7 +59,7 @@ def test_a_key_logs_in_with_the_password_derived_from_its_secret() -> None:
         ("AKIA", "é"),
     ],
 )
-def test_other_credentials_do_not(login: str, password: str) -> None:
+def test_other_credentials_do_not_log_in(login: str, password: str) -> None:
     assert not endpoint().accepts(login, password, MADE + 8)
 
 

@@ -90,7 +90,7 @@ def test_the_length_is_the_one_asked_for_unless_the_policy_demands_more(minimum:
 
 
 @pytest.mark.parametrize("length", [4, 128])
-def test_the_shortest_and_the_longest_password(length: int) -> None:
+def test_the_shortest_and_the_longest_password_can_be_made(length: int) -> None:
     assert len(generate_password(PasswordPolicy(minimum_length=1), length)) == length
 
 

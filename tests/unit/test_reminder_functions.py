@@ -451,7 +451,7 @@ class TestReport:
         s3.write_lines(f"runs/{RUN}/others.jsonl", [unknown.as_json()])
         assert reported()[0]["problems"] == ["1 failed: not told"]
 
-    def test_in_a_dry_run_they_are_due(self) -> None:
+    def test_reminders_of_a_dry_run_are_due_and_not_sent(self) -> None:
         write_run(results=False)
         result, rows = reported(mode="dry-run")
         assert rows["a"]["outcome"] == "due"
@@ -466,7 +466,7 @@ class TestReport:
         s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in down))
         assert reported(mode="test")[0]["problems"] == [f"2 {outcome}: SmtpUnavailableError: down"]
 
-    def test_that_a_test_run_is_short_is_none(self) -> None:
+    def test_a_test_run_that_is_full_is_no_problem(self) -> None:
         write_run()
         s3.write_lines(
             s3.result_key(BATCH), [ReportRow(Reminder(account("a"), 7, 7), Outcome.MAILED).as_json()]

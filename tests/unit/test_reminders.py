@@ -102,7 +102,7 @@ def test_users_whose_expiry_is_no_time_have_no_days_in_the_report(expires_at: Ex
         (replace(ALICE, mail="", expires_at=NOW + 16 * DAY), Outcome.NOT_DUE),
     ],
 )
-def test_everybody_else_has_a_reason(account: Account, outcome: Outcome) -> None:
+def test_a_user_who_is_not_reminded_has_a_reason(account: Account, outcome: Outcome) -> None:
     assert classify(account, WINDOW, DAYS).outcome is outcome
 
 
@@ -208,7 +208,7 @@ def test_a_run_in_the_hour_that_comes_twice_counts_from_its_own_second() -> None
         (2650467743990000000, Expiry.NEVER),
     ],
 )
-def test_ticks_of_the_directory(ticks: int, meaning: datetime | Expiry) -> None:
+def test_the_directorys_ticks_are_read_as_times(ticks: int, meaning: datetime | Expiry) -> None:
     assert read_ticks(ticks) == meaning
 
 

@@ -38,7 +38,7 @@ def post(user: object, context: dict[str, object] | None = None) -> Response:
 
 
 @pytest.mark.parametrize("user", [ALICE, "unknown@example.com", "robot", "ünknown", "a b", "../x"])
-def test_everybody_gets_the_same_answer(stack: Stack, user: str) -> None:
+def test_every_user_real_or_not_gets_the_same_answer(stack: Stack, user: str) -> None:
     stack.add_user(ALICE)
     answered = post(user)
     assert (answered["statusCode"], json.loads(answered["body"])) == (202, {"message": SUBMITTED})

@@ -394,7 +394,7 @@ CONDITIONS_LEFT_OUT: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("mistake", CONDITIONS_LEFT_OUT)
-def test_the_search_finds_that(monkeypatch: pytest.MonkeyPatch, mistake: str) -> None:
+def test_the_search_finds_a_condition_left_out(monkeypatch: pytest.MonkeyPatch, mistake: str) -> None:
     name, planted, scene = CONDITIONS_LEFT_OUT[mistake]
     monkeypatch.setattr(resets, name, replace(getattr(resets, name), **planted))
     with pytest.raises(BrokenError):
@@ -414,7 +414,7 @@ WRITES_SWAPPED: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("mistake", WRITES_SWAPPED)
-def test_the_search_finds_out_when(mistake: str) -> None:
+def test_the_search_finds_writes_in_another_order(mistake: str) -> None:
     with pytest.raises(BrokenError):
         explore(Scene(crashes=1, steps={**STEPS, **WRITES_SWAPPED[mistake]}))
 

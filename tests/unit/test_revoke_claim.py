@@ -134,7 +134,9 @@ def test_a_cleanup_finishes_a_revocation_that_is_not_retried(claimed: Stack) -> 
         ("AccessDenied", 403, 500),
     ],
 )
-def test_what_failed_can_be_tried_again(claimed: Stack, code: str, status: int, answer: int) -> None:
+def test_a_revocation_that_failed_can_be_tried_again(
+    claimed: Stack, code: str, status: int, answer: int
+) -> None:
     claimed.refuse("UpdateLoginProfile", code, status)
     assert post()["statusCode"] == answer
     assert claimed.told() == []

@@ -68,7 +68,7 @@ OLD, NEW = version(PREVIOUS, "OLD"), version(CURRENT, "NEW")
         "one that stopped long ago, after promotion",
     ],
 )
-def test_new_credentials_are_made_for(
+def test_new_credentials_are_made_whatever_is_there(
     found: list[str], versions: list[SecretVersion], keep: tuple[str, ...]
 ) -> None:
     assert plan(keys(*found), versions, NOW, SETTLING) == Plan(keep)

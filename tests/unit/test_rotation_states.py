@@ -282,7 +282,7 @@ def test_a_key_may_take_a_minute() -> None:
 
 
 @pytest.mark.parametrize("error", [CredentialsRefusedError, SmtpUnavailableError])
-def test_after_that_the_last_error_counts(error: type[Exception]) -> None:
+def test_the_last_error_counts_once_patience_is_over(error: type[Exception]) -> None:
     with pytest.raises(error):
         tried(*[CredentialsRefusedError()] * 60, error())
 

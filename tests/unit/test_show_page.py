@@ -89,7 +89,7 @@ def test_each_answer_is_a_page_with_every_security_header(name: str) -> None:
         ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     ],
 )
-def test_security_headers_common_to_all_answers(header: str, value: str) -> None:
+def test_every_answer_has_the_security_headers(header: str, value: str) -> None:
     assert SECURITY_HEADERS[header] == value
 
 

@@ -100,7 +100,7 @@ def refused(code: int, text: str) -> smtplib.SMTPRecipientsRefused:
         (553, "Address has illegal characters", RecipientRefusedError),
     ],
 )
-def test_what_an_answer_means(code: int, text: str, kind: type[Exception]) -> None:
+def test_what_an_answer_to_a_mail_means(code: int, text: str, kind: type[Exception]) -> None:
     assert type(error_for(code, text, SENDER, ALICE)) is kind
 
 
@@ -166,7 +166,7 @@ def test_an_idle_connection_is_replaced(server: Server, monkeypatch: pytest.Monk
         TimeoutError("silent"),
     ],
 )
-def test_what_passes_is_waited_for(server: Server, fault: Exception) -> None:
+def test_a_mail_that_is_refused_for_now_is_tried_again(server: Server, fault: Exception) -> None:
     pauses: list[float] = []
     server.at_mail.extend([fault, fault])
     an_outbox(slept=pauses.append).send(b"", SENDER, ALICE)
@@ -190,7 +190,7 @@ def test_what_does_not_pass_is_an_error(server: Server) -> None:
         (smtplib.SMTPSenderRefused(530, b"Authentication required", SENDER), CredentialsRefusedError),
     ],
 )
-def test_what_cannot_pass_is_not_tried_again(
+def test_a_mail_that_is_refused_for_good_is_not_tried_again(
     server: Server, fault: Exception, error: type[LatchkeyError]
 ) -> None:
     server.at_mail.append(fault)

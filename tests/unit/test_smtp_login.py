@@ -80,7 +80,7 @@ def test_a_login_comes_after_tls_with_a_verified_certificate(monkeypatch: pytest
         ("login", smtplib.SMTPServerDisconnected(), SmtpUnavailableError, "SMTPServerDisconnected"),
     ],
 )
-def test_what_a_failure_means(
+def test_what_a_failed_login_means(
     monkeypatch: pytest.MonkeyPatch, step: str, failure: Exception, meaning: type[LatchkeyError], words: str
 ) -> None:
     with pytest.raises(meaning, match=words) as raised:

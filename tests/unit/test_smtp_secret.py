@@ -208,7 +208,7 @@ CALLS: dict[str, Callable[[], object]] = {
         ("InvalidRequestException", 400, CredentialsGoneError),
     ],
 )
-def test_what_a_refusal_means(
+def test_what_secrets_manager_means_when_it_refuses(
     smtp: Smtp, operation: str, code: str, status: int, meaning: type[LatchkeyError]
 ) -> None:
     smtp.add_current()

@@ -63,7 +63,7 @@ def test_an_answer_to_an_execution_that_is_over_is_gone(
 
 @EACH
 @pytest.mark.parametrize(("code", "status", "meaning"), SFN_REFUSALS)
-def test_what_a_refusal_means(  # noqa: PLR0913
+def test_what_step_functions_means_when_it_refuses_an_answer(  # noqa: PLR0913
     stack: Stack,
     *,
     answer: Response,

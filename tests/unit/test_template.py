@@ -242,12 +242,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in ACCEPTED for value in ACCEPTED[name]])
-def test_a_parameter_takes(name: str, value: str) -> None:
+def test_a_parameter_takes_what_the_stack_can_use(name: str, value: str) -> None:
     assert re.fullmatch(PARAMETERS[name]["AllowedPattern"], value)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in REFUSED for value in REFUSED[name]])
-def test_a_parameter_refuses(name: str, value: str) -> None:
+def test_a_parameter_refuses_what_the_stack_cannot_use(name: str, value: str) -> None:
     assert not re.fullmatch(PARAMETERS[name]["AllowedPattern"], value)
 
 

@@ -179,5 +179,5 @@ def test_what_iam_takes_as_a_name_is_possible(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 65, "a b", "a!", "ünknown", "a/b", "alice\n", "\u0661", "a:b"])
-def test_what_iam_never_takes_is_not(text: str) -> None:
+def test_what_iam_never_takes_as_a_name_is_impossible(text: str) -> None:
     assert not is_possible_name(text)

@@ -193,7 +193,9 @@ def test_one_that_cannot_be_cleaned_does_not_keep_the_others(product: Product) -
     ],
     ids=["is denied", "hangs"],
 )
-def test_cleanup_that(product: Product, fault: dict[str, Any], words: str) -> None:
+def test_a_cleanup_that_cannot_look_fails_and_says_why(
+    product: Product, fault: dict[str, Any], words: str
+) -> None:
     run = clean(product, {**fault, "times": None})
     assert (run.status, run.states) == ("FAILED", ["FindOrphans", "Failed"])
     assert words in run.cause

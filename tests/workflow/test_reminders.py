@@ -164,7 +164,7 @@ def test_test_run_mails_the_administrator_and_counts_for_nothing(reminders: Remi
         (IAM_USER, ("iam", 7, True), "90 days"),
     ],
 )
-def test_asking_about_one_user(
+def test_asking_about_one_user_says_when_and_why(
     reminders: Reminders, user: str, expected: tuple[str, int | None, bool], policy: str
 ) -> None:
     ended = run(reminders, user=user)

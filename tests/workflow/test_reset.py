@@ -325,7 +325,7 @@ def test_expired_reset_leaves_nothing_that_opens_the_account(product: Product) -
     [fault("ses", "SendEmail", "MessageRejected"), hangs("NotifyExpired")],
     ids=["is refused", "hangs"],
 )
-def test_expiry_stands_though_its_notice(product: Product, trouble: dict[str, Any]) -> None:
+def test_expiry_stands_though_its_notice_fails(product: Product, trouble: dict[str, Any]) -> None:
     counted = unsent_notices(product)
     run = expire(product, product.create_user(OLD_PASSWORD), trouble)
     assert (run.status, run.states) == ("SUCCEEDED", [*EXPIRED[:-1], *UNSENT, "Expired"])
@@ -340,7 +340,9 @@ def test_expiry_stands_though_its_notice(product: Product, trouble: dict[str, An
     ],
     ids=["is denied", "hangs"],
 )
-def test_revoking_that(product: Product, trouble: dict[str, Any], words: str) -> None:
+def test_a_revocation_that_is_denied_or_hangs_fails_and_says_why(
+    product: Product, trouble: dict[str, Any], words: str
+) -> None:
     run = expire(product, product.create_user(OLD_PASSWORD), trouble)
     assert run.status == "FAILED"
     assert run.states == [*HAPPY, "RevokePassword", "NotifyFailed", "Failed"]

@@ -107,7 +107,7 @@ def test_the_cases_are_those_of_the_definition() -> None:
 
 
 @pytest.mark.parametrize("state", WORKING)
-def test_rotation_aborted_after(rotation: Rotation, state: str) -> None:
+def test_a_rotation_that_was_aborted_leaves_working_credentials(rotation: Rotation, state: str) -> None:
     following = STATES[state]["Next"]
     product, ends = rotation.product, STATES[following]["Type"] in {"Succeed", "Fail"}
     held = [fault(error="Held", delay_seconds=2, **call_of(following))] if following in TASKS else []
@@ -125,7 +125,9 @@ def test_rotation_aborted_after(rotation: Rotation, state: str) -> None:
 
 
 @pytest.mark.parametrize("state", TASKS)
-def test_rotation_whose_every_answer_is_lost_at(rotation: Rotation, state: str) -> None:
+def test_a_rotation_whose_answers_are_lost_fails_and_the_next_one_succeeds(
+    rotation: Rotation, state: str
+) -> None:
     lost = fault(error="Runtime.ExitError", late=True, **call_of(state))
     with rotation.product.faults(*way_to(state), lost):
         run = finish(rotation, **WAITS, verify_seconds=0)
