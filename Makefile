@@ -27,7 +27,7 @@ help: ## show this list
 	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python .venv/lambda local/runtime.txt
 	@touch $@
 
-setup: .venv/ready ## install what the system lacks for all the others: Samba, Chromium
+setup: .venv/ready ## install what the system lacks for all the others: Samba, browsers
 	@$(BIN)/python -m local.system
 
 demo: .venv/ready ## a whole reset and two rotations on a local cloud, told step by step

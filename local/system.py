@@ -53,8 +53,12 @@ SAMBA = Need(
     own_network=True,
 )
 CHROMIUM = Need("Chromium", "the tests of the pages", ("chromium",), ("chromium",))
+FIREFOX = Need("Firefox", "the tests of mailed links", ("firefox-esr",), ("firefox-esr",))
+WEBKIT = Need(
+    "WebKit", "the tests of mailed links", ("WebKitWebDriver", "Xvfb"), ("webkit2gtk-driver", "xvfb")
+)
 
-NEEDS = (SAMBA, CHROMIUM)
+NEEDS = (SAMBA, CHROMIUM, FIREFOX, WEBKIT)
 
 
 def find(program: str) -> str | None:

@@ -47,6 +47,25 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return min((os.process_cpu_count() or 1) + 2, MOST_WORKERS)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests noted as cells of the matrix of browsers, each as row, column and text."""
+    reports = terminalreporter.stats.get("passed", [])
+    cells = [cell for report in reports for name, cell in report.user_properties if name == "matrix"]
+    if not cells:
+        return
+    rows, columns = (list(dict.fromkeys(cell[place] for cell in cells)) for place in (0, 1))
+    known = {(row, column): text for row, column, text in cells}
+    width = max(map(len, rows))
+    terminalreporter.section("how people reached their password")
+    for row, *texts in [("", *columns)] + [
+        (row, *(known.get((row, column), "-") for column in columns)) for row in rows
+    ]:
+        line = "  ".join(
+            f"{text:{max(len(column), 11)}}" for text, column in zip(texts, columns, strict=True)
+        )
+        terminalreporter.write_line(f"{row:{width}}  {line}".rstrip())
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Generator[LocalCloud]:
     """Start a local cloud with the real stack; anyone may ask for a reset."""

@@ -23,7 +23,7 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     user = iam.find_eligible_user(event["user"], settings.protection())
     handle = request_handle(user.name, event["execution"], datetime.fromisoformat(event["entered_at"]))
-    fragment = action_links.issue(
+    link = action_links.issue(
         LinkKind.QUESTION,
         handle,
         user=user.name,
@@ -32,7 +32,7 @@ def handler(event: Event, _context: object) -> None:
     )
     words = {
         "user": user.name,
-        "link": f"{os.environ['BASE_URL']}/confirm#{fragment}",
+        **link.words(os.environ["BASE_URL"]),
         "expires_at": emails.in_words(handle.expires_at),
     }
     ses.send(emails.render("confirm_request", words), os.environ["SENDER_ADDRESS"], mail_address(user))

@@ -27,13 +27,13 @@ def handler(event: Event, _context: object) -> None:
     # IAM says where the notice goes, as it holds what revokes the claim. It also goes to protected users.
     user = iam.find_user(event["user"])
     handle = handle_of(user.name, event["execution"], claimed_at)
-    fragment = action_links.issue(LinkKind.NOTICE, handle, user=user.name, execution=event["execution"])
+    link = action_links.issue(LinkKind.NOTICE, handle, user=user.name, execution=event["execution"])
     words = {
         "user": user.name,
         "claimed_at": emails.in_words(claimed_at),
         "claimed_from": event["claimed_from"],
         "hours": os.environ["CLAIMED_TTL_HOURS"],
-        "link": f"{os.environ['BASE_URL']}/revoke#{fragment}",
+        **link.words(os.environ["BASE_URL"]),
         "expires_at": emails.in_words(handle.expires_at),
     }
     ses.send_notice(

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, iam, kms, ses
+from latchkey.domain.claims import MailedLink
 from latchkey.domain.users import mail_address
 from latchkey.handler import task_handler
 
@@ -22,11 +23,10 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).link_secret
     user = iam.find_eligible_user(event["user"], settings.protection())
-    link = f"{os.environ['BASE_URL']}/extract#ph={event['handle']}&rs={link_secret}"
-    expires_at = emails.in_words(datetime.fromisoformat(event["expires_at"]))
-    ses.send(
-        emails.render("claim_link", {"user": user.name, "link": link, "expires_at": expires_at}),
-        os.environ["SENDER_ADDRESS"],
-        mail_address(user),
-    )
+    words = {
+        "user": user.name,
+        **MailedLink("extract", event["handle"], link_secret).words(os.environ["BASE_URL"]),
+        "expires_at": emails.in_words(datetime.fromisoformat(event["expires_at"])),
+    }
+    ses.send(emails.render("claim_link", words), os.environ["SENDER_ADDRESS"], mail_address(user))
     eventbridge.publish("Completed", event["execution"], user.name)

@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from latchkey.web.http import Response, answer
 from latchkey.web.pages import linked_page, request_page
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Return the page of the event's resource as API Gateway's proxy integration for REST APIs expects it."""
+def handler(event: dict[str, Any], _context: object) -> Response:
+    """Return the page that a path begins with: a damaged link's path goes on behind the page's name.
+
+    No more of the path is read, nor logged: it may hold the link's secret. The page's script mends it.
+    """
+    path = (event["pathParameters"] or {}).get("link", event["resource"].removeprefix("/"))
     query = event.get("queryStringParameters") or {}
-    route = event["resource"]
-    page = request_page(query.get("user", "")) if route == "/generate" else linked_page(route)
+    page = request_page(query.get("user", "")) if path.startswith("generate") else linked_page(path)
+    if page is None:
+        return answer(404, {"error": "Not found", "message": "There is nothing at this address."})
     body = "" if event["httpMethod"] == "HEAD" else page.html
     return {"statusCode": 200, "headers": dict(page.headers), "body": body}

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _DEADLINE_SECONDS = 60
 _POLL_SECONDS = 0.05
+_CODE = re.compile(
+    r"^(?P<page>extract|confirm|revoke)(?P<user>\w{32})(?P<expiry>\d{10})(?P<reset>\w{32})(?P<rs>[\w-]{43})$",
+    re.MULTILINE,
+)
 _LINK = re.compile(r"(?P<page>\S+/(?:extract|confirm|revoke))#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>\S+)")
 
 
@@ -58,6 +62,15 @@ class Link:
         if match is None:
             raise NothingHappenedError("The mail has no link.")
         return cls(**match.groupdict())
+
+    @classmethod
+    def of_code(cls, text: str, base_url: str) -> Link:
+        """Find the code in a mail's text, and take it apart as the page does into which it is pasted."""
+        match = _CODE.search(text)
+        if match is None:
+            raise NothingHappenedError("The mail has no code.")
+        handle = ".".join(match.group("user", "expiry", "reset"))
+        return cls(page=f"{base_url}/{match['page']}", ph=handle, rs=match["rs"])
 
 
 class Product:

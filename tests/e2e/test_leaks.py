@@ -71,6 +71,24 @@ def test_no_secret_of_a_reset_is_anywhere_but_in_its_mail(
     assert ended.user in mail
 
 
+@pytest.mark.parametrize("escaped", ["%23", "%2523"])
+def test_secret_in_the_path_of_a_damaged_link_is_logged_nowhere(product: Product, escaped: str) -> None:
+    """Mail programs make such links, so the secret reaches API Gateway; there it ends."""
+    user = product.create_user(PASSWORD)
+    arn = product.start_reset(user)
+    link = product.wait_for_link(user)
+    page = product.http.get(link.page)
+    for scanner in (product.http.get, product.http.head):
+        shown = scanner(f"{link.page}{escaped}ph={link.ph}&rs={link.rs}")
+        assert shown.status_code == 200
+        assert shown.text in {page.text, ""}
+        assert leaks(link.rs, iter([("the answer", shown.text + str(shown.headers))])) == []
+    (mail,) = leaks(link.rs, everywhere(product))
+    assert "CONFIDENTIAL" in mail
+    product.claim(link).raise_for_status()
+    product.wait_for_end(arn)
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_secret_of_a_question_is_nowhere_but_in_its_mail(product: Product, answer: str) -> None:
     user = product.create_user(PASSWORD)

@@ -1,43 +1,30 @@
 """The pages in Chromium: the real handler's answers to GET, scripted answers to POST, no cloud."""
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any, Literal, override
-from urllib.parse import parse_qsl, quote, urlsplit
+from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
-from reset.show_page import handler
 from tests.e2e.browser import open_chromium
+from tests.e2e.site import LOST, STAGE, Response, Site, serve
 
 HERE = Path(__file__).parent
-STAGE = "/dev"
 PATIENCE_MS = 5_000
 
 EXPIRY = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
-HANDLE = f"0123456789abcdef.{int(EXPIRY.timestamp())}.{'0123456789abcdef' * 2}"
+HANDLE = f"{'fedcba9876543210' * 2}.{int(EXPIRY.timestamp())}.{'0123456789abcdef' * 2}"
 SECRET = "s3cr3t_" + "A" * 36
 PASSWORD = "x7<b>&amp;'\"Qh-0O1lI|"
 SIGN_IN_URL = "https://111122223333.signin.aws.amazon.com/console"
 WCAG_21_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-
-
-@dataclass(frozen=True)
-class Response:
-    """What the API says to one POST."""
-
-    status: int
-    body: dict[str, str]
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 ACCEPTED = Response(202, {"message": "Your request has been submitted."})
@@ -46,6 +33,7 @@ FIELD_ERROR = Response(
 )
 REVEALED = Response(200, {"password": PASSWORD, "user": "alice@example.com", "sign_in_url": SIGN_IN_URL})
 GONE = Response(410, {"error": "Invalid!", "message": "This link is expired or has been already used once"})
+SUPERSEDED = replace(GONE, headers={"Latchkey-Newer-Link-At": "2026-03-01T09:15:00Z"})
 NOTED = Response(200, {"message": "Your answer has been noted."})
 REVOKED = Response(200, {"message": "The password has been revoked."})
 NOT_READY = Response(503, {"message": "Not ready yet"}, {"Retry-After": "3"})
@@ -90,81 +78,6 @@ REVOKE = Linked(
 )
 LINKED = {"reveal": REVEAL, "yes": YES, "no": NO, "revoke": REVOKE}
 LINKED_PAGES = {"reveal": REVEAL, "confirm": YES, "revoke": REVOKE}
-
-
-@dataclass
-class Site:
-    """A loopback stand-in for API Gateway: gives POST the scripted answers and remembers what was posted."""
-
-    origin: str
-    answers: list[Response] = field(default_factory=list)
-    posts: list[tuple[str, Any]] = field(default_factory=list)
-    open: Event = field(default_factory=Event)
-
-    @property
-    def request_url(self) -> str:
-        return f"{self.origin}{STAGE}/generate"
-
-    @property
-    def link(self) -> str:
-        return self.url_of(REVEAL)
-
-    def url_of(self, linked: Linked, fragment: str = f"#ph={HANDLE}&rs={SECRET}") -> str:
-        return f"{self.origin}{linked.path}{fragment}"
-
-    def get(self, target: str) -> Response | dict[str, Any]:
-        url = urlsplit(target)
-        resource = url.path.removeprefix(STAGE)
-        if resource not in {"/generate", *(linked.route for linked in LINKED.values())}:
-            return Response(404, {})
-        query = dict(parse_qsl(url.query)) or None
-        return handler({"resource": resource, "httpMethod": "GET", "queryStringParameters": query}, None)
-
-    def post(self, target: str, body: bytes) -> Response:
-        self.posts.append((target, json.loads(body)))
-        self.open.wait(PATIENCE_MS / 1000)
-        return self.answers.pop(0) if self.answers else Response(500, {})
-
-
-@contextmanager
-def serve() -> Iterator[Site]:
-    class Gateway(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer(scripted.get(self.path))
-
-        def do_POST(self) -> None:
-            self.answer(scripted.post(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-
-        def answer(self, answer: Response | dict[str, Any]) -> None:
-            if isinstance(answer, Response):
-                answer = {
-                    "statusCode": answer.status,
-                    "headers": {"Content-Type": "application/json", **answer.headers},
-                    "body": json.dumps(answer.body),
-                }
-            body = answer["body"].encode()
-            self.send_response(answer["statusCode"])
-            for name, value in {**answer["headers"], "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep the test's output to what failed."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-    scripted = Site(f"http://127.0.0.1:{server.server_port}")
-    scripted.open.set()
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield scripted
-    finally:
-        scripted.open.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +136,12 @@ def page(context: BrowserContext, site: Site) -> Iterator[Page]:
     assert wrong == []
 
 
+def url_of(site: Site, linked: Linked, fragment: str = f"#ph={HANDLE}&rs={SECRET}") -> str:
+    return f"{site.origin}{linked.path}{fragment}"
+
+
+CUT = "Part of the link is missing"
+
 type View = Callable[[Page, Site], None]
 
 
@@ -249,7 +168,7 @@ def open_link(
 ) -> None:
     site.answers.extend(answers)
     page.clock.set_fixed_time(at)
-    page.goto(site.url_of(linked))
+    page.goto(url_of(site, linked))
 
 
 def button_of(page: Page, linked: Linked) -> Locator:
@@ -323,6 +242,27 @@ def show_invalid(linked: Linked) -> View:
     return show
 
 
+def show_cut(linked: Linked) -> View:
+    def show(page: Page, site: Site) -> None:
+        page.goto(url_of(site, linked, ""))
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_text("This is not the whole code.")).to_be_visible()
+
+    return show
+
+
+def show_lost(page: Page, site: Site) -> None:
+    press(page, site, REVEAL, LOST, GONE)
+    expect(page.get_by_role("status")).to_contain_text("No answer")
+    button_of(page, REVEAL).click()
+    heading(page, "The answer got lost")
+
+
+def show_superseded(page: Page, site: Site) -> None:
+    press(page, site, REVEAL, SUPERSEDED)
+    heading(page, "A newer link was mailed to you")
+
+
 VIEWS: dict[str, View] = {
     "request-form": show_request_form,
     "field-error": show_field_error,
@@ -332,15 +272,20 @@ VIEWS: dict[str, View] = {
     "not-ready": show_not_ready(REVEAL),
     "revealed": show_end(REVEAL),
     "invalid": show_invalid(REVEAL),
+    "lost": show_lost,
+    "superseded": show_superseded,
+    "cut": show_cut(REVEAL),
     "question": show_start(YES),
     "confirm-not-ready": show_not_ready(YES),
     "confirmed": show_end(YES),
     "declined": show_end(NO),
     "confirm-invalid": show_invalid(YES),
+    "confirm-cut": show_cut(YES),
     "revoke-question": show_start(REVOKE),
     "revoke-not-ready": show_not_ready(REVOKE),
     "revoked": show_end(REVOKE),
     "revoke-invalid": show_invalid(REVOKE),
+    "revoke-cut": show_cut(REVOKE),
 }
 WIDTHS = (1280, 320)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -512,7 +457,7 @@ class TestEveryLink:
             site.answers.append(answer)
             button_of(page, linked).click()
             expect(status).to_contain_text(sentence)
-            expect(page).to_have_url(site.url_of(linked))
+            expect(page).to_have_url(url_of(site, linked))
         site.answers.append(linked.answer)
         button_of(page, linked).click()
         heading(page, linked.end)
@@ -524,15 +469,15 @@ class TestEveryLink:
         press(page, site, linked, answer)
         heading(page, "Invalid!")
         expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()
-        expect(page).to_have_url(site.url_of(linked, ""))
+        expect(page).to_have_url(url_of(site, linked, ""))
 
     def test_fragment_is_gone_after_use(self, page: Page, site: Site, linked: Linked) -> None:
         page.goto(site.request_url)
         show_end(linked)(page, site)
-        expect(page).to_have_url(site.url_of(linked, ""))
+        expect(page).to_have_url(url_of(site, linked, ""))
         page.goto(site.request_url)
         page.go_back()
-        expect(page).to_have_url(site.url_of(linked, ""))
+        expect(page).to_have_url(url_of(site, linked, ""))
         heading(page, "Invalid!")
 
     def test_second_link_in_the_same_tab_is_a_fresh_start(
@@ -540,10 +485,11 @@ class TestEveryLink:
     ) -> None:
         show_end(linked)(page, site)
         site.answers.append(linked.answer)
-        page.evaluate("link => { location.href = link }", site.url_of(linked, f"#ph=second&rs={SECRET}"))
+        second = f"{HANDLE[:-1]}0"
+        page.evaluate("link => { location.href = link }", url_of(site, linked, f"#ph={second}&rs={SECRET}"))
         button_of(page, linked).click()
         heading(page, linked.end)
-        assert [body["ph"] for _, body in site.posts] == [HANDLE, "second"]
+        assert [body["ph"] for _, body in site.posts] == [HANDLE, second]
 
 
 @pytest.mark.parametrize("linked", LINKED_PAGES.values(), ids=LINKED_PAGES)
@@ -557,18 +503,61 @@ class TestEveryLinkedPage:
 
     def test_values_in_the_query_are_ignored(self, page: Page, site: Site, linked: Linked) -> None:
         site.answers.append(linked.answer)
-        page.goto(site.url_of(linked, f"?ph={HANDLE}&rs={SECRET}&answer=yes"), wait_until="networkidle")
-        heading(page, "Invalid!")
-        expect(page).to_have_url(site.url_of(linked, ""))
+        page.goto(url_of(site, linked, f"?ph={HANDLE}&rs={SECRET}&answer=yes"), wait_until="networkidle")
+        heading(page, CUT)
+        expect(page).to_have_url(url_of(site, linked, ""))
         assert site.posts == []
 
-    @pytest.mark.parametrize("fragment", ["", "#ph=", f"#ph={HANDLE}", f"#rs={SECRET}", "#%"])
-    def test_link_without_both_values_is_invalid(
+    @pytest.mark.parametrize(
+        "fragment",
+        [
+            "",
+            "#ph=",
+            f"#ph={HANDLE}",
+            f"#rs={SECRET}",
+            f"#ph={HANDLE}&rs={SECRET[:-1]}",
+            f"#ph={HANDLE}&rs={SECRET.lower()}",
+            f"#ph=x&rs={SECRET}",
+            f"#ph=a.NaN.c&rs={SECRET}",
+            "#%",
+        ],
+    )
+    def test_cut_link_takes_the_mails_code_instead(
         self, page: Page, site: Site, linked: Linked, fragment: str
     ) -> None:
-        page.goto(site.url_of(linked, fragment))
-        heading(page, "Invalid!")
+        page.goto(url_of(site, linked, fragment))
+        heading(page, CUT)
+        expect(page.get_by_text("Nothing has been used up")).to_be_visible()
+        expect(page).to_have_url(url_of(site, linked, ""))
         assert site.posts == []
+        page.keyboard.press("Tab")
+        page.keyboard.insert_text(f"{linked.route[1:]}{HANDLE}{SECRET}".replace(".", ""))
+        page.keyboard.press("Enter")
+        site.answers.append(linked.answer)
+        button_of(page, linked).click()
+        heading(page, linked.end)
+        assert site.posts == [linked.post]
+
+    @pytest.mark.parametrize("pasted", ["", f"extract{HANDLE}", "https://reset.example.com/dev/extract"])
+    def test_half_a_code_is_told_at_the_field(
+        self, page: Page, site: Site, linked: Linked, pasted: str
+    ) -> None:
+        page.goto(url_of(site, linked, ""))
+        box = page.get_by_label("Code from the mail")
+        box.fill(pasted)
+        page.get_by_role("button", name="Go on").click()
+        expect(box).to_be_focused()
+        expect(box).to_have_accessible_description(
+            "This is not the whole code. Please copy all of it from the mail."
+        )
+        assert site.posts == []
+
+    def test_code_of_another_mail_leads_to_its_page(self, page: Page, site: Site, linked: Linked) -> None:
+        other = YES if linked is REVEAL else REVEAL
+        page.goto(url_of(site, linked, ""))
+        page.get_by_label("Code from the mail").fill(url_of(site, other))
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_role("heading")).to_have_text(other.start)
 
 
 class TestRevealPage:
@@ -654,7 +643,7 @@ class TestRevealPage:
 
     def test_time_left_goes_down(self, page: Page, site: Site) -> None:
         page.clock.install(time=EXPIRY - timedelta(seconds=61))
-        page.goto(site.link)
+        page.goto(url_of(site, REVEAL))
         page.clock.run_for(20_000)
         expect(page.locator("#time-left")).to_contain_text("another 4")
 
@@ -662,12 +651,6 @@ class TestRevealPage:
         open_link(page, site, REVEAL, REVEALED, at=EXPIRY + timedelta(days=1))
         page.get_by_role("button", name="Reveal").click()
         heading(page, "Your temporary password")
-
-    @pytest.mark.parametrize("handle", ["x", "a.b.c", "a.NaN.c"])
-    def test_handle_without_an_expiry_shows_no_time(self, page: Page, site: Site, handle: str) -> None:
-        page.goto(site.url_of(REVEAL, f"#ph={handle}&rs={SECRET}"))
-        expect(page.get_by_role("button", name="Reveal")).to_be_visible()
-        expect(page.locator("#time-left")).to_be_hidden()
 
 
 class TestConfirmPage:

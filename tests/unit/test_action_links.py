@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -13,13 +12,14 @@ from latchkey.domain.claims import Handle
 from latchkey.errors import AccessDeniedError, ClaimGoneError
 from tests.unit.stack import ALICE, EXECUTION, EXPIRY, HANDLE, LINK_SECRET, TASK_TOKEN, Stack
 
+PAGES = {LinkKind.QUESTION: "confirm", LinkKind.NOTICE: "revoke"}
 EACH_KIND = pytest.mark.parametrize("kind", LinkKind)
 
 
 def issue(kind: LinkKind, handle: Handle = HANDLE) -> str:
-    fragment = action_links.issue(kind, handle, user=ALICE, execution=EXECUTION, task_token=TASK_TOKEN)
-    (secret,) = parse_qs(fragment, strict_parsing=True)["rs"]
-    return secret
+    link = action_links.issue(kind, handle, user=ALICE, execution=EXECUTION, task_token=TASK_TOKEN)
+    assert (link.page, link.handle) == (PAGES[kind], str(handle))
+    return link.secret
 
 
 @EACH_KIND

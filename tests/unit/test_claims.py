@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from latchkey.adapters.kms import Secrets
 from latchkey.domain.claims import (
     Handle,
+    MailedLink,
     generate_link_secret,
     hash_link_secret,
     new_execution_name,
@@ -34,6 +35,19 @@ moments = st.integers(10**9, 9_990_000_000).map(lambda seconds: datetime.fromtim
 def test_a_handle_survives_being_spelled_and_parsed(user: str, execution: str, expires_at: datetime) -> None:
     handle = Handle.of(user, execution, expires_at)
     assert Handle.parse(str(handle)) == handle
+
+
+@pytest.mark.parametrize("page", ["extract", "confirm", "revoke"])
+def test_a_mails_link_and_code_say_the_same(page: str) -> None:
+    words = MailedLink(page, str(HANDLE), LINK_SECRET).words("https://reset.example.com/dev")
+    assert words["link"] == f"https://reset.example.com/dev/{page}#ph={HANDLE}&rs={LINK_SECRET}"
+    written = re.fullmatch(rf"{page}(\w{{32}})(\d{{10}})(\w{{32}})([\w-]{{43}})", words["code"])
+    assert written is not None
+    assert (".".join(written.groups()[:3]), written[4]) == (str(HANDLE), LINK_SECRET)
+
+
+def test_a_mailed_links_secret_is_in_no_representation() -> None:
+    assert LINK_SECRET not in repr(MailedLink("extract", str(HANDLE), LINK_SECRET))
 
 
 @given(st.text())

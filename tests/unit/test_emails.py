@@ -20,6 +20,7 @@ VALUES = {
     "claim_link": {
         "user": "alice@example.com",
         "link": LINK,
+        "code": "extract012341024448004567secret-_",
         "expires_at": "Friday, 1 January 2100, 00:00 UTC",
     },
     "claimed": {
@@ -28,11 +29,13 @@ VALUES = {
         "hours": "24",
         "claimed_from": "192.0.2.10",
         "link": "https://reset.example.com/revoke#ph=0123.4102444800.4567&rs=secret-_",
+        "code": "revoke012341024448004567secret-_",
         "expires_at": "Saturday, 2 January 2100, 00:00 UTC",
     },
     "confirm_request": {
         "user": "alice@example.com",
         "link": "https://reset.example.com/confirm#ph=0123.4102444800.4567&rs=secret-_",
+        "code": "confirm012341024448004567secret-_",
         "expires_at": "Friday, 1 January 2100, 00:15 UTC",
     },
     "expired": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
@@ -185,6 +188,13 @@ def test_the_link_stands_on_a_line_of_its_own(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_LINK)
 def test_the_links_of_a_mail_with_one_lead_there_alone(name: str) -> None:
     assert set(Reader(render(name, VALUES[name]).html).links) == {VALUES[name]["link"]}
+
+
+@pytest.mark.parametrize("name", ["claim_link", "claimed", "confirm_request"])
+def test_the_code_stands_on_a_line_of_its_own_and_is_no_link(name: str) -> None:
+    mail, code = render(name, VALUES[name]), VALUES[name]["code"]
+    assert code in mail.text.splitlines()
+    assert f">{code}</p>" in mail.html
 
 
 @pytest.mark.parametrize("name", ["change_denied", "claimed", "confirm_request", "expired", "failed"])

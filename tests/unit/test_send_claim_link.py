@@ -49,6 +49,13 @@ def test_the_mail_holds_the_link(sealing_stack: Stack) -> None:
     assert LINK in mail(sealing_stack)["Body"]["Text"]["Data"].splitlines()
 
 
+def test_the_mail_holds_the_links_code(sealing_stack: Stack) -> None:
+    send(sealing_stack)
+    code = f"extract{HANDLE}{LINK_SECRET}".replace(".", "")
+    assert code in mail(sealing_stack)["Body"]["Text"]["Data"].splitlines()
+    assert code in mail(sealing_stack)["Body"]["Html"]["Data"]
+
+
 def test_the_links_values_are_in_its_fragment_alone(sealing_stack: Stack) -> None:
     send(sealing_stack)
     (link,) = [line for line in mail(sealing_stack)["Body"]["Text"]["Data"].splitlines() if "://" in line]

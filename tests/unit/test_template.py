@@ -99,6 +99,14 @@ def test_a_web_acl_stands_before_the_stage_where_one_is_given() -> None:
     assert association["Properties"] == {"ResourceArn": {"Fn::Sub": stage}, "WebACLArn": {"Ref": "WebAclArn"}}
 
 
+def test_the_api_keeps_no_path_of_a_request() -> None:
+    """Mail programs make links whose secret is in the path."""
+    api = RESOURCES["Api"]["Properties"]
+    assert api["TracingEnabled"] is False
+    assert "$context.path" not in api["AccessLogSetting"]["Format"]
+    assert not [each for each in api["MethodSettings"] if {"LoggingLevel", "DataTraceEnabled"} & set(each)]
+
+
 @pytest.mark.parametrize(("route", "most"), [("Generate", 5), ("Extract", 50), ("Other", 100)])
 def test_rates_let_two_hundred_requests_at_once_pass_and_no_flood(route: str, most: int) -> None:
     # SSM stores three passwords a second; a new account answers 100 requests.

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -100,6 +100,27 @@ class Handle:
 
     def __str__(self) -> str:
         return f"{self.user_key}.{int(self.expires_at.timestamp())}.{self.reset_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class MailedLink:
+    """What a mail offers: a link, and a code for people whose mail program cut it; both carry one secret."""
+
+    page: str
+    handle: str
+    secret: str = field(repr=False)
+
+    def words(self, base_url: str) -> dict[str, str]:
+        """Return both as a mail spells them.
+
+        The link's values are in the fragment, which browsers send to no server. The code is the same without
+        punctuation, so that no program takes it for a link, and a double click selects most of it. The pages'
+        `link.js` reads either.
+        """
+        return {
+            "link": f"{base_url}/{self.page}#ph={self.handle}&rs={self.secret}",
+            "code": f"{self.page}{self.handle}{self.secret}".replace(".", ""),
+        }
 
 
 def request_handle(user: str, execution: str, asked_at: datetime) -> Handle:

@@ -14,9 +14,12 @@ from latchkey.languages.text import fill, markup, plain
 _FOLDER = Path(__file__).parent
 _SHELL = (_FOLDER / "shell.html").read_text("utf-8")
 _BUTTON = (_FOLDER / "button.html").read_text("utf-8")
+_CODE = (_FOLDER / "code.html").read_text("utf-8")
 
 #: A paragraph that is nothing but a link is a button; an exclamation mark makes it one that warns.
 _LINK_ALONE = re.compile(r"\[(?P<warns>!?)(?P<label>[^]]+)\]\((?P<target>[^)]+)\)")
+#: One that is nothing but a code to copy has a line and a typeface of its own.
+_CODE_ALONE = re.compile(r"`([^`]+)`")
 _ACCENT = "#17695c"
 _WARNING = "#a3271d"
 
@@ -78,12 +81,16 @@ def _parse(written: str) -> Mail:
 
 
 def _as_text(paragraph: str) -> str:
-    button = _LINK_ALONE.fullmatch(paragraph)
+    button, code = _LINK_ALONE.fullmatch(paragraph), _CODE_ALONE.fullmatch(paragraph)
+    if code:
+        return code[1]
     return button["target"] if button else plain(paragraph)
 
 
 def _as_html(paragraph: str) -> str:
-    button = _LINK_ALONE.fullmatch(paragraph)
+    button, code = _LINK_ALONE.fullmatch(paragraph), _CODE_ALONE.fullmatch(paragraph)
+    if code:
+        return _CODE.replace("{{content}}", code[1])
     if not button:
         return f"<p>{markup(paragraph)}</p>\n"
     parts = {

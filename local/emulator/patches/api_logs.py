@@ -36,7 +36,7 @@ def apply() -> None:
     MiniStack does neither, and drops the setting. Raises PatchError.
     """
     _keep_settings()
-    gateway = module("services.apigateway_v1", "_rest_apis")
+    gateway = module("services.apigateway_v1", "_match_resource_tree", "_rest_apis")
     logs = module("services.cloudwatch_logs", "_append_log_events", "_create_log_stream", "_log_groups")
     cloudwatch = module("services.cloudwatch", "record_metric")
 
@@ -50,7 +50,8 @@ def apply() -> None:
             cloudwatch.record_metric("AWS/ApiGateway", "5XXError", int(failed), "Count", dimensions)
             setting = _settings.get((api, stage))
             if setting:
-                _log(logs, setting, context_of(method, path, status, began, time.time()))
+                route = route_of(gateway, api, path)
+                _log(logs, setting, context_of(method, route, status, began, time.time()))
             return answer
 
         return execute
@@ -80,14 +81,20 @@ def _keep_settings() -> None:
     handlers |= {"create": kept_create, "update": kept_update}
 
 
-def context_of(method: str, path: str, status: int, began: float, ended: float) -> dict[str, str]:
+def route_of(gateway: Untyped, api: str, path: str) -> str:
+    """Return the API's resource that a path leads to, such as `/{link+}`: what AWS calls `resourcePath`."""
+    resource, _ = gateway._match_resource_tree(api, [part for part in path.split("/") if part])
+    return str(resource["path"]) if resource else "-"
+
+
+def context_of(method: str, route: str, status: int, began: float, ended: float) -> dict[str, str]:
     """Return the variables of an access log's format that there is a value for."""
     return {
         "requestId": str(uuid.uuid4()),
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(began)),
         "identity.sourceIp": "127.0.0.1",
         "httpMethod": method,
-        "resourcePath": path,
+        "resourcePath": route,
         "status": str(status),
         "responseLatency": str(round((ended - began) * 1000)),
     }

@@ -47,10 +47,11 @@ def _source(inline: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _lay_out(name: str, *scripts: str) -> _Layout:
+def _lay_out(name: str, *, linked: bool = False) -> _Layout:
     style = _read("page.css")
-    script = "".join(_read(f"{each}.js") for each in ("shared", *scripts, name))
-    text = _read("shell.html").replace("{{main}}", _read(f"{name}.html"))
+    script = "".join(_read(f"{each}.js") for each in ("shared", *(["link"] * linked), name))
+    main = "".join(_read(f"{each}.html") for each in (name, *(["cut"] * linked)))
+    text = _read("shell.html").replace("{{main}}", main)
     policy = {
         "default-src": "'none'",
         "script-src": _source(script),
@@ -78,17 +79,18 @@ def _lay_out(name: str, *scripts: str) -> _Layout:
 # Put together once, while the function initialises.
 _LAYOUTS = MappingProxyType(
     {
-        "/generate": _lay_out("request"),
-        "/extract": _lay_out("reveal", "link"),
-        "/confirm": _lay_out("confirm", "link"),
-        "/revoke": _lay_out("revoke", "link"),
+        "generate": _lay_out("request"),
+        "extract": _lay_out("reveal", linked=True),
+        "confirm": _lay_out("confirm", linked=True),
+        "revoke": _lay_out("revoke", linked=True),
     }
 )
+_LINKED = ("extract", "confirm", "revoke")
 
 
 @cache
-def _page(route: str, language: str) -> Page:
-    layout = _LAYOUTS[route]
+def _page(name: str, language: str) -> Page:
+    layout = _LAYOUTS[name]
     words = languages.words(language)
     parts = {
         "language": language,
@@ -114,15 +116,18 @@ def request_page(user: str = "", language: str = "en") -> Page:
     out whole, since an address cut short is another person's.
     """
     known = user if len(user) <= LONGEST_USER and user.isprintable() else ""
-    page = _page("/generate", language)
+    page = _page("generate", language)
     return Page(page.html.replace("{{user}}", html.escape(known)), page.headers)
 
 
-def linked_page(route: str, language: str = "en") -> Page:
+def linked_page(path: str, language: str = "en") -> Page | None:
     """Return the page behind a mailed link: the same for every link, so that fetching uses nothing up.
 
     Args:
-        route: `/extract`, `/confirm` or `/revoke`.
+        path: begins with the page's name, `extract`, `confirm` or `revoke`.
         language: the language of its words.
+
+    Returns:
+        None where it begins otherwise.
     """
-    return _page(route, language)
+    return next((_page(name, language) for name in _LINKED if path.startswith(name)), None)

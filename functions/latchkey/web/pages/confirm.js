@@ -1,7 +1,7 @@
 function offer(answer, view) {
   const button = byId(answer);
-  const send = async () => conclude(await post("confirm", { ph, rs, answer }), view);
-  button.addEventListener("click", () => alone(button, byId("status"), send));
+  const send = async () => conclude(await press("confirm", { answer }, view), view);
+  button.addEventListener("click", (event) => alone(event, button, byId("status"), send));
 }
 
 offer("yes", "confirmed");

@@ -1,20 +1,16 @@
 const field = byId("user");
 
-function complain(sentence) {
-  byId("user-error").textContent = sentence;
-  field.ariaInvalid = String(sentence !== "");
-  if (sentence) field.focus();
-}
-
 async function request() {
   const response = await post("generate", { user: field.value.trim() });
   if (response.ok) return show("submitted");
   if (response.status !== 400) return explain(response);
-  complain(words.userWrong);
+  complain("user", words.userWrong);
 }
 
-byId("form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  complain(field.value.trim() ? "" : words.userMissing);
-  if (field.ariaInvalid === "false") alone(byId("send"), byId("status"), request);
+byId("form").addEventListener("submit", (event) => event.preventDefault());
+// The click, not the submission: the browser makes one for the Enter key too, and says whether a person was behind it.
+byId("send").addEventListener("click", (event) => {
+  const given = field.value.trim() !== "";
+  complain("user", given ? "" : words.userMissing);
+  if (given) alone(event, byId("send"), byId("status"), request);
 });

@@ -2,11 +2,19 @@ const LONGEST_CLAIM = 24 * 60 * 60;
 
 // Only told, never acted upon: the clock of this device may be wrong, and the server decides.
 function tellTimeLeft() {
-  const left = Number(ph.split(".")[1]) - Date.now() / 1000;
+  const left = secondsLeft();
   let sentence = "";
   if (left <= 0) sentence = words.expired;
   else if (left <= LONGEST_CLAIM) sentence = words.validFor.replace("{time}", count(left));
   byId("time-left").textContent = sentence;
+}
+
+function inWords(moment) {
+  return moment.toLocaleString(document.documentElement.lang, {
+    dateStyle: "full",
+    timeStyle: "short",
+    numberingSystem: "latn",
+  });
 }
 
 function forget() {
@@ -15,7 +23,7 @@ function forget() {
 }
 
 async function reveal() {
-  const response = await post("extract", { ph, rs });
+  const response = await press("extract", {}, "lost");
   if (response.ok) {
     const claim = await response.json();
     byId("user").textContent = claim.user;
@@ -23,6 +31,11 @@ async function reveal() {
     byId("sign-in").href = claim.sign_in_url;
     // The browser may keep this page in memory and bring it back for whoever presses Back.
     addEventListener("pagehide", forget);
+  }
+  const newer = response.headers.get("Latchkey-Newer-Link-At");
+  if (newer) {
+    byId("newer").textContent = words.newer.replace("{time}", inWords(new Date(newer)));
+    return finish("superseded");
   }
   return conclude(response, "revealed");
 }
@@ -39,9 +52,10 @@ async function copy() {
   }
 }
 
-byId("reveal-button").addEventListener("click", () => alone(byId("reveal-button"), byId("status"), reveal));
+const button = byId("reveal-button");
+button.addEventListener("click", (event) => alone(event, button, byId("status"), reveal));
 byId("copy").addEventListener("click", copy);
-if (ph && rs) {
+if (link) {
   tellTimeLeft();
   setInterval(tellTimeLeft, 1000);
 }

@@ -1,5 +1,4 @@
 const button = byId("revoke");
+const send = async () => conclude(await press("revoke", {}, "revoked"), "revoked");
 
-button.addEventListener("click", () =>
-  alone(button, byId("status"), async () => conclude(await post("revoke", { ph, rs }), "revoked")),
-);
+button.addEventListener("click", (event) => alone(event, button, byId("status"), send));

@@ -12,31 +12,44 @@ function show(view) {
 
 // The paths are relative, because the API lives below a stage that only the address bar knows.
 function post(path, body) {
+  // API Gateway gives up after 29 seconds. Safari before 16 has no `AbortSignal.timeout`.
+  const patience = new AbortController();
+  setTimeout(() => patience.abort(), 30_000);
   return fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
     cache: "no-store",
     redirect: "error",
-    // API Gateway gives up after 29 seconds, so whoever waits longer waits for nobody.
-    signal: AbortSignal.timeout(30_000),
+    signal: patience.signal,
   });
 }
 
 // One request at a time, whichever button asks for it: of two answers, only the first would count.
 // `aria-disabled` rather than `disabled`, which would throw away the keyboard's focus.
-async function alone(button, status, work) {
-  if (button.ariaDisabled === "true") return;
+// Mail gateways open links in a browser and press what they find there by script: that counts for nothing.
+async function alone(event, button, status, work) {
+  if (!event.isTrusted) {
+    status.textContent = words.pressYourself;
+    return;
+  }
+  if (button.getAttribute("aria-disabled") === "true") return;
   const buttons = button.parentElement.querySelectorAll("button");
-  for (const each of buttons) each.ariaDisabled = "true";
+  for (const each of buttons) each.setAttribute("aria-disabled", "true");
   status.textContent = words.wait;
   try {
     status.textContent = (await work()) ?? "";
   } catch {
     status.textContent = words.noAnswer;
   } finally {
-    for (const each of buttons) each.ariaDisabled = "false";
+    for (const each of buttons) each.setAttribute("aria-disabled", "false");
   }
+}
+
+function complain(id, sentence) {
+  byId(`${id}-error`).textContent = sentence;
+  byId(id).setAttribute("aria-invalid", String(sentence !== ""));
+  if (sentence) byId(id).focus();
 }
 
 function explain(response) {
