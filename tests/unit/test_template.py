@@ -328,3 +328,9 @@ def test_an_alarm_rings_before_a_flood_reaches_what_the_rate_lets_through() -> N
     assert alarm["MetricName"] == "ExecutionsStarted"
     assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "ResetStateMachine"}}]
     assert alarm["Threshold"] <= rate * alarm["Period"] / 2
+
+
+def test_the_readme_has_every_parameter_in_its_table() -> None:
+    table = (ROOT / "README.md").read_text("utf-8").partition("### Parameters\n")[2].partition("\n#")[0]
+    first_cells = (line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    assert sorted(name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)) == sorted(PARAMETERS)
