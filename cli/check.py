@@ -84,6 +84,7 @@ CHECKS: tuple[Check[Any], ...] = (
     Check("The people", read_people.read_people, people.check_people),
     Check("The directory's certificate", read_directory.read_authority, directory.check_authority),
     Check("The directory's secret", read_directory.read_secret, directory.check_secret),
+    Check("The secret of the directory's resets", read_directory.read_reset_secret, directory.check_secret),
     Check("The directory's network", read_directory.read_network, directory.check_network),
 )
 

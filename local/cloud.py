@@ -45,6 +45,7 @@ _RATES = {
 # API the id that this tag names, and a stack's tags are its resources' tags.
 _API_ID = "latchkey"
 _DIRECTORY_SECRET = f"{STACK_NAME}/directory"
+_DIRECTORY_RESET_SECRET = f"{STACK_NAME}/directory-resets"
 _API_ID_TAG = "ms-custom-id"
 _START_DEADLINE_SECONDS = 60
 _STOP_DEADLINE_SECONDS = 15
@@ -289,12 +290,17 @@ class LocalCloud:
             return {}
         self.directory = samba.Samba(self.state_dir / "samba", owner=self.pid)
         self.directory.start([*directory_users(time.time()), *self.more_users])
-        account = {"username": samba.SERVICE_ACCOUNT, "password": self.directory.password}
-        self.client("secretsmanager").create_secret(Name=_DIRECTORY_SECRET, SecretString=json.dumps(account))
+        for name, user in (
+            (_DIRECTORY_SECRET, samba.SERVICE_ACCOUNT),
+            (_DIRECTORY_RESET_SECRET, samba.RESET_ACCOUNT),
+        ):
+            account = {"username": user, "password": self.directory.password}
+            self.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(account))
         return {
             "DirectoryHosts": self.directory.host,
             "DirectoryCaCertificate": self.directory.ca,
             "DirectorySecretName": _DIRECTORY_SECRET,
+            "DirectoryResetSecretName": _DIRECTORY_RESET_SECRET,
             "DirectorySearchBases": samba.USERS_BASE,
             "DirectoryExclusionGroup": samba.EXCLUSION_GROUP,
             # MiniStack has no real networks; any names will do.

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from cli.scope import Scope
 
-#: What the function asks beside the directory, from within the VPC.
+#: What functions ask beside the directory, from within the VPC: the reminders' always, the resets' too.
 _SERVICES = ("s3", "secretsmanager")
+_SERVICES_OF_RESETS = ("kms",)
 _HTTPS_PORT = 443
 
 _AWS_KEY = "alias/aws/secretsmanager"
@@ -34,17 +35,28 @@ def read_authority(scope: Scope) -> Authority | None:
 
 
 def read_secret(scope: Scope) -> DirectorySecret | None:
-    """Read how the service account's secret is encrypted, and nothing of the secret."""
-    name = scope.parameter("DirectorySecretName")
-    if not scope.listed("DirectoryHosts") or not name:
+    """Read how the secret of the account that reads is encrypted, and nothing of the secret."""
+    return _read_secret(scope, "DirectorySecretName") if scope.listed("DirectoryHosts") else None
+
+
+def read_reset_secret(scope: Scope) -> DirectorySecret | None:
+    """Read the same of the secret of the account that resets passwords."""
+    return _read_secret(scope, "DirectoryResetSecretName")
+
+
+def _read_secret(scope: Scope, parameter: str) -> DirectorySecret | None:
+    name = scope.parameter(parameter)
+    if not name:
         return None
     try:
         with asking():
             found = scope.session.client("secretsmanager").describe_secret(SecretId=name)
     except NotThereError:
-        return DirectorySecret(name, exists=False)
+        return DirectorySecret(parameter, name, exists=False)
     key = found.get("KmsKeyId", "")
-    return DirectorySecret(name, exists="DeletedDate" not in found, key="" if key == _AWS_KEY else key)
+    return DirectorySecret(
+        parameter, name, exists="DeletedDate" not in found, key="" if key == _AWS_KEY else key
+    )
 
 
 def read_network(scope: Scope) -> Network | None:
@@ -61,6 +73,7 @@ def read_network(scope: Scope) -> Network | None:
     ]
     ports = frozenset({_HTTPS_PORT, *map(port_of, hosts)})
     region = scope.session.region_name
+    needed = (*_SERVICES, *(_SERVICES_OF_RESETS if scope.parameter("DirectoryResetSecretName") else ()))
     return Network(
         missing_subnets=tuple(sorted(set(subnet_ids) - {each["SubnetId"] for each in subnets})),
         missing_groups=tuple(sorted(set(group_ids) - {each["GroupId"] for each in groups})),
@@ -73,7 +86,7 @@ def read_network(scope: Scope) -> Network | None:
         unreachable=tuple(
             (subnet["SubnetId"], service)
             for subnet in subnets
-            for service in _unreachable(ec2, subnet, region)
+            for service in _unreachable(ec2, subnet, region, needed)
         ),
     )
 
@@ -106,7 +119,7 @@ def _lets_out(egress: Iterable[IpPermissionOutputTypeDef], port: int) -> bool:
     )
 
 
-def _unreachable(ec2: EC2Client, subnet: SubnetTypeDef, region: str) -> Iterator[str]:
+def _unreachable(ec2: EC2Client, subnet: SubnetTypeDef, region: str, needed: Iterable[str]) -> Iterator[str]:
     """Yield the services that a function in the subnet, which has no public address, does not reach."""
     table = _route_table(ec2, subnet)
     if table is not None and _has_way_out(table):
@@ -124,7 +137,7 @@ def _unreachable(ec2: EC2Client, subnet: SubnetTypeDef, region: str) -> Iterator
         if each["ServiceName"].startswith(f"com.amazonaws.{region}.")
         and (each["VpcEndpointType"] == "Interface" or table_id in each.get("RouteTableIds", []))
     }
-    yield from (service for service in _SERVICES if service not in reached)
+    yield from (service for service in needed if service not in reached)
 
 
 def _route_table(ec2: EC2Client, subnet: SubnetTypeDef) -> RouteTableTypeDef | None:

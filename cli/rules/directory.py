@@ -35,7 +35,7 @@ DIRECTORY_HOST_IS_AN_ADDRESS = _kind(
     remedy="Name the hosts in DirectoryHosts as their certificates do.",
 )
 DIRECTORY_SECRET_MISSING = _kind(
-    "DirectorySecretMissing", remedy="Create the secret in this region, or mend DirectorySecretName."
+    "DirectorySecretMissing", remedy="Create the secret in this region, or mend the parameter."
 )
 DIRECTORY_SECRET_HAS_A_KEY = _kind(
     "DirectorySecretHasAKey",
@@ -71,8 +71,9 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class DirectorySecret:
-    """The secret with the service account; `key` is a key of the account's own, empty for AWS's."""
+    """The secret that a parameter names; `key` is a key of the account's own, empty for AWS's."""
 
+    parameter: str
     name: str
     exists: bool
     key: str = ""
@@ -125,9 +126,7 @@ def check_authority(authority: Authority) -> Iterator[Finding]:
 def check_secret(secret: DirectorySecret) -> Iterator[Finding]:
     """Find whether the function can read its service account."""
     if not secret.exists:
-        yield DIRECTORY_SECRET_MISSING.found(
-            f"DirectorySecretName names {secret.name}, which does not exist."
-        )
+        yield DIRECTORY_SECRET_MISSING.found(f"{secret.parameter} names {secret.name}, which does not exist.")
     if secret.key:
         yield DIRECTORY_SECRET_HAS_A_KEY.found(
             f"The secret {secret.name} is encrypted with {secret.key}, which the function may not use."

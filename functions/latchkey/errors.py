@@ -23,6 +23,7 @@ Step Functions compares names and knows no bases: those are for the functions th
             CredentialsGoneError
             CredentialsRefusedError
             DirectoryCertificateError
+            DirectoryChangeError
             DirectoryLoginError
             DirectorySearchError
         RejectedError
@@ -129,6 +130,10 @@ class DirectoryCertificateError(OperatorError):
     """When a directory server's certificate or host name does not verify; an operator has to fix it."""
 
 
+class DirectoryChangeError(OperatorError):
+    """When the directory refuses to change a user: a right is not delegated, or AdminSDHolder protects it."""
+
+
 class DirectoryLoginError(OperatorError):
     """When the directory refuses the service account; an operator has to fix the secret or the account."""
 
@@ -142,11 +147,11 @@ class RejectedError(LatchkeyError):
 
 
 class UserNotFoundError(RejectedError):
-    """When the account has no IAM user of the name asked for."""
+    """When neither the account nor the directory has a user of the name asked for."""
 
 
 class UserNotEligibleError(RejectedError):
-    """When the user exists but may not be reset: no console access, protected, or no mail address."""
+    """When the user exists but may not be reset: no console access, disabled, protected, or no address."""
 
 
 class AddressSuppressedError(RejectedError):
@@ -190,7 +195,7 @@ class PasswordChangeDeniedError(LatchkeyError):
 
 
 class PasswordPolicyViolationError(LatchkeyError):
-    """When IAM refuses the generated password; the account's password policy changed meanwhile."""
+    """When IAM or the directory refuses the generated password; its policy changed meanwhile."""
 
 
 class SupersededError(LatchkeyError):

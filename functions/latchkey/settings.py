@@ -14,3 +14,8 @@ def protection() -> Protection:
 def request_window() -> timedelta:
     """Return how long a request swallows further ones for the same user."""
     return timedelta(minutes=int(os.environ["REQUEST_WINDOW_MINUTES"]))
+
+
+def resets_directory_users() -> bool:
+    """Tell whether the users of a directory may ask for a reset, beside those of the account."""
+    return os.environ["RESETS_DIRECTORY_USERS"] == "true"

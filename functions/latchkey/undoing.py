@@ -1,9 +1,11 @@
 """How a reset ends that was not claimed, or that another replaces: its password no longer works."""
 
+import os
 from datetime import UTC, datetime
 
-from latchkey.adapters import iam, registry, ssm, stepfunctions
+from latchkey.adapters import directory, iam, registry, ssm, stepfunctions
 from latchkey.domain.claims import user_key
+from latchkey.domain.directory_users import is_in_directory
 from latchkey.domain.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
 from latchkey.domain.resets import Attempt, Phase, Reset
 from latchkey.domain.users import was_taken_over
@@ -18,7 +20,7 @@ def undo(execution: str, user: str, actor: str, now: datetime) -> bool:
 
     Args:
         execution: the reset's name.
-        user: the user's name, as IAM spells it.
+        user: the user's name, as IAM spells it, or the name of an account of the directory.
         actor: who undoes it: the execution itself, a cleanup's, or a request.
         now: the present time.
 
@@ -57,6 +59,8 @@ def _revoke(name: str, reset: Reset) -> bool:
     meanwhile; but not where its owner says that someone else saw it, who may have done just that.
     """
     try:
+        if is_in_directory(name):
+            return directory.revoke_password(os.environ["REVOKE_DIRECTORY_PASSWORD"], reset)
         taken_over = not reset.revokes_claim and was_taken_over(
             iam.find_user(name),
             iam.login_profile(name),

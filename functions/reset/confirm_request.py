@@ -4,29 +4,30 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import emails, settings
-from latchkey.adapters import action_links, eventbridge, iam, ses
+from latchkey import addressees, emails, settings
+from latchkey.adapters import action_links, eventbridge, ses
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import request_handle
-from latchkey.domain.users import mail_address
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
     execution: str
     user: str
+    name: str
+    mail: str
     entered_at: str
     task_token: str
 
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    user = iam.find_eligible_user(event["user"], settings.protection())
-    handle = request_handle(user.name, event["execution"], datetime.fromisoformat(event["entered_at"]))
+    user = addressees.eligible(event["user"], event["name"], event["mail"], settings.protection())
+    handle = request_handle(user.account, event["execution"], datetime.fromisoformat(event["entered_at"]))
     link = action_links.issue(
         LinkKind.QUESTION,
         handle,
-        user=user.name,
+        user=user.account,
         execution=event["execution"],
         task_token=event["task_token"],
     )
@@ -35,5 +36,5 @@ def handler(event: Event, _context: object) -> None:
         **link.words(os.environ["BASE_URL"]),
         "expires_at": emails.in_words(handle.expires_at),
     }
-    ses.send(emails.render("confirm_request", words), os.environ["SENDER_ADDRESS"], mail_address(user))
-    eventbridge.publish("Asked", event["execution"], user.name)
+    ses.send(emails.render("confirm_request", words), os.environ["SENDER_ADDRESS"], user.mail)
+    eventbridge.publish("Asked", event["execution"], user.account)

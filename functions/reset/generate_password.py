@@ -1,17 +1,20 @@
 """GeneratePassword: makes the password and the link secret, and shows them to no one."""
 
 import os
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from latchkey.adapters import iam, kms
 from latchkey.adapters.kms import Secrets
 from latchkey.domain.claims import generate_link_secret
-from latchkey.domain.passwords import generate_password
+from latchkey.domain.passwords import PasswordPolicy, generate_password
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
+    """`policy` is what the directory asks of the password; IAM's is read here."""
+
     execution: str
+    policy: NotRequired[dict[str, Any]]
 
 
 class Result(TypedDict):
@@ -20,7 +23,8 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    password = generate_password(iam.password_policy(), int(os.environ["PASSWORD_LENGTH"]))
+    policy = PasswordPolicy.of(event["policy"]) if "policy" in event else iam.password_policy()
+    password = generate_password(policy, int(os.environ["PASSWORD_LENGTH"]))
     return {
         "sealed": kms.seal(
             Secrets(password, generate_link_secret()), event["execution"], os.environ["CLAIM_KEY_ARN"]

@@ -5,17 +5,20 @@ import secrets
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import emails
-from latchkey.adapters import action_links, eventbridge, iam, ses
+from latchkey import addressees, emails
+from latchkey.adapters import action_links, eventbridge, ses
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import NOTICE_TTL, Handle
-from latchkey.domain.users import mail_address
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
+    """For an account of the directory, `name` and `mail` are as ResetDirectoryPassword found them."""
+
     execution: str
     user: str
+    name: str
+    mail: str
     claimed_at: str
     claimed_from: str
 
@@ -25,9 +28,9 @@ def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Claimed", event["execution"], event["user"])
     claimed_at = datetime.fromisoformat(event["claimed_at"])
     # IAM says where the notice goes, as it holds what revokes the claim. It also goes to protected users.
-    user = iam.find_user(event["user"])
-    handle = handle_of(user.name, event["execution"], claimed_at)
-    link = action_links.issue(LinkKind.NOTICE, handle, user=user.name, execution=event["execution"])
+    user = addressees.known(event["user"], event["name"], event["mail"])
+    handle = handle_of(user.account, event["execution"], claimed_at)
+    link = action_links.issue(LinkKind.NOTICE, handle, user=user.account, execution=event["execution"])
     words = {
         "user": user.name,
         "claimed_at": emails.in_words(claimed_at),
@@ -36,9 +39,7 @@ def handler(event: Event, _context: object) -> None:
         **link.words(os.environ["BASE_URL"]),
         "expires_at": emails.in_words(handle.expires_at),
     }
-    ses.send_notice(
-        emails.render("claimed", words), os.environ["SENDER_ADDRESS"], user.name, mail_address(user)
-    )
+    ses.send_notice(emails.render("claimed", words), os.environ["SENDER_ADDRESS"], user.name, user.mail)
 
 
 def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:

@@ -11,6 +11,7 @@ from latchkey.handler import task_handler
 class Event(TypedDict):
     execution: str
     user: str
+    name: str
     mail: str
     window: str
 
@@ -19,7 +20,7 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Expired", event["execution"], event["user"])
     registry.close_windows(event["user"], event["window"], event["execution"])
-    words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
+    words = {"user": event["name"], "link": f"{os.environ['BASE_URL']}/generate"}
     ses.send_notice(
-        emails.render("expired", words), os.environ["SENDER_ADDRESS"], event["user"], event["mail"]
+        emails.render("expired", words), os.environ["SENDER_ADDRESS"], event["name"], event["mail"]
     )

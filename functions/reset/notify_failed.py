@@ -18,6 +18,7 @@ class Event(TypedDict):
 
     execution: str
     user: str
+    name: str
     mail: str
     window: str
     error: str
@@ -32,6 +33,6 @@ def handler(event: Event, _context: object) -> None:
     )
     if not event["mail"]:
         return
-    words = {"user": event["user"], "link": f"{os.environ['BASE_URL']}/generate"}
+    words = {"user": event["name"], "link": f"{os.environ['BASE_URL']}/generate"}
     name = "change_denied" if event["error"] == PasswordChangeDeniedError.__name__ else "failed"
-    ses.send_notice(emails.render(name, words), os.environ["SENDER_ADDRESS"], event["user"], event["mail"])
+    ses.send_notice(emails.render(name, words), os.environ["SENDER_ADDRESS"], event["name"], event["mail"])

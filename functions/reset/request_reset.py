@@ -1,36 +1,64 @@
 """POST /generate: starts a reset; the answer is the same for every user, real or not."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
+from latchkey.domain import directory_users, users
 from latchkey.domain.claims import new_execution_name, user_key
-from latchkey.domain.users import MAXIMUM_NAME_CHARACTERS, is_possible_name
+from latchkey.domain.directory_users import AccountKind, account_name
+from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
-from latchkey.web.access import authorize_request, ensure_signed
-from latchkey.web.http import Response, answer, read_fields, text_field
+from latchkey.web.access import authorize_request, ensure_signed, verified_address
+from latchkey.web.http import Response, answer, choice_field, read_fields, text_field
+
+#: How long a name may be that people type.
+MAXIMUM_CHARACTERS = {
+    AccountKind.AWS: users.MAXIMUM_NAME_CHARACTERS,
+    AccountKind.DIRECTORY: directory_users.MAXIMUM_NAME_CHARACTERS,
+}
 
 SUBMITTED = "Your request has been submitted. Please check your email for further details"
 
 
 @api_handler
 def handler(event: dict[str, Any], _context: object) -> Response:
-    user = text_field(read_fields(event), "user", MAXIMUM_NAME_CHARACTERS)
-    match os.environ["REQUEST_ACCESS"]:
-        case "Iam":
-            ensure_signed(event["requestContext"])
-        case "Cognito":
-            authorize_request(event["requestContext"], user, os.environ["HELPDESK_GROUP"])
+    fields = read_fields(event)
+    kind = account_kind(fields)
+    user = text_field(fields, "user", MAXIMUM_CHARACTERS[kind])
+    context, helpdesk, address = event["requestContext"], os.environ["HELPDESK_GROUP"], ""
+    match os.environ["REQUEST_ACCESS"], kind:
+        case "Iam", _:
+            ensure_signed(context)
+        case "Cognito", AccountKind.AWS:
+            authorize_request(context, user, helpdesk)
+        case "Cognito", AccountKind.DIRECTORY:
+            address = verified_address(context, helpdesk)
     # What cannot be a name goes no further, and into no log: it may be a password.
-    if is_possible_name(user):
+    if kind is AccountKind.AWS and users.is_possible_name(user):
         request_reset(user, datetime.now(UTC))
+    elif kind is AccountKind.DIRECTORY and directory_users.is_possible_name(user):
+        request_reset(account_name(user), datetime.now(UTC), address)
     return answer(202, {"message": SUBMITTED})
 
 
-def request_reset(user: str, now: datetime) -> None:
+def account_kind(fields: Mapping[str, object]) -> AccountKind:
+    """Return which of the user's accounts is meant: the AWS account's, unless a directory is there and named.
+
+    Raises:
+        BadRequestError: when it is neither, or there is no directory.
+    """
+    kind = choice_field(fields, "account", AccountKind.AWS)
+    if kind is AccountKind.DIRECTORY and not settings.resets_directory_users():
+        raise BadRequestError("account", "The field 'account' must be: aws.")
+    return kind
+
+
+def request_reset(account: str, now: datetime, address: str = "") -> None:
     """Start the one reset the user may have now, by the name that is noted for it.
 
     The first request and repeated ones make the same two calls. A repeated one starts what the first noted:
@@ -38,9 +66,9 @@ def request_reset(user: str, now: datetime) -> None:
     """
     # Any other value means no authentication: then the mailbox's owner is asked first.
     confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
-    window = user_key(user)
+    window = user_key(account)
     name = registry.open_window(
-        window, new_execution_name(user), int(now.timestamp()), settings.request_window()
+        window, new_execution_name(account), int(now.timestamp()), settings.request_window()
     )
     logger.append_keys(execution=name)
-    stepfunctions.start_reset(user, name, window, confirm=confirm)
+    stepfunctions.start_reset(account, name, window, confirm=confirm, address=address)

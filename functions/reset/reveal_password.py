@@ -6,6 +6,7 @@ from typing import Any
 
 from latchkey.adapters import registry, ssm, task_tokens
 from latchkey.domain.claims import Handle, user_key
+from latchkey.domain.directory_users import is_in_directory
 from latchkey.domain.resets import Attempt, Reset
 from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
@@ -20,7 +21,15 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     context = event["requestContext"]
     reset = take(handle, link_secret, context["requestId"], now)
     password = reveal(reset, now, context["identity"]["sourceIp"])
-    return answer(200, {"password": password, "user": reset.user, "sign_in_url": os.environ["SIGN_IN_URL"]})
+    return answer(200, {"password": password, "user": reset.sign_in_name, **where_to_sign_in(reset)})
+
+
+def where_to_sign_in(reset: Reset) -> dict[str, str]:
+    """Return where the password can be changed: an address, or none, and for a directory a sentence."""
+    if not is_in_directory(reset.user):
+        return {"sign_in_url": os.environ["SIGN_IN_URL"]}
+    url, hint = os.environ["DIRECTORY_SIGN_IN_URL"], os.environ["DIRECTORY_SIGN_IN_HINT"]
+    return {"sign_in_url": url, "sign_in_hint": hint}
 
 
 def take(handle: Handle, link_secret: str, request: str, now: datetime) -> Reset:

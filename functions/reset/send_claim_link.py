@@ -4,16 +4,19 @@ import os
 from datetime import datetime
 from typing import TypedDict
 
-from latchkey import emails, settings
-from latchkey.adapters import eventbridge, iam, kms, ses
+from latchkey import addressees, emails, settings
+from latchkey.adapters import eventbridge, kms, ses
 from latchkey.domain.claims import MailedLink
-from latchkey.domain.users import mail_address
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
+    """For an account of the directory, `name` and `mail` are as ResetDirectoryPassword found them."""
+
     execution: str
     user: str
+    name: str
+    mail: str
     sealed: str
     handle: str
     expires_at: str
@@ -22,11 +25,11 @@ class Event(TypedDict):
 @task_handler
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).link_secret
-    user = iam.find_eligible_user(event["user"], settings.protection())
+    user = addressees.eligible(event["user"], event["name"], event["mail"], settings.protection())
     words = {
         "user": user.name,
         **MailedLink("extract", event["handle"], link_secret).words(os.environ["BASE_URL"]),
         "expires_at": emails.in_words(datetime.fromisoformat(event["expires_at"])),
     }
-    ses.send(emails.render("claim_link", words), os.environ["SENDER_ADDRESS"], mail_address(user))
-    eventbridge.publish("Completed", event["execution"], user.name)
+    ses.send(emails.render("claim_link", words), os.environ["SENDER_ADDRESS"], user.mail)
+    eventbridge.publish("Completed", event["execution"], user.account)

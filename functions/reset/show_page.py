@@ -1,9 +1,12 @@
 """Answers GET and HEAD on every page; a link that a mail scanner opens reaches nothing but this."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from latchkey import settings
+from latchkey.domain.directory_users import AccountKind
 from latchkey.web.http import Response, answer
-from latchkey.web.pages import linked_page, request_page
+from latchkey.web.pages import Page, linked_page, request_page
 
 
 def handler(event: dict[str, Any], _context: object) -> Response:
@@ -13,8 +16,19 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     """
     path = (event["pathParameters"] or {}).get("link", event["resource"].removeprefix("/"))
     query = event.get("queryStringParameters") or {}
-    page = request_page(query.get("user", "")) if path.startswith("generate") else linked_page(path)
+    if path.startswith("generate"):
+        page: Page | None = request_page(query.get("user", ""), account=chosen_account(query))
+    else:
+        page = linked_page(path)
     if page is None:
         return answer(404, {"error": "Not found", "message": "There is nothing at this address."})
     body = "" if event["httpMethod"] == "HEAD" else page.html
     return {"statusCode": 200, "headers": dict(page.headers), "body": body}
+
+
+def chosen_account(query: Mapping[str, str]) -> AccountKind | None:
+    """Return which account the form begins with; None where there is one kind alone."""
+    if not settings.resets_directory_users():
+        return None
+    directory = query.get("account") == AccountKind.DIRECTORY
+    return AccountKind.DIRECTORY if directory else AccountKind.AWS

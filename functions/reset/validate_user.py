@@ -2,36 +2,47 @@
 
 import os
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from latchkey import settings
-from latchkey.adapters import eventbridge, iam, registry
+from latchkey.adapters import directory, eventbridge, iam, registry
 from latchkey.adapters.ses_status import read_sending_status
 from latchkey.domain.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
+from latchkey.domain.directory_users import is_in_directory
 from latchkey.domain.users import has_broken_mail_tag, mail_address
 from latchkey.errors import RejectedError, RequestRepeatedError
 from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
-    """`window`: the key of the window of requests that let the reset through; empty else, and after a yes.
+    """What is to be validated.
 
+    `window`: the key of the window of requests that let the reset through; empty else, and after a yes.
     `confirm`: whether the mailbox's owner has still to be asked.
+    `address`: the verified address of the person who asks, where a directory has to know it; else empty.
     """
 
     execution: str
     user: str
     window: str
     confirm: bool
+    address: str
 
 
 class Result(TypedDict):
-    """`denied`: why the user could not choose a password after the reset; empty where they can."""
+    """What is known of the user.
+
+    `name`: what the user types to sign in.
+    `denied`: why the user could not choose a password after the reset; empty where they can.
+    `policy`: what a directory asks of the password.
+    """
 
     user: str
+    name: str
     mail: str
     denied: str
+    policy: NotRequired[dict[str, Any]]
 
 
 @task_handler
@@ -49,10 +60,7 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def validate_user(event: Event) -> Result:
-    """Return the user as IAM spells it, the address to write to, and what would make the reset useless.
-
-    Where the mailbox's owner has still to be asked, the latter waits for the yes: it ends in a mail and an
-    alarm, and a stranger who types names must cause neither.
+    """Return the user as IAM or the directory knows it, and the address to write to.
 
     Raises:
         UserNotFoundError: when there is no such user.
@@ -60,13 +68,31 @@ def validate_user(event: Event) -> Result:
         AddressSuppressedError: when SES would not deliver to the user's address.
         MailRefusedError: when SES would send no mail at all; the old password goes on working.
     """
+    result = find_in_directory(event) if is_in_directory(event["user"]) else find_in_iam(event)
+    ensure_deliverable(read_sending_status(os.environ["SENDER_ADDRESS"], result["mail"]))
+    return result
+
+
+def find_in_iam(event: Event) -> Result:
+    """Return the user as IAM spells it, and what would make the reset useless.
+
+    Where the mailbox's owner has still to be asked, the latter waits for the yes: it ends in a mail and an
+    alarm, and a stranger who types names must cause neither.
+    """
     user = iam.find_eligible_user(event["user"], settings.protection())
     if has_broken_mail_tag(user):
         eventbridge.publish("MailTagBroken", event["execution"], user.name)
-    mail = mail_address(user)
-    ensure_deliverable(read_sending_status(os.environ["SENDER_ADDRESS"], mail))
     denied = "" if event["confirm"] else iam.why_change_is_denied(user)
-    return {"user": user.name, "mail": mail, "denied": denied}
+    return {"user": user.name, "name": user.name, "mail": mail_address(user), "denied": denied}
+
+
+def find_in_directory(event: Event) -> Result:
+    """Return the user as the directory knows it. Whoever has the password may change it there."""
+    user = directory.find_eligible_user(
+        os.environ["FIND_DIRECTORY_USER"], event["user"], event["execution"], event["address"]
+    )
+    policy = user.policy.as_json()
+    return {"user": user.account, "name": user.name, "mail": user.mail, "denied": "", "policy": policy}
 
 
 def refuse_repeated(event: Event, user: str, now: datetime) -> None:

@@ -34,6 +34,7 @@ BASE = "DC=corp,DC=example,DC=com"
 USERS_BASE = f"OU=People,{BASE}"
 EXCLUSION_GROUP = f"CN=No reminders,{BASE}"
 SERVICE_ACCOUNT = f"latchkey@{REALM}"
+RESET_ACCOUNT = f"latchkey-reset@{REALM}"
 MAXIMUM_AGE_DAYS = 90
 SHORT_POLICY_DAYS = 30
 PROCESS_FILE = "samba.json"
@@ -191,6 +192,7 @@ class Samba:
             "users_base": USERS_BASE,
             "exclusion_group": EXCLUSION_GROUP,
             "service_account": SERVICE_ACCOUNT,
+            "reset_account": RESET_ACCOUNT,
             "password": self.password,
             "maximum_age_days": MAXIMUM_AGE_DAYS,
             "short_policy_days": SHORT_POLICY_DAYS,

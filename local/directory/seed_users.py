@@ -16,8 +16,11 @@ import ldb
 import samba
 from samba import dsdb
 from samba.auth import system_session
+from samba.dcerpc import security
+from samba.ndr import ndr_unpack
 from samba.param import LoadParm
 from samba.samdb import SamDB
+from samba.sd_utils import SDUtils
 
 _TICKS_PER_SECOND = 10_000_000
 _TICKS_PER_DAY = 24 * 3600 * _TICKS_PER_SECOND
@@ -26,6 +29,15 @@ _SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 _NORMAL, _DISABLED, _NEVER_EXPIRES = 0x200, 0x2, 0x10000
 # DSDB_CONTROL_BYPASS_PASSWORD_HASH: the time of a password's last change is taken as it is given.
 _AS_GIVEN = ["local_oid:1.3.6.1.4.1.7165.4.3.12:0"]
+# What is delegated to the account of the resets, on users: to reset passwords, and to write pwdLastSet and
+# lockoutTime. https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, section 5.1.3.2.1, and
+# https://learn.microsoft.com/windows/win32/adschema
+_DELEGATED = (
+    ("CR", "00299570-246d-11d0-a768-00aa006e0529"),
+    ("WP", "bf967a0a-0de6-11d0-a285-00aa003049e2"),
+    ("WP", "28630ebf-41d5-11d1-a9c1-0000f80367c1"),
+)
+_USER_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2"
 _SHORT_POLICY = "CN=Short,CN=Password Settings Container,CN=System"
 
 
@@ -105,8 +117,10 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
         f"dn: {base}\nchangetype: modify\nreplace: maxPwdAge\n"
         f"maxPwdAge: {-wanted['maximum_age_days'] * _TICKS_PER_DAY}\n"
     )
-    sam.newuser(wanted["service_account"].partition("@")[0], wanted["password"])
+    for account in ("service_account", "reset_account"):
+        sam.newuser(wanted[account].partition("@")[0], wanted["password"])
     sam.add({"dn": wanted["users_base"], "objectClass": "organizationalUnit"})
+    _delegate(sam, wanted)
     sam.add({"dn": wanted["exclusion_group"], "objectClass": "group", "sAMAccountName": "No reminders"})
     # A group within the group, so that membership has to be followed.
     inner = f"CN=Interns,{base}"
@@ -126,6 +140,16 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
         "msDS-LockoutDuration": "-18000000000",
     }
     sam.add({"dn": f"{_SHORT_POLICY},{base}", **policy})
+
+
+def _delegate(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # as above
+    """Let the account of the resets do what it has to below the users' base, as docs/operations.md says."""
+    name = wanted["reset_account"].partition("@")[0]
+    (account,) = sam.search(wanted["base"], expression=f"(sAMAccountName={name})", attrs=["objectSid"])
+    identifier = str(ndr_unpack(security.dom_sid, account["objectSid"][0]))
+    for rights, on in _DELEGATED:
+        entry = f"(OA;CIIO;{rights};{on};{_USER_CLASS};{identifier})"
+        SDUtils(sam).dacl_add_ace(wanted["users_base"], entry)
 
 
 def _dn(wanted: dict[str, Any], user: dict[str, Any]) -> str:

@@ -91,9 +91,9 @@ class Product:
 
     # People
 
-    def request(self, user: str) -> httpx.Response:
+    def request(self, user: str, **more: str) -> httpx.Response:
         """Ask for a reset."""
-        return self.http.post(f"{self.stack.api_url}/generate", json={"user": user})
+        return self.http.post(f"{self.stack.api_url}/generate", json={"user": user, **more})
 
     def all_mails(self) -> list[dict[str, Any]]:
         """Return every mail sent, oldest first."""
@@ -137,10 +137,10 @@ class Product:
         """Send what the button of a link's page sends."""
         return self.http.post(f"{self.stack.api_url}/{route}", json={"ph": link.ph, "rs": link.rs, **more})
 
-    def request_and_confirm(self, user: str) -> httpx.Response:
+    def request_and_confirm(self, user: str, **more: str) -> httpx.Response:
         """Ask for a reset, and confirm it through the mail."""
         mails = len(self.mails(user, "Did you ask"))
-        answer = self.request(user)
+        answer = self.request(user, **more)
         self.answer(self.wait_for_question(user, mails + 1), "yes").raise_for_status()
         return answer
 

@@ -142,6 +142,18 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "read the directory's secret": call(
             "secretsmanager", "get_secret_value", SecretId=f"{stack}/directory"
         ),
+        "read the secret of the directory's resets": call(
+            "secretsmanager", "get_secret_value", SecretId=f"{stack}/directory-resets"
+        ),
+        **{
+            f"call {name}": call(
+                "lambda",
+                "invoke",
+                FunctionName=product.cloud.function_name(f"{name}Function"),
+                InvocationType="DryRun",
+            )
+            for name in WITHIN
+        },
         "see what was sent": call("dynamodb", "batch_get_item", RequestItems={sent: {"Keys": [record]}}),
         "note what is sent": call("dynamodb", "put_item", TableName=sent, Item=record),
         "take back what was noted": call("dynamodb", "delete_item", TableName=sent, Key=record),
@@ -232,6 +244,8 @@ LISTS = (
     "results/00000.jsonl",
     "report.csv",
 )
+#: What speaks to the directory, for functions outside its network.
+WITHIN = ("FindDirectoryUser", "SetDirectoryPassword", "RevokeDirectoryPassword")
 READ_USERS = {"read a user", "list a user's groups", "read a login profile"}
 READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 
@@ -248,6 +262,7 @@ ALLOWED: dict[str, set[str]] = {
         "set a password",
         "move a user's reset",
         "delete a password",
+        "call RevokeDirectoryPassword",
         "tell a step",
     },
     "ConfirmRequest": {*READ_USERS, "ask a question", "send a mail", "tell a step"},
@@ -258,6 +273,7 @@ ALLOWED: dict[str, set[str]] = {
         "list a user's MFA devices",
         "simulate a user's policies",
         "read the password policy",
+        "call FindDirectoryUser",
         "tell a step",
         "move a user's reset",
         "read the send quota",
@@ -272,6 +288,10 @@ ALLOWED: dict[str, set[str]] = {
         "move a user's reset",
         "delete a password",
     },
+    "ResetDirectoryPassword": {"move a user's reset", "delete a password", "call SetDirectoryPassword"},
+    "FindDirectoryUser": {"read the directory's secret"},
+    "SetDirectoryPassword": {"read the secret of the directory's resets", "decrypt"},
+    "RevokeDirectoryPassword": {"read the secret of the directory's resets"},
     "StorePassword": {
         "store a password",
         "seal a password",
@@ -286,6 +306,7 @@ ALLOWED: dict[str, set[str]] = {
         "set a password",
         "move a user's reset",
         "delete a password",
+        "call RevokeDirectoryPassword",
     },
     "FindOrphans": {"look for what is due"},
     "RemoveOrphans": {
@@ -295,6 +316,7 @@ ALLOWED: dict[str, set[str]] = {
         "read a user's reset",
         "move a user's reset",
         "delete a password",
+        "call RevokeDirectoryPassword",
         "look at a reset",
         "stop a reset",
         "tell a step",

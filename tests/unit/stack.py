@@ -89,6 +89,16 @@ class LambdaContext:
 CONTEXT = LambdaContext()
 
 
+@dataclass(frozen=True)
+class _Payload:
+    """What a function returned, to be read as often as wanted."""
+
+    content: bytes
+
+    def read(self) -> bytes:
+        return self.content
+
+
 def client_error(code: str, status: int = 400, operation: str = "Operation") -> ClientError:
     """Return the error botocore makes of an answer with that code."""
     answer: Any = {
@@ -139,6 +149,12 @@ class Stack:
     def answer(self, operation: str, answer: Answer) -> None:
         """Let every call of an operation that the simulation has not, or has otherwise, be answered so."""
         self._answers[operation] = answer
+
+    def answer_within(self, result: Mapping[str, Any], *, error: bool = False) -> None:
+        """Let every function inside the directory's network return this; with `error` it raises it."""
+        payload = json.dumps(result).encode()
+        failed = {"FunctionError": "Unhandled"} if error else {}
+        self.answer("Invoke", {"StatusCode": 200, "Payload": _Payload(payload), **failed})
 
     def refuse(self, operation: str, code: str, status: int = 400) -> None:
         """Let the next call of an operation be answered with an error code."""

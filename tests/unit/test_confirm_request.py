@@ -24,6 +24,8 @@ def ask(task_token: str = TASK_TOKEN) -> None:
         {
             "execution": EXECUTION,
             "user": "alice",
+            "name": "alice",
+            "mail": "before@example.com",
             "entered_at": ENTERED_AT,
             "task_token": task_token,
         },

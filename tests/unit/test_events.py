@@ -25,12 +25,14 @@ INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
     "notify_expired": KeyError,
     "notify_failed": KeyError,
     "remove_orphans": KeyError,
+    "reset_directory_password": KeyError,
     "reset_iam_password": SealBrokenError,
     "revoke_password": KeyError,
     "send_claim_link": SealBrokenError,
     "store_password": SealBrokenError,
     "validate_user": UserNotFoundError,
 }
+DANA = "directory/8af02d8d-ffa8-483b-a016-16e9f430b206"
 ENDPOINTS = ["answer_request", "revoke_claim", "request_reset", "reveal_password"]
 FOLDERS = ["reset", "cleanup"]
 #: Whatever else lies in `events/`: inputs of state machines and of the pages.
@@ -56,6 +58,7 @@ def reset(sealing_stack: Stack) -> Stack:
     sealing_stack.add_user(ALICE)
     iam.set_password(ALICE, PASSWORD)
     sealing_stack.keep_reset()
+    sealing_stack.answer_within({"user": DANA, "name": "dana", "mail": "dana@corp.example.com"})
     for kind in LinkKind:
         sealing_stack.keep_link(kind)
     return sealing_stack

@@ -210,13 +210,14 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
     authority = trustme.CA(key_type=trustme.KeyType.ECDSA).cert_pem.bytes().decode()
     for name, value in {
         "DIRECTORY_HOSTS": "dc1",
+        "DIRECTORY_SECRET": "directory",
         "DIRECTORY_CA_CERTIFICATE": base64.b64encode(ssl.PEM_cert_to_DER_cert(authority)).decode(),
         "DIRECTORY_SEARCH_BASES": "DC=corp",
         "DIRECTORY_EXCLUSION_GROUP": "",
         "SEND_RATE": "1000",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(list_directory_users, "service_account", lambda: Login("u", "p"))
+    monkeypatch.setattr(list_directory_users, "read_login", lambda _: Login("u", "p"))
     login = SmtpCredentials("u", "p", "smtp.example.com", 587)
     monkeypatch.setattr(send_reminders, "current_credentials", lambda: login)
     monkeypatch.setattr(send_reminders, "ReminderIdempotency", Record)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-MACHINES = ("reset", "cleanup", "rotation", "reminders")
+MACHINES = ("reset", "directory", "cleanup", "rotation", "reminders")
 
 #: What each layer may import of ours; handlers stand on top of all of it.
 MAY_IMPORT = {
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "latchkey.settings": ("latchkey.domain",),
     "latchkey.web": ("latchkey.web", "latchkey.languages", "latchkey.domain", "latchkey.errors"),
     "latchkey.handler": ("latchkey.web", "latchkey.errors", "latchkey.observability"),
+    "latchkey.addressees": ("latchkey.adapters", "latchkey.domain"),
     "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),
 }
 #: The one variable an adapter may read: which resource of the stack it stands for.

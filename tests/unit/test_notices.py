@@ -31,6 +31,7 @@ def notify(notice: ModuleType, user: str = "alice", error: str = "SealBrokenErro
     event = {
         "execution": EXECUTION,
         "user": user,
+        "name": user,
         "mail": ALICE,
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": "192.0.2.10",
@@ -53,7 +54,7 @@ def text(stack: Stack) -> str:
 
 def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no_one(stack: Stack) -> None:
     notify_failed.handler(
-        {"execution": EXECUTION, "user": "", "mail": "", "window": "", "error": ""}, CONTEXT
+        {"execution": EXECUTION, "user": "", "name": "", "mail": "", "window": "", "error": ""}, CONTEXT
     )
     assert stack.told() == [("Failed", {"stack": "latchkey-test", "execution": EXECUTION})]
     assert stack.sent("SendEmail") == []
@@ -220,6 +221,14 @@ def test_a_failure_before_the_user_was_found_frees_what_was_typed() -> None:
     now = int(datetime.now(UTC).timestamp())
     registry.open_window(user_key("typed"), EXECUTION, now, REQUEST_WINDOW)
     notify_failed.handler(
-        {"execution": EXECUTION, "user": "", "mail": "", "window": user_key("typed"), "error": ""}, CONTEXT
+        {
+            "execution": EXECUTION,
+            "user": "",
+            "name": "",
+            "mail": "",
+            "window": user_key("typed"),
+            "error": "",
+        },
+        CONTEXT,
     )
     assert registry.open_window(user_key("typed"), "next", now, REQUEST_WINDOW) == "next"

@@ -22,6 +22,7 @@ def run(stack: Stack, handler: Callable[..., Any], user: str = ALICE) -> None:
     event = {
         "execution": EXECUTION,
         "user": user,
+        "name": "another",
         "mail": "thief@example.com",
         "window": "",
         "sealed": stack.seal(),
@@ -102,6 +103,8 @@ def test_the_user_is_told_of_a_claim_whatever_has_changed(stack: Stack, change: 
     event: notify_claimed.Event = {
         "execution": EXECUTION,
         "user": ALICE,
+        "name": ALICE,
+        "mail": "before@example.com",
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": "192.0.2.10",
     }

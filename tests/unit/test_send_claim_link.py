@@ -21,6 +21,8 @@ def send(stack: Stack, execution: str = EXECUTION) -> None:
         {
             "execution": EXECUTION,
             "user": "alice",
+            "name": "alice",
+            "mail": "before@example.com",
             "sealed": stack.seal(execution),
             "handle": str(HANDLE),
             "expires_at": "2026-03-01T10:00:00Z",

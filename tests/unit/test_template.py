@@ -142,9 +142,14 @@ def test_lists_are_private_encrypted_and_forgotten() -> None:
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_only_the_directorys_lister_is_in_the_vpc() -> None:
-    inside = [name for name, resource in RESOURCES.items() if "VpcConfig" in resource["Properties"]]
-    assert inside == ["ListDirectoryUsersFunction"]
+def test_only_what_speaks_to_the_directory_is_in_its_network() -> None:
+    inside = {name for name, resource in RESOURCES.items() if "VpcConfig" in resource["Properties"]}
+    assert inside == {
+        "FindDirectoryUserFunction",
+        "SetDirectoryPasswordFunction",
+        "RevokeDirectoryPasswordFunction",
+        "ListDirectoryUsersFunction",
+    }
 
 
 def test_the_schedule_runs_only_where_there_are_users_to_remind() -> None:

@@ -39,17 +39,19 @@ DENIED = {"EvaluationResults": [{"EvalDecision": "explicitDeny"}]}
 def validate(
     user: str = ALICE, window: str = "", execution: str = EXECUTION, *, confirm: bool = False
 ) -> Result:
-    return handler({"execution": execution, "user": user, "window": window, "confirm": confirm}, CONTEXT)
+    return handler(
+        {"execution": execution, "user": user, "window": window, "confirm": confirm, "address": ""}, CONTEXT
+    )
 
 
 def test_a_user_named_by_a_mail_address_is_mailed_there(stack: Stack) -> None:
     stack.add_user(ALICE)
-    assert validate() == {"user": ALICE, "mail": ALICE, "denied": ""}
+    assert validate() == {"user": ALICE, "name": ALICE, "mail": ALICE, "denied": ""}
 
 
 def test_the_tag_email_decides_where_the_mail_goes(stack: Stack) -> None:
     stack.add_user("alice", tags={"email": ALICE})
-    assert validate("alice") == {"user": "alice", "mail": ALICE, "denied": ""}
+    assert validate("alice") == {"user": "alice", "name": "alice", "mail": ALICE, "denied": ""}
 
 
 def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +64,7 @@ def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pyte
         "call",
         lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
     )
-    assert validate(ALICE.upper()) == {"user": ALICE, "mail": ALICE, "denied": ""}
+    assert validate(ALICE.upper()) == {"user": ALICE, "name": ALICE, "mail": ALICE, "denied": ""}
 
 
 def unknown(_stack: Stack) -> None:
@@ -189,7 +191,7 @@ def test_where_ses_sends_nothing_the_reset_ends_here_and_is_no_rejection(stack: 
 def test_a_question_ses_does_not_answer_locks_no_user_out(stack: Stack, operation: str, code: str) -> None:
     stack.add_user()
     stack.answer(operation, client_error(code, 400))
-    assert validate() == {"user": ALICE, "mail": ALICE, "denied": ""}
+    assert validate() == {"user": ALICE, "name": ALICE, "mail": ALICE, "denied": ""}
 
 
 @pytest.fixture

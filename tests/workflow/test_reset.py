@@ -23,6 +23,7 @@ HAPPY = [
     "ValidateUser",
     "NeedsConfirmation",
     "GeneratePassword",
+    "WhichAccount",
     "ResetIamPassword",
     "StorePassword",
     "SendClaimLink",
@@ -100,7 +101,7 @@ FAILURES = [
     Failure(
         "the account's policy refuses the password",
         [fault("iam", "UpdateLoginProfile", "PasswordPolicyViolation", times=1)],
-        [*HAPPY[:4], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["ResetIamPassword failed with PasswordPolicyViolationError", "set the password"],
         ["could not be reset"],
         old_password_works=True,
@@ -108,14 +109,14 @@ FAILURES = [
     Failure(
         "IAM takes the password but its answer never arrives",
         [fault("lambda", "Invoke", "States.Timeout", match="ResetIamPasswordFunction", late=True)],
-        [*HAPPY[:4], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["ResetIamPassword failed with States.Timeout"],
         ["could not be reset"],
     ),
     Failure(
         "the key denies unsealing",
         [fault("kms", "Decrypt", "AccessDeniedException")],
-        [*HAPPY[:4], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["ResetIamPassword failed with AccessDeniedError", "unseal the secrets"],
         ["could not be reset"],
         old_password_works=True,
@@ -123,35 +124,35 @@ FAILURES = [
     Failure(
         "SSM throttles for ever",
         [fault("ssm", "PutParameter", "ThrottlingException")],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["StorePassword failed with ThrottledError", "store the password"],
         ["could not be reset"],
     ),
     Failure(
         "storing crashes after the password was stored",
         [fault("lambda", "Invoke", "Runtime.ExitError", match="StorePasswordFunction", late=True)],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["StorePassword failed with Runtime.ExitError"],
         ["could not be reset"],
     ),
     Failure(
         "storing hangs",
         [hangs("StorePassword")],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["StorePassword failed with States.Timeout"],
         ["could not be reset"],
     ),
     Failure(
         "SES refuses the mail",
         [fault("ses", "SendEmail", "MessageRejected", times=1)],
-        [*HAPPY[:6], *UNDONE],
+        [*HAPPY[:7], *UNDONE],
         ["SendClaimLink failed with MailRefusedError", "send the mail"],
         ["could not be reset"],
     ),
     Failure(
         "sending hangs after the mail went out",
         [fault("lambda", "Invoke", "States.Timeout", match="SendClaimLinkFunction", late=True)],
-        [*HAPPY[:6], *UNDONE],
+        [*HAPPY[:7], *UNDONE],
         ["SendClaimLink failed with States.Timeout"],
         ["CONFIDENTIAL", "CONFIDENTIAL", "CONFIDENTIAL", "could not be reset"],
     ),
@@ -165,7 +166,7 @@ FAILURES = [
     Failure(
         "neither the mail nor the notice goes out",
         [fault("ses", "SendEmail", "MailFromDomainNotVerifiedException")],
-        [*HAPPY[:6], *UNDONE],
+        [*HAPPY[:7], *UNDONE],
         ["SendClaimLink failed with MailRefusedError"],
     ),
     Failure(
@@ -354,7 +355,7 @@ def test_failed_revocation_tells_of_the_first_failure_too(product: Product) -> N
     denied = fault("dynamodb", "UpdateItem", "AccessDeniedException", match=user_key(user))
     with product.faults(denied):
         run = finish(product, product.start_reset(user))
-    assert run.states == [*HAPPY[:4], "RevokePassword", "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:5], "RevokePassword", "NotifyFailed", "Failed"]
     assert "RevokePassword failed" in run.cause
     assert "(after ResetIamPassword failed with AccessDeniedError: Could not write" in run.cause
 
@@ -402,7 +403,7 @@ def test_storing_that_comes_after_a_newer_reset_is_superseded(product: Product) 
         newer = product.start_reset(user)
         password = product.claim(product.wait_for_link(user)).json()["password"]
         run = finish(product, older)
-    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:5], *SUPERSEDED])
+    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:6], *SUPERSEDED])
     assert finish(product, newer).states == CLAIMED
     assert product.sign_in(user, password)["signed_in"]
     assert product.waiting(user) == []
@@ -425,7 +426,7 @@ def test_reset_that_never_gets_the_account_changes_nothing(product: Product) -> 
     user = product.create_user(OLD_PASSWORD)
     take_the_account(product, user, "resetting")
     run = finish(product, product.start_reset(user))
-    assert run.states == [*HAPPY[:4], "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:5], "NotifyFailed", "Failed"]
     assert "ResetInProgressError: Another reset of" in run.cause
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
     assert product.waiting(user) == ["resetting"]

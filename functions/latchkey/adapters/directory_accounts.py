@@ -6,16 +6,8 @@ from uuid import UUID
 
 from ldap3.utils.conv import escape_filter_chars
 
-from latchkey.adapters.ldap import (
-    Controllers,
-    Entry,
-    Login,
-    LostConnectionError,
-    Session,
-    Settings,
-    first,
-    text,
-)
+from latchkey.adapters.ldap import Controllers, Login, Settings
+from latchkey.adapters.ldap_session import Entry, LostConnectionError, Session, first, text
 from latchkey.domain.accounts import Account, Expiry, read_ticks
 from latchkey.domain.users import is_mail_address
 from latchkey.observability import logger
@@ -103,7 +95,7 @@ class DirectoryAccounts:
         if not group:
             return frozenset()
         # Active Directory finds no members of a group that does not exist; a typo must not mail everyone.
-        session.ensure_exists(group, "(objectClass=group)")
+        session.read(group, "(objectClass=group)", ("1.1",))
         members = _ENABLED_PEOPLE.format(_MEMBER_OF.format(escape_filter_chars(group)))
         return frozenset(first(entry, _ID) for entry in self._search_bases(session, members, (_ID,)))
 

@@ -13,8 +13,10 @@ from latchkey.errors import ClaimGoneError
 _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 
 
-def start_reset(user: str, name: str, window: str, *, confirm: bool) -> None:
+def start_reset(user: str, name: str, window: str, *, confirm: bool, address: str = "") -> None:
     """Start the reset execution of that name, unless it was started before.
+
+    `address` is the verified address of the person who asks, where a directory has to know it.
 
     With `confirm` it changes nothing before the user says yes. When a start is repeated with the same name
     and input, Step Functions answers as to the first, or says that the execution is over.
@@ -23,7 +25,10 @@ def start_reset(user: str, name: str, window: str, *, confirm: bool) -> None:
         _sfn.start_execution(
             stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
             name=name,
-            input=json.dumps({"user": user, "window": window, "confirm": confirm}),
+            input=json.dumps(
+                {"user": user, "window": window, "confirm": confirm}
+                | ({"address": address} if address else {})
+            ),
         )
 
 

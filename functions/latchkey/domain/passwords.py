@@ -2,8 +2,9 @@
 
 import secrets
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 #: Characters that look alike in many fonts; people do retype what they could have copied.
 LOOK_ALIKES = frozenset("0O1lI")
@@ -28,6 +29,7 @@ MAXIMUM_LENGTH = 128
 class PasswordPolicy:
     """The part of an account's password policy that a reset has to know.
 
+    `forbidden` are texts that a password must not hold, in lower case, whatever the case in the password.
     The defaults are what IAM enforces where no policy is set: 8 characters, three of the four
     classes of characters; every class is demanded here, which meets that too. Users may then change their
     passwords only where a policy of their own lets them.
@@ -36,6 +38,16 @@ class PasswordPolicy:
 
     minimum_length: int = 8
     users_may_change: bool = False
+    forbidden: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """Read what `as_json` returned."""
+        return cls(minimum_length=int(fields["minimum_length"]), forbidden=tuple(fields["forbidden"]))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the length and the texts, as `of` reads them."""
+        return {"minimum_length": self.minimum_length, "forbidden": list(self.forbidden)}
 
 
 def generate_password(
@@ -55,5 +67,7 @@ def generate_password(
         raise ValueError(f"A password has {len(_CLASSES)} to {MAXIMUM_LENGTH} characters, not {size}.")
     while True:
         password = "".join(choose(_ALPHABET) for _ in range(size))
-        if all(any(c in wanted for c in password) for wanted in _CLASSES):
+        if all(any(c in wanted for c in password) for wanted in _CLASSES) and not any(
+            text in password.lower() for text in policy.forbidden
+        ):
             return password

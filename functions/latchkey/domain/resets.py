@@ -13,8 +13,8 @@ from enum import Enum, StrEnum
 #: No function runs longer than 75 seconds, so what began before is over by then.
 GRACE = timedelta(minutes=5)
 
-#: How long an execution may take from `ResetIamPassword` to `StorePassword`: each has eight tries a minute
-#: apart at most, of 20 seconds each, and two more, so both are over after 25 minutes.
+#: How long an execution may take from the state that sets the password to `StorePassword`: each has eight
+#: tries a minute apart at most, of 30 seconds at most each, and two more, so both are over after 28 minutes.
 LONGEST_CHANGE = timedelta(minutes=30)
 
 #: How long an item stays after its last write. The longest link lives for a day; the rest of the week is for
@@ -47,7 +47,10 @@ class Reset:
 
     execution: str
     phase: Phase
+    #: The user's name; for an account of the directory, the name of the account.
     user: str
+    #: What such a user types to sign in; empty where `user` is that.
+    name: str = ""
     #: The key of the request window that let it through; empty where an operator started it.
     window: str = ""
     begun_at: int = 0
@@ -59,6 +62,11 @@ class Reset:
     claimed_by: str = ""
     #: Who undoes it: its own execution, a cleanup's, or the request that revokes it.
     undone_by: str = ""
+
+    @property
+    def sign_in_name(self) -> str:
+        """What the user types to sign in."""
+        return self.name or self.user
 
     @property
     def revokes_claim(self) -> bool:
@@ -113,7 +121,10 @@ class Transition:
 _SETTLED = frozenset({Phase.STORED, Phase.WAITING, Phase.CLAIMED, Phase.OVER})
 
 BEGIN = Transition(
-    step="ResetIamPassword", to=Phase.RESETTING, replaces=_SETTLED, done=frozenset({Phase.RESETTING})
+    step="ResetIamPassword, ResetDirectoryPassword",
+    to=Phase.RESETTING,
+    replaces=_SETTLED,
+    done=frozenset({Phase.RESETTING}),
 )
 STORE = Transition(
     step="StorePassword",

@@ -69,14 +69,39 @@ def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_gr
         NotAllowedError: for all others.
         NotAuthenticatedError: when there are no claims.
     """
+    claims = _claims(request_context)
+    if not (is_own(claims, user) or is_helpdesk(claims, helpdesk_group)):
+        raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
+
+
+def verified_address(request_context: Mapping[str, Any], helpdesk_group: str) -> str:
+    """Return the mail address by which a directory has to know the user; empty for the helpdesk: any user.
+
+    Args:
+        request_context: API Gateway's, as for `authorize_request`.
+        helpdesk_group: likewise.
+
+    Raises:
+        NotAllowedError: when the token's owner has no verified address.
+        NotAuthenticatedError: when there are no claims.
+    """
+    claims = _claims(request_context)
+    if is_helpdesk(claims, helpdesk_group):
+        return ""
+    mail = claims.get("email")
+    if not (isinstance(mail, str) and mail and claims.get("email_verified") == "true"):
+        raise NotAllowedError("Neither a person with a verified address nor the helpdesk.")
+    return mail
+
+
+def _claims(request_context: Mapping[str, Any]) -> Mapping[str, object]:
     authorizer = request_context.get("authorizer")
     claims = authorizer.get("claims") if isinstance(authorizer, Mapping) else None
     if not isinstance(claims, Mapping):
         raise NotAuthenticatedError(
             "API Gateway let through a request without a token: its stage serves an older definition."
         )
-    if not (is_own(claims, user) or is_helpdesk(claims, helpdesk_group)):
-        raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
+    return claims
 
 
 def is_own(claims: Mapping[str, object], user: str) -> bool:

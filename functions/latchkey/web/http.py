@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -92,6 +93,19 @@ def read_body_fields(event: Mapping[str, Any]) -> dict[str, object]:
         BadRequestError: as `read_fields` does.
     """
     return read_fields({**event, "queryStringParameters": None})
+
+
+def choice_field[Choice: StrEnum](fields: Mapping[str, object], name: str, default: Choice) -> Choice:
+    """Return the choice that one field names, out of those of the default's kind; the default without one.
+
+    Raises:
+        BadRequestError: when the field names none of them.
+    """
+    value = fields.get(name, default.value)
+    choices = type(default)
+    if not (isinstance(value, str) and value in choices):
+        raise BadRequestError(name, f"The field '{name}' must be one of: {', '.join(choices)}.")
+    return choices(value)
 
 
 def _read_body(event: Mapping[str, Any]) -> str:

@@ -132,6 +132,7 @@ def _healthy() -> dict[str, Any]:
                 "DirectoryHosts": "dc1.corp.example.com,dc2.corp.example.com:3269",
                 "DirectoryCaCertificate": _CA,
                 "DirectorySecretName": "latchkey/directory",
+                "DirectoryResetSecretName": "latchkey/directory-resets",
                 "DirectorySubnetIds": "subnet-1,subnet-2",
                 "DirectorySecurityGroupIds": "sg-1",
             }.items()
@@ -277,6 +278,7 @@ def _healthy() -> dict[str, Any]:
                     "RouteTableIds": ["rtb-1"],
                 },
                 {"ServiceName": f"com.amazonaws.{REGION}.secretsmanager", "VpcEndpointType": "Interface"},
+                {"ServiceName": f"com.amazonaws.{REGION}.kms", "VpcEndpointType": "Interface"},
             ]
         },
         "iam.GetPolicy": {"Policy": {"Arn": BOUNDARY}},

@@ -146,6 +146,10 @@ def endpoint(service: str, kind: str, *tables: str) -> dict[str, Any]:
     return {"ServiceName": name, "VpcEndpointType": kind, "RouteTableIds": list(tables)}
 
 
+def interface(service: str) -> dict[str, Any]:
+    return endpoint(service, "Interface")
+
+
 FAULTS = [
     # ---- the account
     Fault(
@@ -433,13 +437,42 @@ FAULTS = [
         "From subnet-1 there is no way to s3",
         answers(
             "ec2.DescribeVpcEndpoints",
-            {"VpcEndpoints": [endpoint("s3", "Gateway", "rtb-2"), endpoint("secretsmanager", "Interface")]},
+            {
+                "VpcEndpoints": [
+                    endpoint("s3", "Gateway", "rtb-2"),
+                    *map(interface, ("secretsmanager", "kms")),
+                ]
+            },
         ),
     ),
     Fault(
         "DirectoryEndpointMissing",
         "From subnet-1 there is no way to secretsmanager",
-        answers("ec2.DescribeVpcEndpoints", {"VpcEndpoints": [endpoint("s3", "Gateway", "rtb-1")]}),
+        answers(
+            "ec2.DescribeVpcEndpoints",
+            {"VpcEndpoints": [endpoint("s3", "Gateway", "rtb-1"), interface("kms")]},
+        ),
+    ),
+    Fault(
+        "DirectoryEndpointMissing",
+        "From subnet-1 there is no way to kms",
+        answers(
+            "ec2.DescribeVpcEndpoints",
+            {
+                "VpcEndpoints": [
+                    endpoint("s3", "Gateway", "rtb-1"),
+                    interface("secretsmanager"),
+                ]
+            },
+        ),
+    ),
+    Fault(
+        "DirectorySecretMissing",
+        "DirectoryResetSecretName names latchkey/directory-resets, which does not exist",
+        answers(
+            "secretsmanager.DescribeSecret",
+            lambda asked: error("ResourceNotFoundException") if asked["SecretId"].endswith("-resets") else {},
+        ),
     ),
     Fault(
         "DirectorySecretHasAKey",

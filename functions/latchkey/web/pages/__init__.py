@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from latchkey import languages
+from latchkey.domain.directory_users import AccountKind
 from latchkey.languages.text import fill, markup
 from latchkey.web.http import SECURITY_HEADERS
 
@@ -76,6 +77,9 @@ def _lay_out(name: str, *, linked: bool = False) -> _Layout:
     )
 
 
+_ACCOUNTS = _read("accounts.html")
+_CHECKED = "checked"
+
 # Put together once, while the function initialises.
 _LAYOUTS = MappingProxyType(
     {
@@ -89,7 +93,7 @@ _LINKED = ("extract", "confirm", "revoke")
 
 
 @cache
-def _page(name: str, language: str) -> Page:
+def _page(name: str, language: str, *, accounts: bool = False) -> Page:
     layout = _LAYOUTS[name]
     words = languages.words(language)
     parts = {
@@ -97,9 +101,11 @@ def _page(name: str, language: str) -> Page:
         "style": layout.style,
         "script": layout.script,
         "script_words": "".join(_data(key, text) for key, text in words.items() if key.startswith(_SCRIPT)),
-        "user": "{{user}}",
+        # Filled in for each request.
+        **{name: f"{{{{{name}}}}}" for name in ("user", *AccountKind)},
     }
-    return Page(fill(layout.html, {key: markup(text) for key, text in words.items()} | parts), layout.headers)
+    text = layout.html.replace("{{accounts}}", _ACCOUNTS if accounts else "")
+    return Page(fill(text, {key: markup(text) for key, text in words.items()} | parts), layout.headers)
 
 
 def _data(key: str, text: str) -> str:
@@ -108,16 +114,22 @@ def _data(key: str, text: str) -> str:
     return f' data-{name}="{html.escape(text)}"'
 
 
-def request_page(user: str = "", language: str = "en") -> Page:
+def request_page(user: str = "", language: str = "en", account: AccountKind | None = None) -> Page:
     """Return the form that asks for a reset, with `user` filled in.
 
     The server fills it in, because one escaped attribute is all it takes: the script never reads the address
     bar, and without the right hash nothing that slipped through could run. What cannot be a user name is left
     out whole, since an address cut short is another person's.
+
+    Args:
+        user: the user's name.
+        language: the language of its words.
+        account: which of the user's accounts is chosen already; None where there is one kind alone.
     """
     known = user if len(user) <= LONGEST_USER and user.isprintable() else ""
-    page = _page("generate", language)
-    return Page(page.html.replace("{{user}}", html.escape(known)), page.headers)
+    page = _page("generate", language, accounts=account is not None)
+    values = {kind.value: _CHECKED if kind is account else "" for kind in AccountKind}
+    return Page(fill(page.html, values | {"user": html.escape(known)}), page.headers)
 
 
 def linked_page(path: str, language: str = "en") -> Page | None:

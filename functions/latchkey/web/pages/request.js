@@ -1,7 +1,9 @@
 const field = byId("user");
 
 async function request() {
-  const response = await post("generate", { user: field.value.trim() });
+  // Asked only where a directory is there beside the account.
+  const account = document.querySelector("input[name=account]:checked")?.value;
+  const response = await post("generate", { user: field.value.trim(), account });
   if (response.ok) return show("submitted");
   if (response.status !== 400) return explain(response);
   complain("user", words.userWrong);

@@ -29,6 +29,9 @@ async function reveal() {
     byId("user").textContent = claim.user;
     byId("password").textContent = claim.password;
     byId("sign-in").href = claim.sign_in_url;
+    byId("sign-in").hidden = !claim.sign_in_url;
+    byId("sign-in-hint").textContent = claim.sign_in_hint ?? "";
+    byId("sign-in-hint").hidden = !claim.sign_in_hint;
     // The browser may keep this page in memory and bring it back for whoever presses Back.
     addEventListener("pagehide", forget);
   }

@@ -1,0 +1,32 @@
+"""Inside the directory's network: revokes what a reset set, for the functions that undo."""
+
+import os
+from typing import TypedDict
+
+from latchkey.adapters.directory_passwords import DirectoryPasswords
+from latchkey.adapters.directory_secret import read_login
+from latchkey.adapters.directory_users import ANSWER_SECONDS
+from latchkey.adapters.ldap import Settings
+from latchkey.domain.directory_users import PasswordReset, identity_of
+from latchkey.handler import task_handler
+
+
+class Event(TypedDict):
+    """Times are seconds since 1970; a `begun_at` of 0 revokes whatever has become of the password."""
+
+    execution: str
+    user: str
+    begun_at: int
+    stored_at: int
+
+
+class Result(TypedDict):
+    revoked: bool
+
+
+@task_handler
+def handler(event: Event, _context: object) -> Result:
+    settings = Settings.of(os.environ, ANSWER_SECONDS)
+    passwords = DirectoryPasswords(settings, read_login(os.environ["DIRECTORY_SECRET"]))
+    reset = PasswordReset.of(event["begun_at"], event["stored_at"]) if event["begun_at"] else None
+    return {"revoked": passwords.revoke(identity_of(event["user"]), reset)}

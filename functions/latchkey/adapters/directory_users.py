@@ -1,0 +1,171 @@
+"""The directory as resets look at it: who a user is, what protects it, what its password has to meet."""
+
+import struct
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Self
+from uuid import UUID
+
+from ldap3.utils.conv import escape_bytes, escape_filter_chars
+
+from latchkey.adapters.ldap import Settings
+from latchkey.adapters.ldap_session import Entry, Session, first, number, text
+from latchkey.domain.directory_users import AccountControl, DirectoryUser, policy_for, read_time
+from latchkey.domain.passwords import PasswordPolicy
+from latchkey.errors import DirectorySearchError, UserNotEligibleError, UserNotFoundError
+from latchkey.observability import count
+
+_PERSON = "(&(objectCategory=person)(objectClass=user){})"
+_NAMED = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
+_IDENTIFIED = "(objectGUID={})"
+_ANYTHING = "(objectClass=*)"
+#: 1.2.840.113556.1.4.1941 follows the chain of groups within groups.
+_MEMBER = "(&(|(objectGUID={})(objectSid={}))(memberOf:1.2.840.113556.1.4.1941:={}))"
+
+_ATTRIBUTES = (
+    "accountExpires",
+    "adminCount",
+    "displayName",
+    "distinguishedName",
+    "lastLogon",
+    "lastLogonTimestamp",
+    "mail",
+    "msDS-ResultantPSO",
+    "objectGUID",
+    "objectSid",
+    "preferredLanguage",
+    "primaryGroupID",
+    "pwdLastSet",
+    "sAMAccountName",
+    "userAccountControl",
+    "userPrincipalName",
+)
+
+#: Bytes of the last number of a security identifier, which names the group or user within its domain.
+_RELATIVE = 4
+
+
+#: A function inside the network has 20 seconds, and two controllers have to fit in.
+ANSWER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryUsers:
+    """The users below a directory's search bases; `protected_groups` are names (`sAMAccountName`)."""
+
+    bases: tuple[str, ...]
+    protected_groups: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, protected_groups: str) -> Self:
+        """Read the groups, which are separated by semicolons."""
+        names = (each.strip() for each in protected_groups.split(";"))
+        return cls(settings.bases, tuple(each for each in names if each))
+
+    def look_up(self, session: Session, name: str) -> tuple[DirectoryUser, PasswordPolicy]:
+        """Return the one user with that `objectGUID`, account name, principal name or mail address.
+
+        Raises:
+            UserNotFoundError: when there is none below the search bases.
+            UserNotEligibleError: when the name leads to several users.
+            DirectorySearchError: when a base does not exist, or may not be read.
+            LostConnectionError: when the connection is lost.
+        """
+        entry, root = self._entry(session, name), _root(session)
+        user = replace(_read(entry), protected_by=self._protecting_group(session, root, entry))
+        return user, policy_for(user, _minimum_length(session, root, entry))
+
+    def _entry(self, session: Session, name: str) -> Entry:
+        """Return the one entry of that name below the search bases."""
+        found = {
+            first(entry, "objectGUID"): entry
+            for base in self.bases
+            for entry in session.search(base, _PERSON.format(_named(name)), _ATTRIBUTES)
+        }
+        if len(found) > 1:
+            count("NameAmbiguous")
+            names = ", ".join(sorted(text(entry, "sAMAccountName") for entry in found.values()))
+            raise UserNotEligibleError(f"One name leads to several users of the directory: {names}.")
+        if not found:
+            # What was typed may be a password.
+            raise UserNotFoundError("The directory has no user of that name below the search bases.")
+        return next(iter(found.values()))
+
+    def _protecting_group(self, session: Session, root: str, entry: Entry) -> str:
+        """Return the name of a protected group that the user is in, through other groups too; else empty.
+
+        No chain of groups begins with the user's primary group: that one is looked at by its identifier.
+        """
+        if not self.protected_groups:
+            return ""
+        wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in self.protected_groups)
+        domain = first(entry, "objectSid")[:-_RELATIVE]
+        primary = domain + struct.pack("<I", number(entry, "primaryGroupID"))
+        identity = escape_bytes(first(entry, "objectGUID"))
+        groups = session.search(
+            root, f"(&(objectClass=group)(|{wanted}))", ("distinguishedName", "objectSid", "sAMAccountName")
+        )
+        for group in list(groups):
+            chain = escape_filter_chars(text(group, "distinguishedName"))
+            member = _MEMBER.format(identity, escape_bytes(primary), chain)
+            # What is found has none of its attributes here, so it would not count as true.
+            if first(group, "objectSid") == primary or list(session.search(root, member, ("1.1",))):
+                return text(group, "sAMAccountName")
+        return ""
+
+
+def find_anywhere(session: Session, identity: UUID) -> list[DirectoryUser]:
+    """Return the user of that `objectGUID`, wherever in the domain; none where it is gone.
+
+    Raises:
+        DirectorySearchError: when the domain may not be read.
+        LostConnectionError: when the connection is lost.
+    """
+    found = session.search(_root(session), _PERSON.format(_named(str(identity))), _ATTRIBUTES)
+    return [_read(entry) for entry in found]
+
+
+def _named(name: str) -> str:
+    try:
+        return _IDENTIFIED.format(escape_bytes(UUID(name).bytes_le))
+    except ValueError:
+        return _NAMED.format(escape_filter_chars(name))
+
+
+def _root(session: Session) -> str:
+    return text(session.read("", _ANYTHING, ("defaultNamingContext",)), "defaultNamingContext")
+
+
+def _minimum_length(session: Session, root: str, entry: Entry) -> int:
+    """Return how long a password has to be: by the user's fine-grained policy, else the domain's.
+
+    A fine-grained policy that the service account may not read counts as none; a password that it then
+    refuses fails the reset with the reason.
+    """
+    own = text(entry, "msDS-ResultantPSO")
+    if own:
+        with suppress(DirectorySearchError):
+            length = number(
+                session.read(own, _ANYTHING, ("msDS-MinimumPasswordLength",)), "msDS-MinimumPasswordLength"
+            )
+            if length:
+                return length
+    return number(session.read(root, _ANYTHING, ("minPwdLength",)), "minPwdLength")
+
+
+def _read(entry: Entry) -> DirectoryUser:
+    signed_in_at = [read_time(number(entry, each)) for each in ("lastLogon", "lastLogonTimestamp")]
+    return DirectoryUser(
+        identity=UUID(bytes_le=first(entry, "objectGUID")),
+        name=text(entry, "sAMAccountName"),
+        distinguished_name=text(entry, "distinguishedName"),
+        control=AccountControl(number(entry, "userAccountControl")),
+        mail=text(entry, "mail"),
+        principal_name=text(entry, "userPrincipalName"),
+        display_name=text(entry, "displayName"),
+        language=text(entry, "preferredLanguage"),
+        account_expires_at=read_time(number(entry, "accountExpires")),
+        has_admin_count=number(entry, "adminCount") == 1,
+        password_set_at=read_time(number(entry, "pwdLastSet")),
+        signed_in_at=max((each for each in signed_in_at if each), default=None),
+    )

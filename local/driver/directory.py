@@ -1,0 +1,159 @@
+"""The local cloud's directory as its users and its administrators see it, for the demo and the tests."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from ldap3 import BASE as THIS_ENTRY
+from ldap3 import MODIFY_ADD, MODIFY_REPLACE, NONE, Connection, Server, Tls
+from ldap3.utils.conv import escape_filter_chars
+from ldap3.utils.dn import escape_rdn
+
+from local.directory.samba import BASE, REALM, SERVICE_ACCOUNT, USERS_BASE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from local.directory.samba import Samba
+
+#: What a sign-in is answered: https://learn.microsoft.com/windows/win32/debug/system-error-codes--1300-1699-
+SIGNED_IN: Final = "signed in"
+MUST_CHANGE: Final = "773"
+WRONG_PASSWORD: Final = "52e"  # noqa: S105  # a code
+LOCKED: Final = "775"
+DISABLED: Final = "533"
+
+_ADMINISTRATOR = f"Administrator@{REALM}"
+_NORMAL_ACCOUNT = "512"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A Samba domain controller, by LDAPS."""
+
+    samba: Samba
+
+    @contextmanager
+    def _bound(self, user: str, password: str) -> Generator[Any]:
+        tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.samba.folder / "ca.pem"))
+        host, _, port = self.samba.host.partition(":")
+        server = Server(host, int(port), use_ssl=True, tls=tls, get_info=NONE)
+        connection = Connection(server, user, password)
+        try:
+            connection.bind()
+            yield connection
+        finally:
+            connection.unbind()
+
+    @contextmanager
+    def administered(self) -> Generator[Any]:
+        """Connect as the administrator."""
+        with self._bound(_ADMINISTRATOR, self.samba.password) as connection:
+            yield connection
+
+    def create_user(self, password: str, **attributes: Any) -> str:  # noqa: ANN401  # of any attribute
+        """Create a user with a mail address, and return its name; `cn` may be any text."""
+        name = f"u-{secrets.token_hex(6)}"
+        given = {
+            "sAMAccountName": name,
+            "userPrincipalName": f"{name}@{REALM}",
+            "mail": f"{name}@{REALM}",
+            "userAccountControl": _NORMAL_ACCOUNT,
+            "unicodePwd": f'"{password}"'.encode("utf-16-le"),
+        } | attributes
+        common_name = escape_rdn(given.pop("cn", name))
+        with self.administered() as connection:
+            wanted = {key: value for key, value in given.items() if value is not None}
+            _succeed(connection, connection.add(f"CN={common_name},{USERS_BASE}", "user", wanted))
+        return str(given["sAMAccountName"])
+
+    def change(self, name: str, **attributes: Any) -> None:  # noqa: ANN401  # as above
+        """Replace attributes of a user, as an administrator."""
+        with self.administered() as connection:
+            changes = {key: [(MODIFY_REPLACE, [value])] for key, value in attributes.items()}
+            _succeed(connection, connection.modify(self.distinguished_name(name), changes))
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a user another name, everywhere."""
+        with self.administered() as connection:
+            _succeed(connection, connection.modify_dn(self.distinguished_name(name), f"CN={new}"))
+        with self.administered() as connection:
+            changes = {
+                "sAMAccountName": [(MODIFY_REPLACE, [new])],
+                "userPrincipalName": [(MODIFY_REPLACE, [f"{new}@{REALM}"])],
+            }
+            _succeed(connection, connection.modify(f"CN={new},{USERS_BASE}", changes))
+
+    def move(self, name: str, to: str = BASE) -> None:
+        """Move a user out of the search bases."""
+        name = self.distinguished_name(name)
+        with self.administered() as connection:
+            first = name.removesuffix(f",{USERS_BASE}")
+            _succeed(connection, connection.modify_dn(name, first, new_superior=to))
+
+    def delete(self, name: str) -> None:
+        """Delete a user."""
+        with self.administered() as connection:
+            _succeed(connection, connection.delete(self.distinguished_name(name)))
+
+    def join(self, name: str, group: str) -> None:
+        """Make a user or a group a member of a group, by distinguished name."""
+        with self.administered() as connection:
+            members = {"member": [(MODIFY_ADD, [name])]}
+            _succeed(connection, connection.modify(group, members))
+
+    def create_group(self) -> str:
+        """Create a group, and return its distinguished name."""
+        name = f"g-{secrets.token_hex(6)}"
+        with self.administered() as connection:
+            group = f"CN={name},{BASE}"
+            _succeed(connection, connection.add(group, "group", {"sAMAccountName": name}))
+        return group
+
+    def read(self, name: str, *attributes: str) -> dict[str, list[bytes]]:
+        """Return the raw values of a user's attributes; empty where the user is gone."""
+        with self.administered() as connection:
+            connection.search(
+                BASE,
+                f"(&(objectClass=user)(sAMAccountName={escape_filter_chars(name)}))",
+                attributes=list(attributes),
+            )
+            found = [each for each in connection.response if each["type"] == "searchResEntry"]
+        return dict(found[0]["raw_attributes"]) if found else {}
+
+    def distinguished_name(self, name: str) -> str:
+        """Return a user's distinguished name."""
+        return self.read(name, "distinguishedName")["distinguishedName"][0].decode()
+
+    def account(self, name: str) -> str:
+        """Return the name of a user's account, as the registry knows it."""
+        return f"directory/{UUID(bytes_le=self.read(name, 'objectGUID')['objectGUID'][0])}"
+
+    def sign_in(self, name: str, password: str) -> str:
+        """Try a password: `SIGNED_IN`, or the code by which a controller says why not."""
+        with self._bound(f"{name}@{REALM}", password) as connection:
+            if connection.bound:
+                return SIGNED_IN
+            return str(connection.result["message"]).partition("data ")[2].partition(",")[0]
+
+    def change_password(self, name: str, old: str, new: str) -> bool:
+        """Change a password as its owner does, who has to know the old one."""
+        name = self.distinguished_name(name)
+        with self._bound(SERVICE_ACCOUNT, self.samba.password) as connection:
+            return bool(connection.extend.microsoft.modify_password(name, new, old))
+
+    def policy(self) -> dict[str, list[bytes]]:
+        """Return the domain's policy for passwords."""
+        with self.administered() as connection:
+            connection.search(BASE, "(objectClass=*)", THIS_ENTRY, attributes=["minPwdLength"])
+            return dict(connection.response[0]["raw_attributes"])
+
+
+def _succeed(connection: Any, done: object) -> None:  # noqa: ANN401  # ldap3 has types in part
+    if not done:
+        raise AssertionError(f"The directory refuses: {connection.result}")
