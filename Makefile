@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format pictures deploy delete clean
+.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format formats pictures deploy delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,7 @@ quick-lint: .venv/ready ## what lint says within seconds
 	$(BIN)/python -m tools.format_statemachines --check
 	$(BIN)/python -m tools.draw_statemachines --check
 	$(BIN)/python -m tools.check_operations
+	$(BIN)/python -m tools.write_formats --check
 
 # Side by side: each has seconds of work, and none needs another.
 lint: quick-lint tools/node_modules/ready ## everything that can be said without running it
@@ -99,6 +100,9 @@ format: .venv/ready ## put code and definitions in order
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 	$(BIN)/python -m tools.format_statemachines
+
+formats: .venv/ready ## write how each language has dates and numbers, from the CLDR
+	$(BIN)/python -m tools.write_formats
 
 pictures: .venv/ready ## redraw the state machines in the documents
 	$(BIN)/python -m tools.draw_statemachines

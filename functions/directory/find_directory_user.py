@@ -23,6 +23,7 @@ class Result(TypedDict):
     user: str
     name: str
     mail: str
+    language: str
     policy: dict[str, Any]
 
 
@@ -35,4 +36,10 @@ def handler(event: Event, _context: object) -> Result:
     if event["address"]:
         ensure_own_address(user, event["address"], os.environ["DIRECTORY_ADDRESS_ATTRIBUTE"])
     ensure_eligible(user, datetime.now(UTC))
-    return {"user": user.account, "name": user.name, "mail": user.mail, "policy": policy.as_json()}
+    return {
+        "user": user.account,
+        "name": user.name,
+        "mail": user.mail,
+        "language": user.language,
+        "policy": policy.as_json(),
+    }

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 
+from latchkey.domain.style import Style
 from latchkey.domain.users import Protection
 
 
@@ -19,3 +20,8 @@ def request_window() -> timedelta:
 def resets_directory_users() -> bool:
     """Tell whether the users of a directory may ask for a reset, beside those of the account."""
     return os.environ["RESETS_DIRECTORY_USERS"] == "true"
+
+
+def style() -> Style:
+    """Return what all pages and mails have in common."""
+    return Style(language=os.environ["DEFAULT_LANGUAGE"], zone=os.environ["REMINDER_TIME_ZONE"])

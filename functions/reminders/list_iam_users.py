@@ -10,7 +10,8 @@ from latchkey.adapters import iam, s3
 from latchkey.domain.accounts import Account
 from latchkey.domain.credential_report import read_report, users_of
 from latchkey.domain.reminders import Outcome, classify, thresholds
-from latchkey.domain.run_window import RunWindow, time_zone
+from latchkey.domain.run_window import RunWindow
+from latchkey.domain.time_zones import time_zone
 from latchkey.domain.users import mail_address
 from latchkey.errors import TransientError, UserNotEligibleError, UserNotFoundError
 from latchkey.handler import task_handler

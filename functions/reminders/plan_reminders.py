@@ -13,7 +13,8 @@ from latchkey.adapters.reminder_idempotency import sent_by
 from latchkey.domain.accounts import Account, Expiry, unforeseen
 from latchkey.domain.reminders import Outcome, Reminder, ReportRow, classify, thresholds
 from latchkey.domain.run_report import TEST_IS_FULL, TEST_MAILS
-from latchkey.domain.run_window import RunWindow, time_zone
+from latchkey.domain.run_window import RunWindow
+from latchkey.domain.time_zones import time_zone
 from latchkey.handler import task_handler
 from latchkey.observability import logger
 

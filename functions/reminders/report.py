@@ -14,7 +14,7 @@ from latchkey.adapters import s3, ses
 from latchkey.domain.accounts import Expiry
 from latchkey.domain.reminders import Outcome, Reminder, ReportRow
 from latchkey.domain.run_report import COLUMNS, TEST_IS_FULL, cells
-from latchkey.domain.run_window import time_zone
+from latchkey.domain.time_zones import time_zone
 from latchkey.handler import task_handler
 from latchkey.observability import count
 

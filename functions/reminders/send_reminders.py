@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
-from latchkey import emails
+from latchkey import emails, settings
 from latchkey.adapters import s3
 from latchkey.adapters.reminder_idempotency import ReminderIdempotency, sent_by
 from latchkey.adapters.smtp_client import Pacer, SmtpClient
@@ -23,6 +23,7 @@ from latchkey.errors import (
     ReminderInProgressError,
 )
 from latchkey.handler import task_handler
+from latchkey.languages.times import InDays, Value
 from latchkey.observability import logger
 
 if TYPE_CHECKING:
@@ -136,27 +137,20 @@ class Batch:
         # Only the stack's own administrator may learn about others.
         to = os.environ["ADMIN_ADDRESS"] if self.event["test"] else account.mail
         message = compose(
-            emails.render("reminder", self._words(reminder)),
+            emails.render("reminder", self._values(reminder), account.language, settings.style()),
             Envelope(sender, os.environ["ADMIN_ADDRESS"] or sender, to, account.name, reminder.key),
         )
         self.client.send(message, sender, to)
 
-    def _words(self, reminder: Reminder) -> dict[str, str]:
-        account, days = reminder.account, reminder.days_left
+    def _values(self, reminder: Reminder) -> dict[str, Value]:
+        account = reminder.account
         if isinstance(account.expires_at, Expiry):
             raise TypeError("the password of a reminder does not expire")
         own = f"{os.environ['BASE_URL']}/generate?user={quote(account.user, safe='@')}"
         elsewhere = os.environ["DIRECTORY_PASSWORD_URL"] if account.source == "directory" else ""
         return {
             "user": account.user,
-            "in_days": in_days(days),
-            "expires_at": emails.in_words(account.expires_at),
+            "in_days": InDays(reminder.days_left),
+            "expires_at": account.expires_at,
             "link": elsewhere or own,
         }
-
-
-def in_days(days: int) -> str:
-    """Return a number of whole days in words."""
-    if days == 0:
-        return "less than a day"
-    return "1 day" if days == 1 else f"{days} days"

@@ -2,7 +2,7 @@
 
 import os
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
@@ -16,6 +16,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
+    language: NotRequired[str]
     entered_at: str
     task_token: str
 
@@ -31,10 +32,11 @@ def handler(event: Event, _context: object) -> None:
         execution=event["execution"],
         task_token=event["task_token"],
     )
-    words = {
-        "user": user.name,
-        **link.words(os.environ["BASE_URL"]),
-        "expires_at": emails.in_words(handle.expires_at),
-    }
-    ses.send(emails.render("confirm_request", words), os.environ["SENDER_ADDRESS"], user.mail)
+    mail = emails.render(
+        "confirm_request",
+        {"user": user.name, **link.words(os.environ["BASE_URL"]), "expires_at": handle.expires_at},
+        event.get("language", ""),
+        settings.style(),
+    )
+    ses.send(mail, os.environ["SENDER_ADDRESS"], user.mail)
     eventbridge.publish("Asked", event["execution"], user.account)

@@ -3,13 +3,14 @@
 import os
 import secrets
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
-from latchkey import addressees, emails
+from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import NOTICE_TTL, Handle
 from latchkey.handler import task_handler
+from latchkey.languages.times import Hours, Value
 
 
 class Event(TypedDict):
@@ -19,6 +20,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
+    language: NotRequired[str]
     claimed_at: str
     claimed_from: str
 
@@ -31,15 +33,16 @@ def handler(event: Event, _context: object) -> None:
     user = addressees.known(event["user"], event["name"], event["mail"])
     handle = handle_of(user.account, event["execution"], claimed_at)
     link = action_links.issue(LinkKind.NOTICE, handle, user=user.account, execution=event["execution"])
-    words = {
+    values: dict[str, Value] = {
         "user": user.name,
-        "claimed_at": emails.in_words(claimed_at),
+        "claimed_at": claimed_at,
         "claimed_from": event["claimed_from"],
-        "hours": os.environ["CLAIMED_TTL_HOURS"],
+        "hours": Hours(int(os.environ["CLAIMED_TTL_HOURS"])),
         **link.words(os.environ["BASE_URL"]),
-        "expires_at": emails.in_words(handle.expires_at),
+        "expires_at": handle.expires_at,
     }
-    ses.send_notice(emails.render("claimed", words), os.environ["SENDER_ADDRESS"], user.name, user.mail)
+    mail = emails.render("claimed", values, event.get("language", ""), settings.style())
+    ses.send_notice(mail, os.environ["SENDER_ADDRESS"], user.name, user.mail)
 
 
 def handle_of(user: str, execution: str, claimed_at: datetime) -> Handle:

@@ -2,7 +2,7 @@
 
 import os
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
@@ -20,6 +20,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
+    language: NotRequired[str]
     window: str
     error: str
 
@@ -33,6 +34,7 @@ def handler(event: Event, _context: object) -> None:
     )
     if not event["mail"]:
         return
-    words = {"user": event["name"], "link": f"{os.environ['BASE_URL']}/generate"}
+    values = {"user": event["name"], "link": f"{os.environ['BASE_URL']}/generate"}
     name = "change_denied" if event["error"] == PasswordChangeDeniedError.__name__ else "failed"
-    ses.send_notice(emails.render(name, words), os.environ["SENDER_ADDRESS"], event["name"], event["mail"])
+    mail = emails.render(name, values, event.get("language", ""), settings.style())
+    ses.send_notice(mail, os.environ["SENDER_ADDRESS"], event["name"], event["mail"])

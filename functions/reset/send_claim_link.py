@@ -2,7 +2,7 @@
 
 import os
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import eventbridge, kms, ses
@@ -17,6 +17,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
+    language: NotRequired[str]
     sealed: str
     handle: str
     expires_at: str
@@ -26,10 +27,16 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).link_secret
     user = addressees.eligible(event["user"], event["name"], event["mail"], settings.protection())
-    words = {
-        "user": user.name,
-        **MailedLink("extract", event["handle"], link_secret).words(os.environ["BASE_URL"]),
-        "expires_at": emails.in_words(datetime.fromisoformat(event["expires_at"])),
-    }
-    ses.send(emails.render("claim_link", words), os.environ["SENDER_ADDRESS"], user.mail)
+    link = MailedLink("extract", event["handle"], link_secret)
+    mail = emails.render(
+        "claim_link",
+        {
+            "user": user.name,
+            **link.words(os.environ["BASE_URL"]),
+            "expires_at": datetime.fromisoformat(event["expires_at"]),
+        },
+        event.get("language", ""),
+        settings.style(),
+    )
+    ses.send(mail, os.environ["SENDER_ADDRESS"], user.mail)
     eventbridge.publish("Completed", event["execution"], user.account)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latchkey import settings
+from latchkey import languages, settings
 from latchkey.domain.directory_users import AccountKind
-from latchkey.web.http import Response, answer
+from latchkey.web.http import Response, answer, header_fields
 from latchkey.web.pages import Page, linked_page, request_page
 
 
@@ -16,10 +16,11 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     """
     path = (event["pathParameters"] or {}).get("link", event["resource"].removeprefix("/"))
     query = event.get("queryStringParameters") or {}
+    language = languages.choose(header_fields(event).get("accept-language", ""), settings.style().language)
     if path.startswith("generate"):
-        page: Page | None = request_page(query.get("user", ""), account=chosen_account(query))
+        page: Page | None = request_page(query.get("user", ""), language, chosen_account(query))
     else:
-        page = linked_page(path)
+        page = linked_page(path, language)
     if page is None:
         return answer(404, {"error": "Not found", "message": "There is nothing at this address."})
     body = "" if event["httpMethod"] == "HEAD" else page.html

@@ -10,7 +10,7 @@ from latchkey.adapters.ses_status import read_sending_status
 from latchkey.domain.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
 from latchkey.domain.directory_users import is_in_directory
-from latchkey.domain.users import has_broken_mail_tag, mail_address
+from latchkey.domain.users import has_broken_mail_tag, mail_address, preferred_language
 from latchkey.errors import RejectedError, RequestRepeatedError
 from latchkey.handler import task_handler
 
@@ -41,6 +41,7 @@ class Result(TypedDict):
     user: str
     name: str
     mail: str
+    language: str
     denied: str
     policy: NotRequired[dict[str, Any]]
 
@@ -60,7 +61,7 @@ def handler(event: Event, _context: object) -> Result:
 
 
 def validate_user(event: Event) -> Result:
-    """Return the user as IAM or the directory knows it, and the address to write to.
+    """Return the user as IAM or the directory knows it, and where and in which language to write.
 
     Raises:
         UserNotFoundError: when there is no such user.
@@ -83,7 +84,13 @@ def find_in_iam(event: Event) -> Result:
     if has_broken_mail_tag(user):
         eventbridge.publish("MailTagBroken", event["execution"], user.name)
     denied = "" if event["confirm"] else iam.why_change_is_denied(user)
-    return {"user": user.name, "name": user.name, "mail": mail_address(user), "denied": denied}
+    return {
+        "user": user.name,
+        "name": user.name,
+        "mail": mail_address(user),
+        "language": preferred_language(user),
+        "denied": denied,
+    }
 
 
 def find_in_directory(event: Event) -> Result:
@@ -91,8 +98,14 @@ def find_in_directory(event: Event) -> Result:
     user = directory.find_eligible_user(
         os.environ["FIND_DIRECTORY_USER"], event["user"], event["execution"], event["address"]
     )
-    policy = user.policy.as_json()
-    return {"user": user.account, "name": user.name, "mail": user.mail, "denied": "", "policy": policy}
+    return {
+        "user": user.account,
+        "name": user.name,
+        "mail": user.mail,
+        "language": user.language,
+        "denied": "",
+        "policy": user.policy.as_json(),
+    }
 
 
 def refuse_repeated(event: Event, user: str, now: datetime) -> None:

@@ -1,17 +1,21 @@
 """The pages without a cloud: the real handler answers GET, a test answers POST, behind a loopback server."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any, override
+from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from reset.show_page import handler
 
 STAGE = "/dev"
+#: The stack's parameters that the pages read.
+STYLE = {"DEFAULT_LANGUAGE": "en", "REMINDER_TIME_ZONE": "UTC", "RESETS_DIRECTORY_USERS": "false"}
 #: How long an answer that is held back stays so at most.
 PATIENCE_SECONDS = 5
 #: The routes of the API that have pages of their own; any other path belongs to `/{link+}`.
@@ -46,7 +50,7 @@ class Site:
     def request_url(self) -> str:
         return f"{self.origin}{STAGE}/generate"
 
-    def get(self, target: str) -> Response | dict[str, Any]:
+    def get(self, target: str, headers: dict[str, str]) -> Response | dict[str, Any]:
         url = urlsplit(target)
         if url.path == "/elsewhere":  # how a mail gateway's own link leads on
             return Response(302, headers={"Location": dict(parse_qsl(url.query))["url"]})
@@ -55,6 +59,7 @@ class Site:
             "resource": route if route in ROUTES else "/{link+}",
             "pathParameters": None if route in ROUTES else {"link": unquote(route).removeprefix("/")},
             "httpMethod": "GET",
+            "headers": headers,
             "queryStringParameters": dict(parse_qsl(url.query)) or None,
         }
         return handler(event, None)
@@ -71,7 +76,7 @@ class Site:
 def serve() -> Iterator[Site]:
     class Gateway(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.answer(site.get(self.path))
+            self.answer(site.get(self.path, dict(self.headers)))
 
         def do_POST(self) -> None:
             self.answer(site.post(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
@@ -103,7 +108,8 @@ def serve() -> Iterator[Site]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield site
+        with patch.dict(os.environ, STYLE):
+            yield site
     finally:
         site.open.set()
         server.shutdown()

@@ -18,6 +18,7 @@ import pytest
 
 from latchkey import emails
 from latchkey.domain.claims import Handle, MailedLink, generate_link_secret
+from latchkey.domain.style import Style
 from tests.e2e.browsers import Browser, open_chromium_tab, open_firefox_tab, open_webkit_tab
 from tests.e2e.site import LOST, STAGE, Response, Site, serve
 
@@ -72,9 +73,14 @@ class Service:
         expires_at = datetime.now(UTC) + timedelta(hours=1)
         handle = Handle.of(USER, f"reset {len(self._links)}", expires_at)
         link = MailedLink("extract", str(handle), generate_link_secret())
-        values = {"user": USER, **link.words(site.origin + STAGE), "expires_at": emails.in_words(expires_at)}
         self._links.append(link)
-        self.mails.append(emails.render("claim_link", values).text)
+        mail = emails.render(
+            "claim_link",
+            {"user": USER, **link.words(site.origin + STAGE), "expires_at": expires_at},
+            "en",
+            Style(language="en", zone="UTC"),
+        )
+        self.mails.append(mail.text)
 
     def __call__(self, route: str, body: dict[str, str]) -> Response:
         """Answer a POST."""

@@ -27,6 +27,7 @@ os.environ.update(
     CLAIM_KEY_ARN="arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555",
     CLAIM_TTL_MINUTES="60",
     CLAIMED_TTL_HOURS="24",
+    DEFAULT_LANGUAGE="en",
     DIRECTORY_PASSWORD_URL="",
     DIRECTORY_SIGN_IN_HINT="Sign in to Windows, and choose a new password there.",
     DIRECTORY_SIGN_IN_URL="https://workspaces.example.com",

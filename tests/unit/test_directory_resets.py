@@ -193,14 +193,14 @@ class TestValidation:
         )
 
     def test_the_directory_says_who_it_is(self, stack: Stack) -> None:
-        stack.answer_within({**FOUND, "policy": POLICY})
-        assert self.validate(address=MAIL) == {**FOUND, "denied": "", "policy": POLICY}
+        stack.answer_within({**FOUND, "language": "de", "policy": POLICY})
+        assert self.validate(address=MAIL) == {**FOUND, "language": "de", "denied": "", "policy": POLICY}
         event = {"execution": EXECUTION, "user": "directory/dana", "address": MAIL}
         assert asked(stack) == [("latchkey-test-find-directory-user", event)]
         assert not {"GetUser", "GetLoginProfile"} & set(stack.operations())
 
     def test_the_window_of_the_account_itself_is_open_then(self, stack: Stack) -> None:
-        stack.answer_within({**FOUND, "policy": POLICY})
+        stack.answer_within({**FOUND, "language": "de", "policy": POLICY})
         self.validate()
         with pytest.raises(LatchkeyError, match="another spelling"):
             run(

@@ -33,6 +33,7 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
+from latchkey.languages.times import InDays
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
 from tests.unit.stack import IAM, Stack, client_error, load_event
 from tools.asl import read_definition, read_template
@@ -299,16 +300,16 @@ class TestSend:
     def test_a_password_that_does_not_expire_has_no_reminder(self) -> None:
         batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
         with pytest.raises(TypeError, match="does not expire"):
-            batch._words(Reminder(account("a", expires_at=Expiry.NEVER), 7, 7))  # noqa: SLF001
+            batch._values(Reminder(account("a", expires_at=Expiry.NEVER), 7, 7))  # noqa: SLF001
 
     def test_the_link_leads_where_directory_users_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "https://passwords.example.com")
         batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
         reminder = Reminder(account("a b"), 1, 1)
         own = replace(reminder, account=replace(reminder.account, source="iam"))
-        assert batch._words(reminder)["link"] == "https://passwords.example.com"  # noqa: SLF001
-        assert batch._words(own)["link"] == "https://reset.example.com/generate?user=a%20b"  # noqa: SLF001
-        assert batch._words(own)["in_days"] == "1 day"  # noqa: SLF001
+        assert batch._values(reminder)["link"] == "https://passwords.example.com"  # noqa: SLF001
+        assert batch._values(own)["link"] == "https://reset.example.com/generate?user=a%20b"  # noqa: SLF001
+        assert batch._values(own)["in_days"] == InDays(1)  # noqa: SLF001
 
 
 def record(*keys: str, run: str = RUN, seconds: float = 60) -> ReminderIdempotency:

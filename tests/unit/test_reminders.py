@@ -5,23 +5,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from io import StringIO
 from itertools import accumulate, pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil.zoneinfo import get_zonefile_instance
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latchkey.domain.accounts import Account, Expiry, read_ticks
 from latchkey.domain.reminders import Outcome, Reminder, ReportRow, classify, reached, thresholds
 from latchkey.domain.run_report import COLUMNS, cells
-from latchkey.domain.run_window import RunWindow, time_zone
+from latchkey.domain.run_window import RunWindow
 
 DAY = timedelta(days=1)
 DAYS = (15, 7, 1)
 AFTER = (-1, -4, -8)
 BERLIN, LOS_ANGELES, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Los_Angeles"), ZoneInfo("UTC")
-BUNDLED_BERLIN = get_zonefile_instance().get("Europe/Berlin")
 ZONES = [
     "UTC",
     "Europe/Berlin",
@@ -146,7 +144,7 @@ def test_each_daily_run_counts_one_day_less(first: datetime, zone: str, hour: in
     assert left == list(range(left[0], left[0] - 5, -1))
 
 
-@pytest.mark.parametrize("zone", [BERLIN, LOS_ANGELES, ZoneInfo("Australia/Lord_Howe"), BUNDLED_BERLIN])
+@pytest.mark.parametrize("zone", [BERLIN, LOS_ANGELES, ZoneInfo("Australia/Lord_Howe")])
 def test_a_password_passes_its_expiry_between_two_runs_all_year(zone: tzinfo) -> None:
     runs = local_runs(datetime(2026, 1, 1, 23), 370, zone)  # noqa: DTZ001  # local time
     for today, tomorrow in pairwise(runs):
@@ -157,17 +155,6 @@ def test_a_password_passes_its_expiry_between_two_runs_all_year(zone: tzinfo) ->
             0,
             1,
         ]
-
-
-def test_without_a_time_zone_database_the_bundled_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(name: str) -> tzinfo:
-        raise ZoneInfoNotFoundError(name)
-
-    assert time_zone("Europe/Berlin") == BERLIN
-    monkeypatch.setattr("latchkey.domain.run_window.ZoneInfo", nothing)
-    assert time_zone("Europe/Berlin") == BUNDLED_BERLIN
-    with pytest.raises(ZoneInfoNotFoundError):
-        time_zone("Europe/Nowhere")
 
 
 @pytest.mark.parametrize(

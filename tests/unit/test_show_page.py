@@ -14,15 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latchkey import languages
 from latchkey.web.http import SECURITY_HEADERS
 from latchkey.web.pages import LONGEST_USER, request_page
 from reset.show_page import handler
+from tests.unit import pseudo
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "functions/latchkey/web/pages"
 EVENTS = sorted(
     path.stem for path in (ROOT / "events").glob("show_page_*.json") if path.stem != "show_page_invalid"
 )
+ROUTES = ("/generate", "/extract", "/confirm", "/revoke")
 GETS = [name for name in EVENTS if not name.endswith("_head")]
 
 
@@ -33,6 +36,7 @@ class Markup(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.inline: dict[str, list[str]] = {"style": [], "script": []}
+        self.texts: list[str] = []
         self.feed(text)
         self.close()
 
@@ -45,6 +49,8 @@ class Markup(HTMLParser):
         tag = self.lasttag
         if tag in self.inline and self.cdata_elem:
             self.inline[tag].append(data)
+        else:
+            self.texts.append(data)
 
     def values(self, attribute: str) -> list[str]:
         return [attributes[attribute] or "" for _, attributes in self.elements if attribute in attributes]
@@ -56,6 +62,13 @@ class Markup(HTMLParser):
 
 def answer(name: str) -> dict[str, Any]:
     event = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return handler(event, None)
+
+
+def show(route: str, wanted: str | None) -> dict[str, Any]:
+    """Return a page as a browser gets it that asks for these languages."""
+    headers = {} if wanted is None else {"accept-language": wanted}
+    event = {"resource": route, "pathParameters": None, "httpMethod": "GET", "headers": headers}
     return handler(event, None)
 
 
@@ -168,6 +181,44 @@ def test_no_script_and_no_layout_has_words_of_its_own() -> None:
         ), path.name
 
 
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("language", sorted(languages.available()))
+def test_a_page_is_in_the_browsers_language(route: str, language: str) -> None:
+    body = show(route, f"xx, {language}-ZZ;q=0.9, en;q=0.1")["body"]
+    (page,) = [attributes for tag, attributes in Markup(body).elements if tag == "html"]
+    assert page == {"lang": language, "dir": "rtl" if language == "ar" else "ltr"}
+    assert languages.words(language)["shell.never_asks"] in body
+    assert "{{" not in body
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_page_is_in_the_stacks_language_where_the_browsers_is_none(
+    monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    monkeypatch.setenv("DEFAULT_LANGUAGE", "ja")
+    for wanted in (None, "", "nl", "*"):
+        assert '<html lang="ja" dir="ltr">' in show(route, wanted)["body"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_language_changes_what_the_policy_allows(route: str) -> None:
+    headers = [show(route, language)["headers"] for language in languages.available()]
+    assert all(each == headers[0] for each in headers)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_text_of_a_page_is_left_untranslated(tmp_path: Path, route: str) -> None:
+    """In a language of brackets: in the page, in its attributes, and in what its script says."""
+    with pseudo.spoken(tmp_path):
+        markup = Markup(show(route, pseudo.TAG)["body"])
+    (main,) = [attributes for tag, attributes in markup.elements if tag == "main"]
+    said = [value or "" for name, value in main.items() if name.startswith("data-")]
+    assert said
+    spoken = [value for name in ("aria-label", "title", "alt") for value in markup.values(name)]
+    for text in (*markup.texts, *said, *spoken):
+        assert not re.search(r"\w", re.sub(r"Latchkey|\{time\}", "", pseudo.bare(text))), text
+
+
 @pytest.mark.parametrize("name", GETS)
 def test_no_placeholder_is_left(name: str) -> None:
     assert "{{" not in answer(name)["body"]
@@ -212,7 +263,7 @@ def test_field_is_empty_without_a_user() -> None:
 def test_markup_as_user_stays_a_value() -> None:
     body = answer("show_page_generate_markup_as_user")["body"]
     assert prefilled(body) == '"><script>alert(1)</script>'
-    assert Markup(body).inline == Markup(request_page().html).inline
+    assert Markup(body).inline == Markup(request_page("", "en").html).inline
 
 
 @pytest.mark.parametrize("name", ["too_long", "unprintable"])
@@ -222,14 +273,14 @@ def test_what_cannot_be_a_user_is_not_filled_in(name: str) -> None:
 
 def test_longest_user_is_filled_in_and_fits_the_field() -> None:
     user = "a" * LONGEST_USER
-    html = request_page(user).html
+    html = request_page(user, "en").html
     assert prefilled(html) == user
     assert Markup(html).element("user")["maxlength"] == str(LONGEST_USER)
 
 
 @given(st.text(max_size=LONGEST_USER + 10))
 def test_no_user_changes_anything_but_the_value_of_the_field(user: str) -> None:
-    blank, filled = Markup(request_page().html), Markup(request_page(user).html)
+    blank, filled = Markup(request_page("", "en").html), Markup(request_page(user, "en").html)
     assert filled.element("user")["value"] in {user, ""}
     filled.element("user")["value"] = ""
     assert (filled.elements, filled.inline) == (blank.elements, blank.inline)

@@ -46,12 +46,24 @@ def validate(
 
 def test_a_user_named_by_a_mail_address_is_mailed_there(stack: Stack) -> None:
     stack.add_user(ALICE)
-    assert validate() == {"user": ALICE, "name": ALICE, "mail": ALICE, "denied": ""}
+    assert validate() == {"user": ALICE, "name": ALICE, "mail": ALICE, "language": "", "denied": ""}
 
 
 def test_the_tag_email_decides_where_the_mail_goes(stack: Stack) -> None:
     stack.add_user("alice", tags={"email": ALICE})
-    assert validate("alice") == {"user": "alice", "name": "alice", "mail": ALICE, "denied": ""}
+    assert validate("alice") == {
+        "user": "alice",
+        "name": "alice",
+        "mail": ALICE,
+        "language": "",
+        "denied": "",
+    }
+
+
+@pytest.mark.parametrize("key", ["language", "Language", "LANGUAGE"])
+def test_the_tag_language_goes_on_in_whichever_case_its_key_is(stack: Stack, key: str) -> None:
+    stack.add_user(tags={key: "de-AT"})
+    assert validate()["language"] == "de-AT"
 
 
 def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +76,13 @@ def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pyte
         "call",
         lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
     )
-    assert validate(ALICE.upper()) == {"user": ALICE, "name": ALICE, "mail": ALICE, "denied": ""}
+    assert validate(ALICE.upper()) == {
+        "user": ALICE,
+        "name": ALICE,
+        "mail": ALICE,
+        "language": "",
+        "denied": "",
+    }
 
 
 def unknown(_stack: Stack) -> None:
@@ -191,7 +209,7 @@ def test_where_ses_sends_nothing_the_reset_ends_here_and_is_no_rejection(stack: 
 def test_a_question_ses_does_not_answer_locks_no_user_out(stack: Stack, operation: str, code: str) -> None:
     stack.add_user()
     stack.answer(operation, client_error(code, 400))
-    assert validate() == {"user": ALICE, "name": ALICE, "mail": ALICE, "denied": ""}
+    assert validate() == {"user": ALICE, "name": ALICE, "mail": ALICE, "language": "", "denied": ""}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from latchkey.domain.claims import user_key
-from local.driver.product import Product, Run
+from local.driver.product import Link, Product, Run
 from tools.asl import Transition, read_definition, taken, transitions
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +203,25 @@ def test_claimed_reset_ends_in_claimed(product: Product) -> None:
     assert product.waiting(user) == []
     assert product.sign_in(user, password) == {"signed_in": True, "password_reset_required": True}
     assert product.wait_for_mail(user, "was shown")
+
+
+def test_every_mail_of_a_reset_is_in_the_language_of_the_users_tag(product: Product) -> None:
+    user = product.create_user(OLD_PASSWORD, {"Language": "de-AT"})
+    arn = product.start_reset(user)
+    link = Link.within(product.wait_for_mail(user, "VERTRAULICH")["text"])
+    product.claim(link)
+    finish(product, arn)
+    with product.claims_live(2):
+        finish(product, product.start_reset(user))
+    with product.faults(fault("kms", "Encrypt", "AccessDeniedException")):
+        finish(product, product.start_reset(user))
+    assert [mail["subject"] for mail in product.mails(user)] == [
+        "VERTRAULICH: Informationen zu Ihrem Konto",
+        "Ihr vorläufiges Passwort wurde angezeigt",
+        "VERTRAULICH: Informationen zu Ihrem Konto",
+        "Ihr Passwort-Link ist abgelaufen",
+        "Ihr Passwort konnte nicht zurückgesetzt werden",
+    ]
 
 
 @pytest.mark.parametrize(

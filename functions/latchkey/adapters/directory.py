@@ -29,12 +29,14 @@ _CONFIG = ONCE_CONFIG.merge(Config(read_timeout=27))
 class FoundUser:
     """A user of the directory as functions outside its network know it.
 
-    `account` is the account's name, which no renaming changes; `name` is what the user types to sign in.
+    `account` is the account's name, which no renaming changes; `name` is what the user types to sign in;
+    `language` is the one the user prefers, empty where the directory names none.
     """
 
     account: str
     name: str
     mail: str
+    language: str = ""
     policy: PasswordPolicy = field(default_factory=PasswordPolicy)
 
 
@@ -52,7 +54,8 @@ def find_eligible_user(function: str, account: str, execution: str, address: str
         UserNotEligibleError: when the user may not be reset, or the name leads to several users.
     """
     found = _call(function, execution=execution, user=account, address=address)
-    return FoundUser(found["user"], found["name"], found["mail"], PasswordPolicy.of(found["policy"]))
+    policy = PasswordPolicy.of(found["policy"])
+    return FoundUser(found["user"], found["name"], found["mail"], found["language"], policy)
 
 
 def set_password(function: str, account: str, execution: str, sealed: str) -> FoundUser:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from dateutil.zoneinfo import get_zonefile_instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +27,3 @@ class RunWindow:
         days = (expires_at.astimezone(self.zone).date() - here.date()).days
         same_time = datetime.combine(here.date() + timedelta(days), here.time(), self.zone)
         return days if expires_at >= same_time.astimezone(UTC) else days - 1
-
-
-def time_zone(name: str) -> tzinfo:
-    """Return a time zone by its IANA name.
-
-    Lambda's image need not have time zones. python-dateutil, which botocore brings along, carries them; the
-    package tzdata would be six hundred files more in every function.
-
-    Raises:
-        ZoneInfoNotFoundError: when there is no such zone.
-    """
-    try:
-        return ZoneInfo(name)
-    except ZoneInfoNotFoundError:
-        zone = get_zonefile_instance().get(name)
-        if zone is None:
-            raise
-        return zone

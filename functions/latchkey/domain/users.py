@@ -14,6 +14,9 @@ PROTECTED_TAG = "latchkey:protected"
 #: (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
 MAIL_TAG = "email"
 
+#: The tag that names the language the user reads: `de`, or a list as browsers send it.
+LANGUAGE_TAG = "language"
+
 #: IAM's limit on user names (CreateUser, parameter UserName).
 MAXIMUM_NAME_CHARACTERS = 64
 
@@ -101,6 +104,11 @@ def mail_address(user: IamUser) -> str:
     raise UserNotEligibleError(
         f"{user.name} has no mail address: neither the tag '{MAIL_TAG}' nor the user name is one."
     )
+
+
+def preferred_language(user: IamUser) -> str:
+    """Return what the user's tag `language` says, in whichever case IAM keeps its key; empty without one."""
+    return next((value for key, value in user.tags.items() if key.lower() == LANGUAGE_TAG), "")
 
 
 def ensure_not_protected(user: IamUser, protection: Protection) -> None:

@@ -4,12 +4,14 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from latchkey import languages
-from latchkey.languages.text import fill, markup, plain
+from latchkey.domain.style import Style
+from latchkey.domain.time_zones import time_zone
+from latchkey.languages.text import fill, keep_sections, markup, plain
+from latchkey.languages.times import Value, in_words
 
 _FOLDER = Path(__file__).parent
 _SHELL = (_FOLDER / "shell.html").read_text("utf-8")
@@ -33,13 +35,21 @@ class Mail:
     html: str = field(repr=False)
 
 
-def render(name: str, values: Mapping[str, str], language: str = "en") -> Mail:
-    """Return the mail `name` in a language, with its values filled in, escaped where they stand in HTML.
+def render(name: str, values: Mapping[str, Value], wanted: str, style: Style) -> Mail:
+    """Return the mail `name` with its values filled in, escaped where they stand in HTML.
+
+    Args:
+        name: the mail's, as its file is called.
+        values: what the mail asks for; moments and durations are put in words here.
+        wanted: the languages its reader understands, as `languages.choose` takes them.
+        style: the stack's.
 
     Raises:
         KeyError: when the mail asks for a value that is not given.
     """
-    return _fill(languages.mail(language, name), values, language)
+    language, zone = languages.choose(wanted, style.language), time_zone(style.zone)
+    words = {key: in_words(value, language, zone) for key, value in values.items()}
+    return _fill(languages.mail(language, name), words, language)
 
 
 def render_report(values: Mapping[str, str]) -> Mail:
@@ -57,10 +67,14 @@ def _report() -> str:
 
 
 def _fill(written: str, values: Mapping[str, str], language: str) -> Mail:
-    template = _parse(written)
+    template = _parse(keep_sections(written, values))
     known = {**languages.words(language), **values}
     subject = fill(template.subject, known)
-    frame = {"language": language, "subject": subject}
+    frame = {
+        "language": language,
+        "direction": languages.formats(language)["direction"],
+        "subject": subject,
+    }
     return Mail(subject, fill(template.text, known), fill(template.html, known | frame, _escape))
 
 
@@ -102,8 +116,3 @@ def _as_html(paragraph: str) -> str:
     for part, content in parts.items():
         found = found.replace(part, content)
     return found
-
-
-def in_words(moment: datetime) -> str:
-    """Return a moment as people read it in a mail: `Saturday, 21 November 2026, 10:15 UTC`."""
-    return f"{moment.astimezone(UTC):%A, %-d %B %Y, %H:%M} UTC"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 
 _VALUE = re.compile(r"\{\{([a-z_.]+)\}\}")
+_SECTION = re.compile(r"^\{\{([#^])([a-z_]+)\}\}\n(.*?)^\{\{/\2\}\}\n", re.DOTALL | re.MULTILINE)
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 
@@ -21,6 +22,15 @@ def fill(text: str, values: Mapping[str, str], escape: Callable[[str], str] = st
         KeyError: when the text asks for a value that is not given.
     """
     return _VALUE.sub(lambda found: escape(values[found[1]]), text)
+
+
+def keep_sections(text: str, values: Mapping[str, object]) -> str:
+    """Return a text with the sections that are for these values, as in Mustache.
+
+    What is between lines `{{#link}}` and `{{/link}}` stays where `link` is not empty, and what follows a line
+    `{{^link}}` where it is.
+    """
+    return _SECTION.sub(lambda found: found[3] if bool(values[found[2]]) == (found[1] == "#") else "", text)
 
 
 def plain(text: str) -> str:

@@ -98,6 +98,7 @@ def _page(name: str, language: str, *, accounts: bool = False) -> Page:
     words = languages.words(language)
     parts = {
         "language": language,
+        "direction": languages.formats(language)["direction"],
         "style": layout.style,
         "script": layout.script,
         "script_words": "".join(_data(key, text) for key, text in words.items() if key.startswith(_SCRIPT)),
@@ -114,7 +115,7 @@ def _data(key: str, text: str) -> str:
     return f' data-{name}="{html.escape(text)}"'
 
 
-def request_page(user: str = "", language: str = "en", account: AccountKind | None = None) -> Page:
+def request_page(user: str, language: str, account: AccountKind | None = None) -> Page:
     """Return the form that asks for a reset, with `user` filled in.
 
     The server fills it in, because one escaped attribute is all it takes: the script never reads the address
@@ -132,7 +133,7 @@ def request_page(user: str = "", language: str = "en", account: AccountKind | No
     return Page(fill(page.html, values | {"user": html.escape(known)}), page.headers)
 
 
-def linked_page(path: str, language: str = "en") -> Page | None:
+def linked_page(path: str, language: str) -> Page | None:
     """Return the page behind a mailed link: the same for every link, so that fetching uses nothing up.
 
     Args:
