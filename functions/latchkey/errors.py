@@ -187,7 +187,14 @@ class ForeignPageError(CallerError):
 
 
 class ClaimGoneError(CallerError):
-    """When a link does not (or no longer) lead to a password: used, expired, superseded or never made."""
+    """When a link does not (or no longer) lead to a password: used, expired, superseded or never made.
+
+    `newer_at`: when the link was mailed that superseded this one and waits, in seconds since 1970; else 0.
+    """
+
+    def __init__(self, message: str = "", newer_at: int = 0) -> None:
+        super().__init__(message)
+        self.newer_at = newer_at
 
 
 class PasswordChangeDeniedError(LatchkeyError):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -92,5 +93,10 @@ def refusal(error: LatchkeyError) -> Response:
         case _:
             status, kind = 500, "Internal error"
             message = "Something went wrong on our side. Please try again later."
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return answer(status, {"error": kind, "message": message}, headers)
+    return answer(status, {"error": kind, "message": message}, _headers(error, status))
+
+
+def _headers(error: LatchkeyError, status: int) -> dict[str, str]:
+    if isinstance(error, ClaimGoneError) and error.newer_at:
+        return {"Latchkey-Newer-Link-At": f"{datetime.fromtimestamp(error.newer_at, UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    return {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -63,6 +63,21 @@ def test_person_gets_a_new_password_alone(page: Page, product: Product) -> None:
     expect(page.get_by_text("This link is expired or has been already used once")).to_be_visible()
 
 
+def test_person_with_two_mails_is_sent_to_the_newer(page: Page, product: Product) -> None:
+    user = product.create_user("0ld-Password-of-the-user")
+    product.start_reset(user)
+    older = product.wait_for_link(user)
+    newest = product.start_reset(user)
+    newer = product.wait_for_link(user, 2)
+    product.wait_for_state(newest, "WaitForClaim")
+    for link, title in ((older, "A newer link was mailed to you"), (newer, "Your temporary password")):
+        page.goto("about:blank")
+        page.goto(f"{link.page}#ph={link.ph}&rs={link.rs}")
+        page.get_by_role("button", name="Reveal").click()
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    assert product.sign_in(user, page.locator("#password").inner_text())["signed_in"]
+
+
 def test_person_revokes_a_password_that_a_stranger_was_shown(page: Page, product: Product) -> None:
     user = product.create_user("0ld-Password-of-the-user")
     product.start_reset(user)

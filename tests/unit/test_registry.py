@@ -116,6 +116,33 @@ def test_the_older_reset_is_copied_along_and_forgotten_once_the_newer_is_stored(
     assert stack.operations().count("UpdateItem") == 3
 
 
+def newer_at(secret_sha256: str, now: int = NOW) -> int:
+    """Return what a claim that is refused says of a newer link."""
+    with pytest.raises(ClaimGoneError) as refused:
+        registry.claim(KEY, Attempt(actor="request", now=now, secret_sha256=secret_sha256), DAY)
+    return refused.value.newer_at
+
+
+def test_who_holds_the_older_secret_is_told_of_the_newer_link_while_it_waits(stack: Stack) -> None:
+    keep(Item(current=replace(OWN, execution="older", phase=Phase.WAITING, secret_sha256="the older")))
+    registry.begin(KEY, OWN)
+    assert newer_at("the older") == 0, "not mailed yet"
+    registry.store(KEY, ATTEMPT, NOW + 60)
+    assert newer_at("the older") == NOW
+    assert newer_at("another") == newer_at("") == 0
+    assert newer_at("the older", NOW + 60) == 0, "expired as well"
+    registry.revoke(KEY, ATTEMPT)
+    assert newer_at("the older") == 0, "it no longer waits"
+    assert stack.operations()
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_first_link_is_newer_than_none() -> None:
+    registry.begin(KEY, OWN)
+    registry.store(KEY, ATTEMPT, NOW + 60)
+    assert newer_at("") == newer_at("another") == 0
+
+
 def test_undoing_finds_the_older_reset_too(stack: Stack) -> None:
     older = replace(OWN, execution="older", phase=Phase.WAITING, task_token="token")
     keep(Item(current=older))

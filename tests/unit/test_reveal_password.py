@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from latchkey.adapters import registry
 from latchkey.domain.claims import Handle, user_key
-from latchkey.domain.resets import Phase
+from latchkey.domain.resets import Attempt, Phase, Reset
 from latchkey.errors import ClaimGoneError, ClaimNotReadyError
 from latchkey.web.http import Response
 from reset.reveal_password import handler, reveal, take
@@ -317,6 +317,25 @@ def test_every_link_that_opens_nothing_gets_the_same_answer(
 ) -> None:
     answered = reason(stack)
     assert (answered["statusCode"], json.loads(answered["body"])) == (410, GONE)
+
+
+NEWER = "Latchkey-Newer-Link-At"
+
+
+def test_an_older_links_answer_says_when_the_newer_was_mailed(waiting: Stack) -> None:
+    now = int(NOW.timestamp())
+    newer = Reset(execution="newer", phase=Phase.RESETTING, user=ALICE, begun_at=now)
+    registry.begin(user_key(ALICE), newer)
+    attempt = Attempt(execution="newer", actor="newer", now=now, secret_sha256="another")
+    registry.store(user_key(ALICE), attempt, now + 60)
+    assert post()["headers"][NEWER] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    assert NEWER not in post(rs="wrong")["headers"], "only the older secret's holder is told"
+    assert waiting.operations().count("UpdateItem") == 4
+
+
+@pytest.mark.parametrize("reason", [used, expired, being_undone, wrong_secret, malformed, never_made])
+def test_no_other_answer_speaks_of_a_newer_link(stack: Stack, reason: Callable[[Stack], Response]) -> None:
+    assert NEWER not in reason(stack)["headers"]
 
 
 @pytest.mark.parametrize("field", ["ph", "rs"])

@@ -104,10 +104,11 @@ def store(key: str, attempt: Attempt, expires_at: int) -> None:
     """
     sets = (
         "#current.#stored_at = :now, #current.#expires_at = :expires_at,"
-        " #current.#secret_sha256 = :secret_sha256, #due_at = :due_at"
+        " #current.#secret_sha256 = :secret_sha256, #due_at = :due_at,"
+        " #superseded_sha256 = if_not_exists(#older.#secret_sha256, :none)"
     )
     due_at = expires_at + _seconds(GRACE)
-    _move(STORE, key, attempt, sets, "#older", expires_at=expires_at, due_at=due_at)
+    _move(STORE, key, attempt, sets, "#older", expires_at=expires_at, due_at=due_at, none="")
 
 
 def claim(key: str, attempt: Attempt, unused_for: timedelta) -> Reset:
@@ -199,6 +200,8 @@ def _move(
             raise ResetInProgressError("Another reset of the user is changing the account.")
         case Refusal.EARLY:
             raise ClaimNotReadyError("The workflow does not wait for this claim yet.")
+        case Refusal.REPLACED:
+            raise ClaimGoneError("A newer link was mailed, and waits.", _item(refused).mailed_at)
         case Refusal.OVERTAKEN:
             raise SupersededError("Another reset of the user has the account, or none has.")
 
@@ -233,7 +236,8 @@ def _phase_in(phases: frozenset[Phase]) -> str:
 
 def _item(found: dict[str, Any]) -> Item:
     current, older = (_reset(found.get(name, {})) for name in ("current", "older"))
-    return Item(current=current, older=older, due_at=found.get("due_at", 0))
+    plain = {name: found[name] for name in ("due_at", "superseded_sha256") if name in found}
+    return Item(current=current, older=older, **plain)
 
 
 def _reset(found: dict[str, Any]) -> Reset | None:

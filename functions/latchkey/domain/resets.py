@@ -76,12 +76,22 @@ class Reset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A user's item. `older` is the reset that `current` replaced, until that one was told of it."""
+    """A user's item. `older` is the reset that `current` replaced, until that one was told of it.
+
+    `superseded_sha256` is the hash of the older's link, kept for people who open it: they proved enough to be
+    told of the newer link.
+    """
 
     current: Reset | None = None
     older: Reset | None = None
+    superseded_sha256: str = field(default="", repr=False)
     #: When the cleanup may look at it, in seconds since 1970; 0 for never.
     due_at: int = 0
+
+    @property
+    def mailed_at(self) -> int:
+        """When the current reset's password was stored, which its link's mail follows; 0 for not yet."""
+        return self.current.stored_at if self.current else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +199,7 @@ class Refusal(Enum):
     DONE = "an earlier try of this step succeeded"
     BUSY = "another is changing the account; a moment later it works"
     EARLY = "the workflow does not wait for the claim yet"
+    REPLACED = "a newer link was mailed, and waits"
     OVERTAKEN = "another reset has the account, or none has"
 
 
@@ -196,6 +207,8 @@ def refusal(transition: Transition, item: Item, attempt: Attempt) -> Refusal:
     """Say why `allows` refused."""
     current = item.current
     if current is None or not _is_own(transition, current, attempt):
+        if transition.guard is Guard.LINK and _newer_link_waits(item, attempt):
+            return Refusal.REPLACED
         return Refusal.BUSY if transition.replaces else Refusal.OVERTAKEN
     if current.phase in transition.done or (
         transition.guard is Guard.LINK
@@ -212,6 +225,16 @@ def refusal(transition: Transition, item: Item, attempt: Attempt) -> Refusal:
     ):
         return Refusal.EARLY
     return Refusal.OVERTAKEN
+
+
+def _newer_link_waits(item: Item, attempt: Attempt) -> bool:
+    current = item.current
+    return (
+        current is not None
+        and attempt.secret_sha256 == item.superseded_sha256 != ""
+        and current.phase in {Phase.STORED, Phase.WAITING}
+        and current.expires_at > attempt.now
+    )
 
 
 class Fate(Enum):
