@@ -18,7 +18,7 @@ from latchkey.errors import (
 )
 from latchkey.observability import logger
 from latchkey.web.access import ensure_own_page
-from latchkey.web.http import Response, answer
+from latchkey.web.http import Response, json_response
 
 _RETRY_AFTER_SECONDS = "2"
 
@@ -76,7 +76,7 @@ def refusal(error: LatchkeyError) -> Response:
     """Return the response to an error: what the caller can do about it, and nothing about the account."""
     match error:
         case BadRequestError():
-            return answer(400, {"error": "Bad request", "field": error.field, "message": str(error)})
+            return json_response(400, {"error": "Bad request", "field": error.field, "message": str(error)})
         case NotAllowedError():
             status, kind = 403, "Not allowed"
             message = "You may ask for a reset of your own account only, with a verified mail address."
@@ -93,7 +93,7 @@ def refusal(error: LatchkeyError) -> Response:
         case _:
             status, kind = 500, "Internal error"
             message = "Something went wrong on our side. Please try again later."
-    return answer(status, {"error": kind, "message": message}, _headers(error, status))
+    return json_response(status, {"error": kind, "message": message}, _headers(error, status))
 
 
 def _headers(error: LatchkeyError, status: int) -> dict[str, str]:

@@ -44,7 +44,7 @@ class Event(TypedDict):
     sources: list[Source]
 
 
-class Response(TypedDict):
+class UserStatus(TypedDict):
     """The answer to an operator who asks about one user."""
 
     source: str
@@ -60,7 +60,7 @@ class Result(TypedDict):
     due: int
     batches: str
     per_second: float
-    answers: list[Response]
+    answers: list[UserStatus]
 
 
 @task_handler
@@ -71,7 +71,7 @@ def handler(event: Event, _context: object) -> Result:
     )
     found = rows(accounts(lists), window, thresholds(os.environ["NOTIFY_DAYS"]))
     if event["user"]:
-        answers = [answer(row) for row in unsent(found)]
+        answers = [user_status(row) for row in unsent(found)]
         return {"due": 0, "batches": "", "per_second": 0, "answers": answers}
     rate = float(os.environ["SEND_RATE"]) or _SHARE * ses.send_rate()
     most = TEST_MAILS if event["mode"] == "test" else None
@@ -116,7 +116,7 @@ def unsent(found: Iterable[ReportRow]) -> Iterator[ReportRow]:
             yield replace(row, outcome=Outcome.ALREADY_MAILED, reason=f"by {run}") if run else row
 
 
-def answer(row: ReportRow) -> Response:
+def user_status(row: ReportRow) -> UserStatus:
     """Say how long a user has, by which policy, and what a run would do now."""
     account, expires_at = row.reminder.account, row.reminder.account.expires_at
     return {

@@ -59,7 +59,7 @@ def handler(event: Event, _context: object) -> Result:
         count("RemindersReported")
     problems = problems_of(event, reasons)
     result: Result = {
-        "report": f"s3://{os.environ['LISTS_BUCKET']}/{key}",
+        "report": f"s3://{os.environ['REMINDER_RUNS_BUCKET']}/{key}",
         "counts": counts,
         "problems": problems,
     }

@@ -9,7 +9,7 @@ from latchkey.domain.claims import Handle
 from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
-from latchkey.web.http import Response, answer, read_body_fields, read_link, text_field
+from latchkey.web.http import Response, json_response, read_body_fields, read_link, text_field
 
 LONGEST_ANSWER = 3
 
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     source_ip = event["requestContext"]["identity"]["sourceIp"]
     answer_request(handle, link_secret, now, wanted=wanted, source_ip=source_ip)
     message = "Your answer has been noted. A link follows by mail." if wanted else "Nothing has been changed."
-    return answer(200, {"message": message})
+    return json_response(200, {"message": message})
 
 
 def read_answer(event: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
 from latchkey.web.access import authorize_request, ensure_signed, verified_address
-from latchkey.web.http import Response, answer, choice_field, read_fields, text_field
+from latchkey.web.http import Response, choice_field, json_response, read_fields, text_field
 
 #: How long a name may be that people type.
 MAXIMUM_CHARACTERS = {
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
         request_reset(user, datetime.now(UTC))
     elif kind is AccountKind.DIRECTORY and directory_users.is_possible_name(user):
         request_reset(account_name(user), datetime.now(UTC), address)
-    return answer(202, {"message": SUBMITTED})
+    return json_response(202, {"message": SUBMITTED})
 
 
 def account_kind(fields: Mapping[str, object]) -> AccountKind:

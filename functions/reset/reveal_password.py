@@ -11,7 +11,7 @@ from latchkey.domain.resets import Attempt, Reset
 from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
-from latchkey.web.http import Response, answer, read_link
+from latchkey.web.http import Response, json_response, read_link
 
 
 @api_handler
@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     context = event["requestContext"]
     reset = take(handle, link_secret, context["requestId"], now)
     password = reveal(reset, now, context["identity"]["sourceIp"])
-    return answer(200, {"password": password, "user": reset.sign_in_name, **where_to_sign_in(reset)})
+    return json_response(200, {"password": password, "user": reset.sign_in_name, **where_to_sign_in(reset)})
 
 
 def where_to_sign_in(reset: Reset) -> dict[str, str]:

@@ -11,7 +11,7 @@ from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
 from latchkey.undoing import undo
-from latchkey.web.http import Response, answer, read_link
+from latchkey.web.http import Response, json_response, read_link
 
 REVOKED = "The password has been revoked, and your administrators have been told."
 
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     revoke_claim(link, event["requestContext"]["requestId"], now)
     # The link stays valid until the revocation has succeeded.
     action_links.delete(LinkKind.NOTICE, handle)
-    return answer(200, {"message": REVOKED})
+    return json_response(200, {"message": REVOKED})
 
 
 def ensure_claimed(link: ActionLink) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from latchkey import languages, settings
 from latchkey.domain.directory_users import AccountKind
-from latchkey.web.http import Response, answer, header_fields
+from latchkey.web.http import Response, header_fields, json_response
 from latchkey.web.pages import Page, linked_page, request_page
 
 
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     else:
         page = linked_page(path, language)
     if page is None:
-        return answer(404, {"error": "Not found", "message": "There is nothing at this address."})
+        return json_response(404, {"error": "Not found", "message": "There is nothing at this address."})
     body = "" if event["httpMethod"] == "HEAD" else page.html
     return {"statusCode": 200, "headers": dict(page.headers), "body": body}
 

@@ -36,7 +36,7 @@ os.environ.update(
     REVOKE_DIRECTORY_PASSWORD="latchkey-test-revoke-directory-password",
     SET_DIRECTORY_PASSWORD="latchkey-test-set-directory-password",
     HELPDESK_GROUP="",
-    LISTS_BUCKET="latchkey-test-lists",
+    REMINDER_RUNS_BUCKET="latchkey-test-reminder-runs",
     NOTIFY_DAYS="15,7,1",
     PASSWORDS_PATH="/latchkey/latchkey-test/passwords",
     PASSWORD_LENGTH="20",

@@ -18,7 +18,7 @@ from latchkey.errors import (
 )
 from latchkey.handler import api_handler, task_handler
 from latchkey.observability import count, logger
-from latchkey.web.http import SECURITY_HEADERS, Response, answer
+from latchkey.web.http import SECURITY_HEADERS, Response, json_response
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION
 
 type Lines = Callable[[], list[dict[str, Any]]]
@@ -77,7 +77,7 @@ def test_what_a_page_of_another_site_sends_reaches_no_handler() -> None:
     @api_handler
     def handler(event: dict[str, Any], _context: object) -> Response:
         reached.append(event)
-        return answer(202, {})
+        return json_response(202, {})
 
     refusal = handler({"headers": {"Sec-Fetch-Site": "cross-site"}}, CONTEXT)
     assert (refusal["statusCode"], reached) == (403, [])
@@ -126,16 +126,16 @@ def test_no_refusal_but_that_of_malformed_input_repeats_the_reason(error: type[L
 def test_an_answer_passes_through_an_endpoint() -> None:
     @api_handler
     def handler(_event: dict[str, Any], _context: object) -> Response:
-        return answer(202, {"message": "fine"})
+        return json_response(202, {"message": "fine"})
 
-    assert handler({}, CONTEXT) == answer(202, {"message": "fine"})
+    assert handler({}, CONTEXT) == json_response(202, {"message": "fine"})
 
 
 def test_an_endpoint_logs_its_status_and_the_execution_but_neither_request_nor_answer(lines: Lines) -> None:
     @api_handler
     def handler(_event: dict[str, Any], _context: object) -> Response:
         logger.append_keys(execution=EXECUTION)
-        return answer(200, {"password": "planted-1"})
+        return json_response(200, {"password": "planted-1"})
 
     handler({"body": "planted-2"}, CONTEXT)
     logged = lines()
@@ -153,7 +153,7 @@ def test_one_request_does_not_log_under_the_execution_of_another(lines: Lines) -
     def handler(event: dict[str, Any], _context: object) -> Response:
         if "execution" in event:
             logger.append_keys(**event)
-        return answer(200, {})
+        return json_response(200, {})
 
     handler({"execution": EXECUTION}, CONTEXT)
     handler({}, CONTEXT)

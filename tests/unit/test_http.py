@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.errors import BadRequestError
-from latchkey.web.http import MAXIMUM_BODY_CHARACTERS, SECURITY_HEADERS, answer, read_fields, text_field
+from latchkey.web.http import (
+    MAXIMUM_BODY_CHARACTERS,
+    SECURITY_HEADERS,
+    json_response,
+    read_fields,
+    text_field,
+)
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -245,7 +251,7 @@ def test_a_field_may_have_as_many_characters_as_the_limit() -> None:
 
 
 def test_an_answer_is_json_with_every_security_header() -> None:
-    given_answer = answer(202, {"message": "naïve"}, {"Retry-After": "2"})
+    given_answer = json_response(202, {"message": "naïve"}, {"Retry-After": "2"})
     assert given_answer["statusCode"] == 202
     assert json.loads(given_answer["body"]) == {"message": "naïve"}
     assert given_answer["headers"] == {

@@ -34,7 +34,7 @@ MAY_IMPORT = {
 MAY_READ = {
     "latchkey.adapters.access_keys": "SMTP_USER",
     "latchkey.adapters.reminder_idempotency": "IDEMPOTENCY_TABLE",
-    "latchkey.adapters.s3": "LISTS_BUCKET",
+    "latchkey.adapters.s3": "REMINDER_RUNS_BUCKET",
     "latchkey.adapters.smtp_secret": "SMTP_SECRET",
     "latchkey.adapters.ssm": "PASSWORDS_PATH",
     "latchkey.adapters.stepfunctions": "RESET_STATE_MACHINE_ARN",

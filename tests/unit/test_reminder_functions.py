@@ -69,7 +69,7 @@ def account(user: str, days: float = 7.5, **more: Any) -> Account:  # noqa: ANN4
 def lists(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Return the stack with what the reminders keep."""
     S3.create_bucket(
-        Bucket=os.environ["LISTS_BUCKET"],
+        Bucket=os.environ["REMINDER_RUNS_BUCKET"],
         CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
     )
     DYNAMODB.create_table(
@@ -414,7 +414,7 @@ def write_run(*, results: bool = True) -> None:
 def reported(**given: Any) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:  # noqa: ANN401  # an event's fields
     event = {"execution": RUN, "moment": MOMENT, "mode": "", "sources": SOURCES, "failures": [], **given}
     result: Any = report.handler(event, Context())  # type: ignore[arg-type]  # a TypedDict
-    body = S3.get_object(Bucket=os.environ["LISTS_BUCKET"], Key=f"runs/{RUN}/report.csv")["Body"]
+    body = S3.get_object(Bucket=os.environ["REMINDER_RUNS_BUCKET"], Key=f"runs/{RUN}/report.csv")["Body"]
     rows = csv.DictReader(body.read().decode().splitlines())
     return result, {row["user"]: row for row in rows}
 

@@ -28,7 +28,9 @@ def write(key: str, parts: Iterable[bytes], content_type: str) -> None:
         file.writelines(parts)
         file.seek(0)
         with translate_errors(f"store {key}"):
-            _s3.put_object(Bucket=os.environ["LISTS_BUCKET"], Key=key, Body=file, ContentType=content_type)
+            _s3.put_object(
+                Bucket=os.environ["REMINDER_RUNS_BUCKET"], Key=key, Body=file, ContentType=content_type
+            )
 
 
 def write_lines(key: str, values: Iterable[Mapping[str, Any]]) -> int:
@@ -49,7 +51,7 @@ def write_lines(key: str, values: Iterable[Mapping[str, Any]]) -> int:
 def read_lines(key: str) -> Iterator[dict[str, Any]]:
     """Yield what `write_lines` stored, a part at a time."""
     with translate_errors(f"read {key}"):
-        body = _s3.get_object(Bucket=os.environ["LISTS_BUCKET"], Key=key)["Body"]
+        body = _s3.get_object(Bucket=os.environ["REMINDER_RUNS_BUCKET"], Key=key)["Body"]
         with closing(body):
             yield from (json.loads(line) for line in body.iter_lines(chunk_size=64 * 1024))
 
@@ -57,7 +59,7 @@ def read_lines(key: str) -> Iterator[dict[str, Any]]:
 def read_json(key: str) -> Any:  # noqa: ANN401  # whatever was stored
     """Return the JSON that is stored there."""
     with translate_errors(f"read {key}"):
-        return json.load(_s3.get_object(Bucket=os.environ["LISTS_BUCKET"], Key=key)["Body"])
+        return json.load(_s3.get_object(Bucket=os.environ["REMINDER_RUNS_BUCKET"], Key=key)["Body"])
 
 
 def write_json(key: str, value: object) -> None:
@@ -67,7 +69,9 @@ def write_json(key: str, value: object) -> None:
 
 def keys_below(prefix: str) -> list[str]:
     """Return every key with that prefix, in order."""
-    pages = _s3.get_paginator("list_objects_v2").paginate(Bucket=os.environ["LISTS_BUCKET"], Prefix=prefix)
+    pages = _s3.get_paginator("list_objects_v2").paginate(
+        Bucket=os.environ["REMINDER_RUNS_BUCKET"], Prefix=prefix
+    )
     with translate_errors(f"list {prefix}"):
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 

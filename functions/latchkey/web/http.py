@@ -42,7 +42,9 @@ Response = dict[str, Any]
 """What a function gives API Gateway's proxy integration (REST, version 1.0): status, headers and body."""
 
 
-def answer(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
+def json_response(
+    status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> Response:
     """Return a JSON response with the security headers and `headers`."""
     every = {**SECURITY_HEADERS, "Content-Type": "application/json; charset=utf-8", **(headers or {})}
     return {"statusCode": status, "headers": every, "body": json.dumps(body)}
