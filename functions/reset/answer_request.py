@@ -1,5 +1,6 @@
 """POST /confirm: the mailbox's owner says whether they asked for the reset."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from latchkey.domain.claims import Handle
 from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
+from latchkey.web.callers import caller_address
 from latchkey.web.http import Response, json_response, read_body_fields, read_link, text_field
 
 LONGEST_ANSWER = 3
@@ -19,7 +21,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     now = datetime.now(UTC)
     wanted = read_answer(event)
     handle, link_secret = read_link(event, now)
-    source_ip = event["requestContext"]["identity"]["sourceIp"]
+    source_ip = caller_address(event, os.environ["PROXY_KEY_SHA256"])
     answer_request(handle, link_secret, now, wanted=wanted, source_ip=source_ip)
     message = "Your answer has been noted. A link follows by mail." if wanted else "Nothing has been changed."
     return json_response(200, {"message": message})

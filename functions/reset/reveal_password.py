@@ -11,6 +11,7 @@ from latchkey.domain.resets import Attempt, Reset
 from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
+from latchkey.web.callers import caller_address
 from latchkey.web.http import Response, json_response, read_link
 
 
@@ -20,7 +21,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     handle, link_secret = read_link(event, now)
     context = event["requestContext"]
     reset = take(handle, link_secret, context["requestId"], now)
-    password = reveal(reset, now, context["identity"]["sourceIp"])
+    password = reveal(reset, now, caller_address(event, os.environ["PROXY_KEY_SHA256"]))
     return json_response(200, {"password": password, "user": reset.sign_in_name, **where_to_sign_in(reset)})
 
 

@@ -228,6 +228,21 @@ def test_mails_code_is_its_link_once_more(product: Product) -> None:
     assert Link.of_code(text, product.stack.api_url) == link
 
 
+def test_notice_does_not_name_a_proxy_as_the_persons_address(product: Product) -> None:
+    user, link = mailed_link(product)
+    proxied = {
+        "X-Forwarded-For": "203.0.113.7, 130.176.1.1",
+        "CloudFront-Viewer-Address": "198.51.100.9:46532",
+    }
+    (arn,) = product.execution_arns(user)
+    product.wait_for_state(arn, "WaitForClaim")
+    body = {"ph": link.ph, "rs": link.rs}
+    product.http.post(link.page, json=body, headers=proxied).raise_for_status()
+    notice = product.wait_for_mail(user, "was shown")["text"]
+    assert "it is not known from which network address" in notice
+    assert not [address for address in ("203.0.113.7", "130.176.1.1", "198.51.100.9") if address in notice]
+
+
 def test_mail_says_what_it_must(product: Product) -> None:
     user, link = mailed_link(product)
     mail = product.wait_for_mail(user, "CONFIDENTIAL")

@@ -42,6 +42,7 @@ os.environ.update(
     PASSWORD_LENGTH="20",
     POWERTOOLS_METRICS_NAMESPACE="latchkey-test",
     POWERTOOLS_SERVICE_NAME="reset",
+    PROXY_KEY_SHA256="",
     PUBLIC_BASE_URL="https://reset.example.com/people",
     PROTECTED_GROUPS="Administrators,Admins",
     PROTECTED_PATH_PREFIX="/admins/",

@@ -27,14 +27,16 @@ METRICS = {notify_claimed: "Claimed", notify_expired: "Expired", notify_failed: 
 EACH_NOTICE = pytest.mark.parametrize("notice", METRICS, ids=METRICS.values())
 
 
-def notify(notice: ModuleType, user: str = "alice", error: str = "SealBrokenError") -> None:
+def notify(
+    notice: ModuleType, user: str = "alice", error: str = "SealBrokenError", claimed_from: str = "192.0.2.10"
+) -> None:
     event = {
         "execution": EXECUTION,
         "user": user,
         "name": user,
         "mail": ALICE,
         "claimed_at": "2026-03-01T09:30:00+00:00",
-        "claimed_from": "192.0.2.10",
+        "claimed_from": claimed_from,
         "window": user_key("alice"),
         "error": error,
     }
@@ -66,6 +68,12 @@ def test_a_notice_goes_to_the_users_address(stack: Stack, notice: ModuleType) ->
     (call,) = stack.sent("SendEmail")
     assert call["Destination"] == {"ToAddresses": [ALICE]}
     assert call["Content"]["Simple"]["Subject"]["Data"] == SUBJECTS[notice]
+
+
+def test_a_notice_of_a_claim_through_a_proxy_names_no_address(stack: Stack) -> None:
+    notify(notify_claimed, claimed_from="")
+    assert "it is not known from which network address" in text(stack)
+    assert "at the network address" not in text(stack)
 
 
 def addresses(stack: Stack) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """POST /extract shows a password to the first request with its link, and never again."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -317,6 +318,18 @@ def test_every_link_that_opens_nothing_gets_the_same_answer(
 ) -> None:
     answered = reason(stack)
     assert (answered["statusCode"], json.loads(answered["body"])) == (410, GONE)
+
+
+def test_behind_the_stacks_own_distribution_the_viewers_address_is_noted(
+    waiting: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROXY_KEY_SHA256", hashlib.sha256(b"key").hexdigest())
+    link = {"ph": str(HANDLE), "rs": LINK_SECRET}
+    event = load_event("reveal_password_valid") | {"body": json.dumps(link)}
+    event["headers"] |= {"Latchkey-Proxy-Key": "key", "CloudFront-Viewer-Address": "198.51.100.9:46532"}
+    assert handler(event, CONTEXT)["statusCode"] == 200
+    (call,) = waiting.sent("SendTaskSuccess")
+    assert json.loads(call["output"])["claimed_from"] == "198.51.100.9"
 
 
 NEWER = "Latchkey-Newer-Link-At"
