@@ -30,10 +30,10 @@ help: ## show this list
 setup: .venv/ready ## install what the system lacks for all the others: Samba, browsers
 	@$(BIN)/python -m local.system
 
-demo: .venv/ready ## a whole reset and two rotations on a local cloud, told step by step
+demo: .venv/ready local/node_modules/ready ## a whole reset and two rotations on a local cloud, told step by step
 	@$(BIN)/python -m local demo
 
-up: .venv/ready ## the same local cloud, left running (ACCESS=, TTL_SECONDS=)
+up: .venv/ready local/node_modules/ready ## the same local cloud, left running (ACCESS=, TTL_SECONDS=)
 	@$(BIN)/python -m local up
 
 down: .venv/ready ## stop it
@@ -66,8 +66,8 @@ bench-docs: .venv/ready ## draw the last figures into docs/performance.md
 	$(BIN)/python -m bench.report
 
 # npm's own log stays quiet unless something fails.
-tools/node_modules/ready: tools/package-lock.json
-	@npm ci --prefix tools --silent --no-audit --no-fund
+%/node_modules/ready: %/package-lock.json
+	@npm ci --prefix $* --silent --no-audit --no-fund
 	@touch $@
 
 quick-lint: .venv/ready ## what lint says within seconds
@@ -119,4 +119,4 @@ delete: .venv/ready ## delete a stage from AWS, and what waits in it (YES=1 does
 	@$(BIN)/python -m tools.delete_stage $(STAGE) $(if $(YES),--yes)
 
 clean: ## remove what the commands made
-	rm -rf .venv .aws-sam .local .mutants tests/e2e/node_modules tools/node_modules
+	rm -rf .venv .aws-sam .local .mutants local/node_modules tests/e2e/node_modules tools/node_modules

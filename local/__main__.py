@@ -22,6 +22,7 @@ def describe(stack: Stack) -> str:
     return f"""
   Ask for a reset   {stack.api_url}/generate
   Read the mails    {stack.mailbox_url}
+  Watch executions  {stack.endpoint_url}/_latchkey/executions
   SMTP endpoint     {stack.smtp["host"]}:{stack.smtp["port"]} (authority: {STATE_DIR.name}/{CA_FILE})
   AWS endpoint      {stack.endpoint_url} (region {stack.region}, key id and secret: test)
   Users             {", ".join(USERS)}; without a console password: {USER_WITHOUT_CONSOLE}

@@ -22,6 +22,7 @@ def run() -> None:
         say(
             f"Deployed in {time.monotonic() - started:.0f} s. A link lives {resets.CLAIM_TTL_SECONDS} s here."
         )
+        say(f"Watch the executions while they run: {cloud.endpoint_url}/_latchkey/executions")
         product = Product(cloud)
         resets.claimed(product)
         resets.expired(product)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from local.emulator import executions
 from local.emulator.call_log import CallLog, Request, identify, principal_of
 from local.emulator.faults import FaultError, fault_from
 from local.emulator.mailbox import Mailbox, page
@@ -20,6 +21,8 @@ from local.emulator.responses import Response, fault_answer
 from local.emulator.smtp import EmulatedAccounts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.emulator.faults import Faults
     from local.emulator.patches.users import SignIns
     from local.emulator.smtp import SmtpEndpoint
@@ -152,19 +155,30 @@ class Gateway:
         return Response(HTTPStatus.NO_CONTENT, {})
 
     def _show(self, name: str, since: str, *, as_json: bool) -> Response:
-        match name:
-            case "mailbox" if as_json:
-                return Response.of_json([mail.as_json() for mail in self.mailbox.mails(since)])
-            case "mailbox":
-                html = page(self.mailbox.mails()).encode()
-                return Response(HTTPStatus.OK, {"content-type": "text/html; charset=utf-8"}, html)
-            case "faults":
-                return Response.of_json(self.faults.as_json())
-            case "calls":
-                return Response.of_json(self.calls.as_json())
-            case "access-keys":
-                return Response.of_json(EmulatedAccounts.secrets())
-        return _NOT_FOUND
+        values: dict[str, Callable[[], object]] = {
+            "faults": self.faults.as_json,
+            "calls": self.calls.as_json,
+            "access-keys": EmulatedAccounts.secrets,
+        }
+        if as_json:
+            values["mailbox"] = lambda: [mail.as_json() for mail in self.mailbox.mails(since)]
+            values["executions"] = executions.read_view
+        if name in values:
+            return Response.of_json(values[name]())
+        if name == "mailbox":
+            html = page(self.mailbox.mails()).encode()
+            return Response(HTTPStatus.OK, {"content-type": "text/html; charset=utf-8"}, html)
+        return self._file(*executions.FILES[name]) if name in executions.FILES else _NOT_FOUND
+
+    @staticmethod
+    def _file(path: Path, kind: str) -> Response:
+        if not path.exists():
+            return Response.of_json({"error": "Not installed: npm ci --prefix local"}, HTTPStatus.NOT_FOUND)
+        # Nothing from elsewhere; Mermaid puts its picture's styles into the page.
+        policy = "default-src 'self'; style-src 'self' 'unsafe-inline'"
+        return Response(
+            HTTPStatus.OK, {"content-type": kind, "content-security-policy": policy}, path.read_bytes()
+        )
 
     def _add_fault(self, body: bytes) -> Response:
         try:

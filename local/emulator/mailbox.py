@@ -105,7 +105,7 @@ iframe {{ width: 100%; height: 24rem; border: 1px solid GrayText; background: Ca
 </head>
 <body>
 <h1>Mailbox</h1>
-<p>{count} sent, newest first. Reload to see more.</p>
+<p>{count} sent, newest first. Reload to see more. <a href="executions">Executions</a></p>
 {articles}
 </body>
 </html>

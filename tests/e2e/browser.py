@@ -1,7 +1,9 @@
-"""A headless Chromium for the browser tests."""
+"""A headless Chromium for the browser tests, and the scripts that they need from npm."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -28,3 +30,11 @@ def open_chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def installed(folder: Path, script: str) -> Path:
+    """Return a script that a folder's package-lock.json names, installed where it is not yet."""
+    path = folder / "node_modules" / script
+    if not path.exists():
+        subprocess.run(["npm", "ci"], cwd=folder, check=True, timeout=300)  # noqa: S607 - wherever npm is
+    return path

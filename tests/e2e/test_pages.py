@@ -1,7 +1,6 @@
 """The pages in Chromium: the real handler's answers to GET, scripted answers to POST, no cloud."""
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from latchkey import languages
-from tests.e2e.browser import open_chromium
+from tests.e2e.browser import installed, open_chromium
 from tests.e2e.site import LOST, STAGE, Response, Site, serve
 from tests.unit import pseudo
 
@@ -92,10 +91,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def axe() -> str:
     """Return the source of axe-core, at the version that package-lock.json pins."""
-    source = HERE / "node_modules" / "axe-core" / "axe.min.js"
-    if not source.exists():
-        subprocess.run(["npm", "ci"], cwd=HERE, check=True, timeout=300)  # noqa: S607 - wherever npm is
-    return source.read_text(encoding="utf-8")
+    return installed(HERE, "axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture
