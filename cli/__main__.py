@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.ask import ask
 from cli.check import check
-from cli.list import list_running
+from cli.list import list_executions
 from cli.remind import remind
 from cli.revoke import revoke
 from cli.rotate import rotate
@@ -55,7 +55,7 @@ def main() -> None:
     """
 
 
-for _command in (check, list_running, show, ask, revoke, rotate, remind):
+for _command in (check, list_executions, show, ask, revoke, rotate, remind):
     main.add_command(_command)
 
 if __name__ == "__main__":

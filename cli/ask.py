@@ -23,7 +23,7 @@ def ask(target: Target, user: str, *, confirm: bool) -> None:
 
     Exits with 1 when one is under way for the user already.
     """
-    going = executions.last_of(target.sfn, target.stack, user, "RUNNING")
+    going = executions.last_of(target.session, target.stack, user, "RUNNING")
     if going is not None:
         raise click.ClickException(f"A reset of {user} is under way: latchkey show {going.name}")
     name = new_execution_name(user)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import follow, render
-from cli.readers import NotThereError, asking, executions
+from cli.readers import executions, registry
 from cli.target import Target, on_stack
-from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cli.readers.executions import Execution
 
 #: Phases in which a step that is at work still, as the execution stops, can open the account to no one.
@@ -65,7 +62,7 @@ def revoke(target: Target, what: str, *, yes: bool) -> None:
 
 def _under_way(target: Target, what: str) -> Execution | None:
     """Return the reset of that name, or the last of the user of that name, in whichever spelling."""
-    found = executions.last_of(target.sfn, target.stack, what, "RUNNING")
+    found = executions.last_of(target.session, target.stack, what, "RUNNING")
     if found:
         return found
     every = [
@@ -81,26 +78,19 @@ class _Item:
     """What the registry keeps of a reset; a user's item has the key of the name as IAM spells it."""
 
     def __init__(self, target: Target, reset: Execution) -> None:
-        self._dynamodb = target.session.client("dynamodb")
+        self._target = target
         self._execution = reset.name
-        try:
-            with asking():
-                user = target.session.client("iam").get_user(UserName=reset.user)["User"]["UserName"]
-        except NotThereError:
-            user = reset.user
-        self._where: dict[str, Any] = {
-            "TableName": target.stack.find("RegistryTable"),
-            "Key": {"id": {"S": f"user#{user_key(user)}"}},
-        }
+        self._user = registry.name_in_iam(target.session, reset.user)
 
     def make_due(self) -> bool:
         """Let the cleanup look at the reset now, and not only after the link's time; tell whether it will.
 
         One that is just changing the account stays as it is: a step of it may be at work still.
         """
+        dynamodb = self._target.session.client("dynamodb")
         try:
-            self._dynamodb.update_item(
-                **self._where,
+            dynamodb.update_item(
+                **registry.where(self._target.stack, self._user),
                 UpdateExpression="SET due_at = :now",
                 ConditionExpression=(
                     f"#current.#execution = :execution AND #current.#phase IN (:{', :'.join(_AT_REST)})"
@@ -112,14 +102,13 @@ class _Item:
                     **{f":{phase}": {"S": phase.value} for phase in _AT_REST},
                 },
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+        except dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
     def is_over(self) -> bool:
         """Tell whether nothing of the reset has the account any more, or it never had it."""
-        item = self._dynamodb.get_item(**self._where, ConsistentRead=True).get("Item", {})
-        current: Mapping[str, Any] = item.get("current", {}).get("M", {})
+        current = registry.current_reset(self._target.session, self._target.stack, self._user)
         return current.get("execution") != {"S": self._execution} or current["phase"] == {
             "S": Phase.OVER.value
         }

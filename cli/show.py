@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @click.argument("what", metavar="EXECUTION|USER")
 @on_stack
 def show(target: Target, what: str) -> None:
-    """Show what an execution did, or the last reset of a user.
+    """Show what an execution did, or the last reset of a user, in whichever spelling.
 
     States, tries, causes and log lines. Reads no input or output of a state, and shows no secret.
 
     Exits with 1 when there is no such execution and no reset of such a user.
     """
-    found = executions.find(target.sfn, target.stack, what)
+    found = executions.find(target.session, target.stack, what)
     if found is None:
         raise click.ClickException(f"There is no execution {what}, and no reset of a user of that name.")
     steps = read_steps(executions.history(target.sfn, found.arn))

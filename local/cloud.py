@@ -263,6 +263,8 @@ class LocalCloud:
             "SmtpHost": self.smtp["host"],
             "SmtpPort": str(self.smtp["port"]),
             "RemindIamUsers": "true",
+            "CreateOperatorsPolicy": "true",
+            "CreateDashboard": "true",
             **_RATES,
             **directory.result(),
             **(parameters or {}),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from cli.readers import registry
 from latchkey.domain.claims import user_key
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 _PAGE = 1000
 #: How many log lines of an execution are of interest.
 _LINES = 100
+
+_ENDED_BADLY: tuple[ExecutionStatusType, ...] = ("FAILED", "TIMED_OUT", "ABORTED")
+#: A rotation waits longest: OverlapHours and GraceHours are 6 days at most.
+_LONGEST = timedelta(days=7)
 
 MACHINES = ("reset", "cleanup", "rotation", "reminders")
 
@@ -82,25 +88,57 @@ def running(sfn: SFNClient, stack: Stack) -> Iterator[Execution]:
         yield describe(sfn, each["executionArn"])
 
 
-def find(sfn: SFNClient, stack: Stack, what: str) -> Execution | None:
+def failed(sfn: SFNClient, stack: Stack, since: datetime) -> Iterator[Execution]:
+    """Yield what failed, timed out or was stopped since then, the last first."""
+    found = [
+        execution
+        for machine in MACHINES
+        if (arn := machine_arn(stack, machine))
+        for status in _ENDED_BADLY
+        # The newest first: what ended lately began within the longest wait before.
+        for execution in itertools.takewhile(
+            lambda each: each["startDate"] > since - _LONGEST, _listed(sfn, arn, status)
+        )
+        if execution["stopDate"] > since
+    ]
+    for each in sorted(found, key=lambda execution: execution["stopDate"], reverse=True):
+        yield describe(sfn, each["executionArn"])
+
+
+def find(session: Session, stack: Stack, what: str) -> Execution | None:
     """Return the execution of that ARN or name, or the last reset of the user of that name."""
+    sfn = session.client("stepfunctions")
     if what.startswith("arn:"):
         return _described(sfn, what)
     for machine in MACHINES:
         arn = machine_arn(stack, machine)
         if arn and (found := _described(sfn, f"{arn.replace(':stateMachine:', ':execution:')}:{what}")):
             return found
-    return last_of(sfn, stack, what)
+    return last_of(session, stack, what)
 
 
 def last_of(
-    sfn: SFNClient, stack: Stack, user: str, status: ExecutionStatusType | None = None
+    session: Session, stack: Stack, user: str, status: ExecutionStatusType | None = None
 ) -> Execution | None:
-    """Return the user's last reset; the API and `latchkey ask` name an execution after the user's key."""
-    arn, prefix = machine_arn(stack, "reset"), f"{user_key(user)}-"
-    found = (each for each in _listed(sfn, arn, status) if each["name"].startswith(prefix))
-    first = next(found, None)
-    return describe(sfn, first["executionArn"]) if first else None
+    """Return the user's last reset, of a status if one is given, in whichever spelling the user was named.
+
+    The API and `latchkey ask` name an execution after the user's key in the spelling that was typed. The
+    registry has the last one that had the account under the name that IAM knows.
+    """
+    sfn, arn = session.client("stepfunctions"), machine_arn(stack, "reset")
+    name = registry.name_in_iam(session, user)
+    prefixes = tuple(f"{user_key(each)}-" for each in (user, name))
+    listed = (each["executionArn"] for each in _listed(sfn, arn, status) if each["name"].startswith(prefixes))
+    noted = registry.current_reset(session, stack, name).get("execution", {}).get("S", "")
+    found = [
+        each
+        for candidate in (
+            next(listed, ""),
+            noted and f"{arn.replace(':stateMachine:', ':execution:')}:{noted}",
+        )
+        if candidate and (each := _described(sfn, candidate)) and status in {None, each.status}
+    ]
+    return max(found, key=lambda each: each.started, default=None)
 
 
 def describe(sfn: SFNClient, arn: str) -> Execution:
@@ -146,6 +184,40 @@ def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogL
         for at, line in lines
         if isinstance(line, dict) and "message" in line and line.get("execution") == execution.name
     ]
+
+
+#: The states that tell a user how a reset ended.
+_NOTIFYING = ("NotifyClaimed", "NotifyExpired")
+
+
+def unsent_notices(session: Session, stack: Stack, since: datetime) -> Iterator[Execution]:
+    """Yield each reset since then whose user could not be told how it ended.
+
+    The functions log each try that fails, and one that does not.
+    """
+    for state in _NOTIFYING:
+        failed: dict[str, None] = {}
+        pages = (
+            session.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(
+                logGroupName=stack.find("FunctionLogs"),
+                filterPattern=f'"{stack.find(f"{state}Function")}"',
+                startTime=int(since.timestamp() * 1000),
+            )
+        )
+        for line in (_json(event["message"]) for page in pages for event in page["events"]):
+            execution = line.get("execution") if isinstance(line, dict) else None
+            if execution and str(line.get("message", "")).startswith("Gave up: "):
+                failed[execution] = None
+            elif execution and line.get("message") == "Done.":
+                failed.pop(execution, None)
+        machine = machine_arn(stack, "reset").replace(":stateMachine:", ":execution:")
+        for name in failed:
+            found = _described(session.client("stepfunctions"), f"{machine}:{name}")
+            # One that runs tries again.
+            if found and found.status != "RUNNING":
+                yield found
 
 
 def _listed(

@@ -18,7 +18,7 @@ from local.emulator.patches.conditions import joined as joined_conditions
 from local.emulator.patches.executions import Execution, java_exception
 from local.emulator.patches.functions import aws_result
 from local.emulator.patches.packages import SharedPackage
-from local.emulator.patches.permissions import checked, with_path_and_tags
+from local.emulator.patches.permissions import checked, named_by, with_path_and_tags
 from local.emulator.patches.schedules import fires_at_once
 
 PLACE = "us-east-1:000000000000"
@@ -69,6 +69,7 @@ def test_what_a_function_returns_stays_as_it_is(body: object) -> None:
         ("ssm", {"Names": ["/a/b", "/a/c"]}, [f"{PARAMETERS}/a/b", f"{PARAMETERS}/a/c"]),
         ("ssm", {"Path": "/a/b/"}, [f"{PARAMETERS}/a/b/"]),
         ("states", {"taskToken": "known"}, ["arn:of:its:machine"]),
+        ("logs", {"logGroupName": "/a"}, [f"arn:aws:logs:{PLACE}:log-group:/a:log-stream:"]),
         (
             "ses",
             {"FromEmailAddress": "Us <us@example.com>", "Content": {}},
@@ -82,6 +83,19 @@ def test_a_call_is_checked_against_what_it_names(
     found = checked(service, request_, PLACE, {"known": "arn:of:its:machine"}.get)
     assert found is not None
     assert [str(found), *found.others] == resources
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "resource"),
+    [
+        ("scheduler", "/schedules/daily", f"arn:aws:scheduler:{PLACE}:schedule/default/daily"),
+        ("apigateway", "/account", "arn:aws:apigateway:us-east-1::/account"),
+        ("scheduler", "/schedules", None),
+        ("apigateway", "/restapis/account", None),
+    ],
+)
+def test_a_call_is_checked_against_what_its_path_names(service: str, path: str, resource: str | None) -> None:
+    assert named_by(service, path, PLACE) == resource
 
 
 def test_a_mail_is_checked_for_its_sender() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.check import KINDS
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
 from tools.commands import Block, command_blocks
@@ -83,7 +84,6 @@ CAUSES = [
     "OrphansFoundAlarm",
     "CleanupFailedAlarm",
     "RotationFailedAlarm",
-    "SmtpSecretOldAlarm",
     "RemindersFailedAlarm",
     "RemindersMissedAlarm",
     "Someone got no mail",
@@ -95,6 +95,13 @@ def test_two_commands_at_most_lead_to_the_cause(heading: str) -> None:
     first = next(block for block in command_blocks(OPERATIONS) if block.heading == heading)
     commands = re.sub(r"(\\|\|)\n", " ", first.text).strip().splitlines()
     assert 1 <= len(commands) <= 2, commands
+
+
+def test_each_finding_that_a_section_names_is_one() -> None:
+    text = OPERATIONS.read_text("utf-8")
+    named = set(re.findall(r"\(`(\w+)`, says `latchkey check`\)|finds `(\w+)`|\(`(Key\w+)`\)", text))
+    names = {name for each in named for name in each if name}
+    assert {"ScheduleDisabled", "SmtpSecretGone", "KeyUnusable"} <= names <= KINDS.keys()
 
 
 def test_no_recipe_gives_a_live_stack_an_input_made_for_the_tests() -> None:

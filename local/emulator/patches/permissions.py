@@ -59,9 +59,10 @@ class Checked(str):
 def apply(machine_of_token: Callable[[str], str | None]) -> None:
     """AWS: a call is checked against each resource it names, and against the condition keys of its service.
 
-    MiniStack checks calls that name several parameters, a path of parameters, a sender, a task token or the
-    principal of a simulation against the resource `*`, which no policy that names resources allows, and knows
-    none of `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`.
+    MiniStack checks calls that name several parameters, a path of parameters, a sender, a task token, a
+    schedule, the API's account or the principal of a simulation against the resource `*`, which no policy
+    that names resources allows, a log group against an ARN without `:*`, and knows none of
+    `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`.
     The user a call names it checks without path and tags.
     Raises PatchError.
     """
@@ -69,9 +70,10 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
 
     def resource(original: Untyped) -> Untyped:
         def extract(service: str, *rest: Untyped) -> str:
-            _, _, _, body, query, region, account = rest
+            _, path, _, body, query, region, account = rest
             sent = json_of(body) or {name: values[0] for name, values in query.items() if values}
-            named = checked(service, sent, f"{region}:{account}", machine_of_token)
+            place = f"{region}:{account}"
+            named = checked(service, sent, place, machine_of_token) or named_by(service, path, place)
             return named or with_path_and_tags(str(original(service, *rest)), users)
 
         return extract
@@ -151,7 +153,20 @@ def checked(  # noqa: PLR0911  # one answer for each service
             | {"TableName": str(table), "Item": {"id": {"S": str(name)}}}
         ):
             return Checked([f"arn:aws:dynamodb:{place}:table/{table}"], {"dynamodb:LeadingKeys": name})
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+        case "logs", {"logGroupName": str(name)}:
+            return Checked([f"arn:aws:logs:{place}:log-group:{name}:log-stream:"])
         case "states", {"taskToken": str(token)}:
             machine = machine_of_token(token)
             return Checked([machine]) if machine else None
+    return None
+
+
+def named_by(service: str, path: str, place: str) -> Checked | None:
+    """Name what AWS checks of a request whose path says it, where MiniStack names nothing."""
+    match service, path.split("/"):
+        case "scheduler", ["", "schedules", name]:
+            return Checked([f"arn:aws:scheduler:{place}:schedule/default/{name}"])
+        case "apigateway", ["", "account"]:
+            return Checked([f"arn:aws:apigateway:{place.partition(':')[0]}::/account"])
     return None

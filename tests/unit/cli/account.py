@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -56,6 +59,8 @@ _CA = authority(NOW + timedelta(days=300))
 RESOURCES = {
     "AlarmTopic": ("AWS::SNS::Topic", TOPIC),
     "FunctionLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
+    "NotifyClaimedFunction": ("AWS::Lambda::Function", "latchkey-prod-NotifyClaimedFunction-1"),
+    "NotifyExpiredFunction": ("AWS::Lambda::Function", "latchkey-prod-NotifyExpiredFunction-1"),
     "SendClaimLinkFunction": ("AWS::Lambda::Function", "latchkey-prod-SendClaimLinkFunction-1"),
     "ClaimKey": ("AWS::KMS::Key", "11111111-2222-4333-8444-555555555555"),
     "RegistryTable": ("AWS::DynamoDB::Table", "latchkey-prod-RegistryTable-1"),
@@ -389,3 +394,23 @@ def before_the_first_deployment(account: Account) -> None:
     account.plant(
         "cloudformation.DescribeStacks", lambda asked: error("ValidationError") if asked else {"Stacks": []}
     )
+
+
+#: Calls whose action in IAM has another name; AWS asks no right for the last.
+ACTIONS = {"apigateway:GetAccount": "apigateway:GET", "sts:GetCallerIdentity": ""}
+
+
+def action(call: str) -> str:
+    """Return the action that IAM asks for a call of boto3, empty for none."""
+    service, _, operation = call.partition(".")
+    named = f"{ {'sesv2': 'ses', 'stepfunctions': 'states'}.get(service, service) }:{operation}"
+    return ACTIONS.get(named, named)
+
+
+def documented_actions() -> list[str]:
+    """Return the actions of the policy that docs/check.md has for a check."""
+    text = (Path(__file__).parents[3] / "docs" / "check.md").read_text("utf-8")
+    (policy,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    (statement,) = json.loads(policy)["Statement"]
+    actions: list[str] = statement["Action"]
+    return actions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +14,22 @@ from cli import follow
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
-from tests.unit.cli.account import NOW, RESOURCES, STACK, Account, error, person
+from tests.unit.cli.account import (
+    NOW,
+    RESOURCES,
+    STACK,
+    Account,
+    action,
+    documented_actions,
+    error,
+    person,
+)
+from tools.asl import read_template
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Latchkey
 
+ROOT = Path(__file__).parents[3]
 ALICE = "Alice@Example.com"
 NAME = f"{user_key(ALICE)}-20260301T0845Z"
 PASSWORD = "PlantedPassword-9"
@@ -53,18 +65,19 @@ class Machines:
         account.plant("stepfunctions.StopExecution", self._stop)
         account.plant("iam.GetUser", lambda asked: user(asked["UserName"]))
         account.plant("dynamodb.UpdateItem", self._write)
-        account.plant("dynamodb.GetItem", lambda _asked: {"Item": self.item})
-        #: What was written to the registry, and what it holds of the user afterwards.
+        account.plant("dynamodb.GetItem", lambda asked: {"Item": self.items.get(asked["Key"]["id"]["S"], {})})
+        #: What was written to the registry, and what it holds of users.
         self.written: list[dict[str, Any]] = []
-        self.item: dict[str, Any] = {}
+        self.items: dict[str, dict[str, Any]] = {}
 
     def _write(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.written.append(asked)
         return {}
 
     def leave(self, execution: str, phase: Phase) -> None:
-        """Let the registry say how far a reset has come in the end."""
-        self.item = {"current": {"M": {"execution": {"S": execution}, "phase": {"S": phase}}}}
+        """Let the registry say how far a reset of Alice's has come in the end."""
+        current = {"execution": {"S": execution}, "phase": {"S": phase}}
+        self.items[registry.item_id(user_key(ALICE))] = {"current": {"M": current}}
 
     def run(self, of: str, name: str, states: tuple[str, ...] = (), **more: Any) -> str:  # noqa: ANN401
         """Let an execution be there, two minutes old; each state took a minute but the last."""
@@ -106,10 +119,10 @@ class Machines:
         return arn(of, name)
 
     def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
-        keys = ("executionArn", "stateMachineArn", "name", "status", "startDate")
+        keys = {"executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate"}
         return {
             "executions": [
-                {key: each[key] for key in keys}
+                {key: each[key] for key in keys & each.keys()}
                 for each in self.executions.values()
                 if each["stateMachineArn"] == asked["stateMachineArn"]
                 and each["status"] == asked.get("statusFilter", each["status"])
@@ -172,6 +185,49 @@ def test_what_is_under_way_is_listed_with_its_state(machines: Machines, latchkey
     }
 
 
+def test_what_failed_lately_is_listed_with_its_cause_and_the_last_first(
+    machines: Machines, latchkey: Latchkey
+) -> None:
+    def end(of: str, name: str, status: str, hours: int, **more: Any) -> None:  # noqa: ANN401
+        ended = NOW - timedelta(hours=hours)
+        machines.run(of, name, status=status, startDate=ended - timedelta(days=4), stopDate=ended, **more)
+
+    end("reset", NAME, "FAILED", 3, error="MailRefusedError", cause="Paused.", input=f'{{"user": "{ALICE}"}}')
+    end("rotation", "r1", "ABORTED", 1, error="Replaced", cause="by an operator")
+    end("cleanup", "c1", "FAILED", 25, error="States.Timeout")
+    end("cleanup", "c2", "SUCCEEDED", 1)
+    rows = json.loads(latchkey("list", "--failed", "--json").output)
+    assert [(row["execution"], row["state"], row["because"]) for row in rows] == [
+        ("r1", "ABORTED", "Replaced: by an operator"),
+        (NAME, "FAILED", "MailRefusedError: Paused."),
+    ]
+    assert rows[1]["user"] == ALICE
+    assert "MailRefusedError: Paused." in latchkey("list", "--failed").output
+
+
+def test_users_who_could_not_be_told_are_listed(
+    account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    claimed = RESOURCES["NotifyClaimedFunction"][1]
+    told, gone = f"{user_key('bob')}-1", f"{user_key('carol')}-1"
+    ended: Any = {"status": "SUCCEEDED", "stopDate": NOW - timedelta(minutes=1)}
+    for name, who in ((NAME, ALICE), (told, "bob"), (gone, "carol")):
+        machines.run("reset", name, input=json.dumps({"user": who}), **ended)
+    machines.run("reset", f"{user_key('dave')}-1", input=json.dumps({"user": "dave"}))
+    lines = [
+        *(logged(each, "Gave up: MailRefusedError: paused", function_name=claimed) for each in (NAME, told)),
+        logged(told, "Done.", function_name=claimed),
+        logged(f"{user_key('dave')}-1", "Gave up: ThrottledError: slow", function_name=claimed),
+        logged("deleted-since", "Gave up: MailRefusedError: paused", function_name=claimed),
+    ]
+    account.plant(
+        "logs.FilterLogEvents", lambda asked: {"events": lines if claimed in asked["filterPattern"] else []}
+    )
+    unsent = [row for row in json.loads(latchkey("list", "--json").output) if row["state"] == "NoticeUnsent"]
+    assert [(row["user"], row["execution"], row["seconds"]) for row in unsent] == [(ALICE, NAME, 60)]
+    assert "NoticeUnsent" in latchkey("list").output
+
+
 # show
 
 
@@ -186,6 +242,35 @@ def test_an_execution_is_found_by_user_name_or_arn(what: str, machines: Machines
     machines.run("reset", NAME, ("ValidateUser",), input=json.dumps({"user": ALICE}))
     shown = json.loads(latchkey("show", "--json", what).output)
     assert (shown["execution"], shown["user"]) == (arn("reset", NAME), ALICE)
+
+
+@pytest.mark.parametrize("typed", [ALICE.lower(), ALICE.upper()])
+def test_a_reset_is_found_in_whichever_spelling_it_was_asked_for(
+    typed: str, account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    account.plant("iam.GetUser", user(ALICE))
+    asked = f"{user_key('aLiCe@example.com')}-1"
+    machines.run("reset", asked, ("WaitForClaim",), input=json.dumps({"user": "aLiCe@example.com"}))
+    machines.leave(asked, Phase.WAITING)
+    assert json.loads(latchkey("show", "--json", typed).output)["execution"] == arn("reset", asked)
+    refused = latchkey("ask", typed)
+    assert (refused.exit_code, asked in refused.output, machines.started) == (1, True, [])
+
+
+def test_of_two_resets_the_later_one_is_shown(machines: Machines, latchkey: Latchkey) -> None:
+    machines.run("reset", NAME, status="SUCCEEDED", startDate=NOW)
+    machines.run("reset", f"{user_key('x')}-1", status="SUCCEEDED", startDate=NOW - timedelta(hours=1))
+    machines.leave(f"{user_key('x')}-1", Phase.OVER)
+    assert json.loads(latchkey("show", "--json", ALICE).output)["execution"] == arn("reset", NAME)
+
+
+@pytest.mark.parametrize(("code", "ends"), [("NoSuchEntity", 1), ("ValidationError", 1), ("AccessDenied", 3)])
+def test_a_name_that_iam_does_not_have_is_taken_as_typed(
+    code: str, ends: int, account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    assert machines
+    account.plant("iam.GetUser", error(code))
+    assert latchkey("show", "no such user").exit_code == ends
 
 
 def test_a_timeline_has_states_causes_and_log_lines(
@@ -538,3 +623,26 @@ def test_each_command_needs_a_stack_that_is_there(
 def test_no_command_takes_a_secret(command: str, latchkey: Latchkey) -> None:
     for secret in ("--password", "--secret", "--token"):
         assert secret not in latchkey(command, "--help").output
+
+
+def test_the_operators_policy_has_what_the_commands_call_and_no_more(
+    account: Account, machines: Machines, latchkey: Latchkey
+) -> None:
+    machines.run("reset", NAME, ("WaitForClaim",), input=json.dumps({"user": ALICE}))
+    machines.outcome = {"status": "SUCCEEDED", "output": json.dumps(REPORT)}
+    machines.leave(NAME, Phase.OVER)
+    for words in (
+        ["list"],
+        ["show", NAME],
+        ["ask", "bob"],
+        ["revoke", "--yes", ALICE],
+        ["rotate", "--leaked", "--yes"],
+        ["remind", "--dry-run"],
+    ):
+        assert latchkey(*words).exit_code == 0, words
+    template = read_template(ROOT / "template.yaml")
+    policy: Any = template["Resources"]["OperatorsPolicy"]["Properties"]["PolicyDocument"]
+    given = [statement["Action"] for statement in policy["Statement"]]
+    granted = [name for names in given for name in ([names] if isinstance(names, str) else names)]
+    called = {action(call) for call in account.calls}
+    assert sorted(granted) == sorted({*documented_actions(), *called} - {""})
