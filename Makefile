@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format formats pictures deploy delete clean
+.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format formats pictures deploy smoke delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -114,6 +114,9 @@ deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
 	$(BIN)/sam build --config-env $(STAGE)
 	$(BIN)/python -m tools.compile_build .aws-sam/build
 	$(BIN)/sam deploy --config-env $(STAGE)
+
+smoke: .venv/ready ## try a deployed stage with people made for it (STAGE=dev|qa|prod|local, INBOX= where you read mails)
+	@$(BIN)/python -m tools.smoke --stage $(STAGE) $(if $(INBOX),--inbox $(INBOX))
 
 delete: .venv/ready ## delete a stage from AWS, and what waits in it (YES=1 does not ask)
 	@$(BIN)/python -m tools.delete_stage $(STAGE) $(if $(YES),--yes)
