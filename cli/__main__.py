@@ -5,7 +5,6 @@ Exit codes: 0, done; 1, something is wrong, as the answer says; 2, a wrong optio
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
@@ -18,6 +17,7 @@ from cli.remind import remind
 from cli.revoke import revoke
 from cli.rotate import rotate
 from cli.show import show
+from latchkey.version import VERSION
 
 
 class AwsError(click.ClickException):
@@ -37,10 +37,7 @@ class _Commands(click.Group):
 
 def _say_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001  # Click's
     if asked:
-        try:
-            click.echo(version("latchkey"))
-        except PackageNotFoundError:
-            click.echo("as in this checkout")
+        click.echo(VERSION)
         ctx.exit()
 
 

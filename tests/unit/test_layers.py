@@ -25,9 +25,16 @@ MAY_IMPORT = {
         "latchkey.observability",
     ),
     "latchkey.settings": ("latchkey.domain",),
-    "latchkey.web": ("latchkey.web", "latchkey.languages", "latchkey.domain", "latchkey.errors"),
+    "latchkey.web": (
+        "latchkey.web",
+        "latchkey.languages",
+        "latchkey.domain",
+        "latchkey.errors",
+        "latchkey.version",
+    ),
     "latchkey.handler": ("latchkey.web", "latchkey.errors", "latchkey.observability"),
     "latchkey.addressees": ("latchkey.adapters", "latchkey.domain"),
+    "latchkey.version": (),
     "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),
 }
 #: The one variable an adapter may read: which resource of the stack it stands for.

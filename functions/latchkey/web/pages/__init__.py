@@ -12,6 +12,7 @@ from types import MappingProxyType
 from latchkey import languages
 from latchkey.domain.directory_users import AccountKind
 from latchkey.languages.text import fill, markup
+from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
 
 LONGEST_USER = 254
@@ -102,6 +103,7 @@ def _page(name: str, language: str, *, accounts: bool = False) -> Page:
         "style": layout.style,
         "script": layout.script,
         "script_words": "".join(_data(key, text) for key, text in words.items() if key.startswith(_SCRIPT)),
+        "version": VERSION,
         # Filled in for each request.
         **{name: f"{{{{{name}}}}}" for name in ("user", *AccountKind)},
     }
