@@ -1,4 +1,9 @@
-"""IAM: what its simulation of a user's policies knows."""
+"""IAM: what its simulation of a user's policies knows.
+
+Upstream:
+https://github.com/ministackorg/ministack/blob/main/ministack/services/iam.py
+    `_simulate_principal_policy`
+"""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 
