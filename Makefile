@@ -104,16 +104,17 @@ format: .venv/ready ## put code and definitions in order
 formats: .venv/ready ## write how each language has dates and numbers, from the CLDR
 	$(BIN)/python -m tools.write_formats
 
-pictures: .venv/ready ## redraw the state machines in the documents
+pictures: setup ## redraw the state machines in the documents, and take the README's screenshots
 	$(BIN)/python -m tools.draw_statemachines
+	$(BIN)/python -m tools.take_screenshots
 
 check: .venv/ready ## what would go wrong in the account, before and after a deployment (STAGE=dev|qa|prod)
 	@$(BIN)/python -m cli check --stage $(STAGE)
 
-deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod)
+deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod; GUIDED=1 asks for each parameter first)
 	$(BIN)/sam build --config-env $(STAGE)
 	$(BIN)/python -m tools.compile_build .aws-sam/build
-	$(BIN)/sam deploy --config-env $(STAGE)
+	$(BIN)/sam deploy --config-env $(STAGE) $(if $(GUIDED),--guided)
 
 smoke: .venv/ready ## try a deployed stage with people made for it (STAGE=dev|qa|prod|local, INBOX= where you read mails)
 	@$(BIN)/python -m tools.smoke --stage $(STAGE) $(if $(INBOX),--inbox $(INBOX))

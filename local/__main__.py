@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 
@@ -15,6 +16,7 @@ from local.sam import SamError
 from local.seed import USER_WITHOUT_CONSOLE, USERS
 
 STATE_DIR = ROOT / ".local"
+ENVIRONMENT_FILE = "environment.sh"
 
 
 def describe(stack: Stack) -> str:
@@ -26,9 +28,29 @@ def describe(stack: Stack) -> str:
   SMTP endpoint     {stack.smtp["host"]}:{stack.smtp["port"]} (authority: {STATE_DIR.name}/{CA_FILE})
   AWS endpoint      {stack.endpoint_url} (region {stack.region}, key id and secret: test)
   Users             {", ".join(USERS)}; without a console password: {USER_WITHOUT_CONSOLE}
+  In a shell        . {STATE_DIR.name}/{ENVIRONMENT_FILE}   # then latchkey and aws mean this cloud
   For programs      {STATE_DIR.name}/stack.json
   Stop it           make down
 """
+
+
+def write_environment(stack: Stack) -> None:
+    """Write what lets a shell's `latchkey` and `aws` speak to the local cloud."""
+    variables = {
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_REGION": stack.region,
+        "AWS_DEFAULT_REGION": stack.region,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "LATCHKEY_STACK": stack.stack_name,
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    binaries = shlex.quote(str(ROOT / ".venv" / "bin"))
+    lines += [
+        f'export PATH={binaries}:"$PATH"',
+        f'latchkey() {{ PYTHONPATH={shlex.quote(f"{ROOT / 'functions'}:{ROOT}")} python -m cli "$@"; }}',
+    ]
+    (STATE_DIR / ENVIRONMENT_FILE).write_text("\n".join([*lines, ""]))
 
 
 def try_to_provide_directory() -> None:
@@ -65,6 +87,7 @@ def up(access: str, ttl_seconds: int | None) -> None:
     except BaseException:
         cloud.stop()
         raise
+    write_environment(stack)
     say(f"The local cloud is up, after {time.monotonic() - started:.0f} seconds." + describe(stack))
     say(directory_line(cloud))
 

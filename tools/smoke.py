@@ -46,6 +46,8 @@ SIMULATOR = "success@simulator.amazonses.com"
 LOCAL = "local"
 
 _LINK = re.compile(r"#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>[\w-]+)")
+#: Without it no one is reset: a temporary password has to be changed.
+_CHANGE = "ChangePassword"
 _PATIENCE_SECONDS = 90
 _POLL_SECONDS = 1.0
 
@@ -173,12 +175,17 @@ class Stage:
 
     @contextmanager
     def person(self, *tags: str, address: str = "", console: bool = True) -> Generator[str]:
-        """Make an IAM user who may do nothing, and remove it, with the reset that it may still have."""
+        """Make an IAM user who may choose a password and nothing else; remove it, and its reset."""
         iam, name = self.session.client("iam"), f"latchkey-smoke-{secrets.token_hex(6)}"
         given = {"email": address} if address else {}
         given |= dict.fromkeys(tags, "true")
-        iam.create_user(UserName=name, Tags=[{"Key": key, "Value": value} for key, value in given.items()])
+        made = iam.create_user(
+            UserName=name, Tags=[{"Key": key, "Value": value} for key, value in given.items()]
+        )
         try:
+            allowed = {"Effect": "Allow", "Action": "iam:ChangePassword", "Resource": made["User"]["Arn"]}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+            iam.put_user_policy(UserName=name, PolicyName=_CHANGE, PolicyDocument=policy)
             if console:
                 iam.create_login_profile(UserName=name, Password=f"Aa0!{secrets.token_urlsafe(32)}")
             yield name
@@ -187,6 +194,7 @@ class Stage:
                 self.revoke(name)
             if console:
                 iam.delete_login_profile(UserName=name)
+            iam.delete_user_policy(UserName=name, PolicyName=_CHANGE)
             iam.delete_user(UserName=name)
 
     def revoke(self, user: str) -> bool:
