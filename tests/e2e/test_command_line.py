@@ -1,7 +1,10 @@
 """`latchkey` as an operator types it, on the deployed product."""
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +16,7 @@ from click.testing import CliRunner, Result
 from cli import follow
 from cli.__main__ import main
 from latchkey.domain.claims import user_key
+from latchkey.version import VERSION
 from local.cloud import LocalCloud
 from local.driver.product import Product, wait_for
 from local.driver.rotation import Rotation
@@ -20,6 +24,7 @@ from tests.conftest import WAIT_SCALE
 from tests.e2e.probe import attempt
 from tests.e2e.test_permissions import DENIED, calls
 
+ROOT = Path(__file__).parents[2]
 OLD_PASSWORD = "0ld-Password-of-the-user"
 ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
@@ -173,6 +178,33 @@ def test_a_person_on_call_is_refused_every_other_call(
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")
     answers = {name: attempt(**call) for name, call in calls(product).items()}
     assert {name for name, answer in answers.items() if answer not in DENIED} == FOR_OPERATORS
+
+
+def test_it_installs_as_a_tool_and_answers(
+    product: Product, on_call: Mapping[str, str], tmp_path: Path
+) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    environment = {
+        **os.environ,
+        **on_call,
+        "UV_TOOL_DIR": str(tmp_path / "tools"),
+        "UV_TOOL_BIN_DIR": str(tmp_path / "bin"),
+        "AWS_ENDPOINT_URL": product.stack.endpoint_url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_REGION": product.stack.region,
+    }
+    # Without the checkout's own modules on its path.
+    environment.pop("PYTHONPATH", None)
+
+    def run(*command: str | Path) -> str:
+        return subprocess.run(  # noqa: S603  # our own command, and no shell
+            command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    run(uv, "tool", "install", "--quiet", "--python", sys.executable, ROOT)
+    latchkey = tmp_path / "bin" / "latchkey"
+    assert run(latchkey, "--version").strip() == VERSION
+    assert isinstance(json.loads(run(latchkey, "list", "--json", "--stack", product.stack.stack_name)), list)
 
 
 def test_a_check_of_a_fresh_stack_names_only_what_this_cloud_lacks(

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from samcli.vendor.serverlessrepo import parser
+from samcli.yamlhelper import yaml_dump, yaml_parse
 
 from cli.__main__ import main
 from latchkey.version import VERSION
@@ -36,5 +38,10 @@ def test_the_application_repository_gets_what_it_asks_for() -> None:
     assert len(APPLICATION["Description"]) <= 256
     assert len(APPLICATION["Author"]) <= 127
     assert len(APPLICATION["Labels"]) <= 10
+    # What `sam publish` reads of what `sam package` writes, and asks for before it calls AWS.
+    packaged = yaml_dump(yaml_parse((ROOT / "template.yaml").read_text("utf-8")))
+    asked = parser.get_app_metadata(parser.parse_template(packaged))
+    assert asked.validate(["author", "description", "name"])
+    assert asked.semantic_version == VERSION
     for file in (APPLICATION["ReadmeUrl"], APPLICATION["LicenseUrl"]):
         assert (ROOT / file).is_file()
