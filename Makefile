@@ -12,7 +12,7 @@ export PYTHONPATH := functions
 WORKERS ?= auto
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder -n $(WORKERS)
 
-.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format formats pictures deploy smoke delete clean
+.PHONY: help setup check demo up down test bare unit workflow e2e mutants bench bench-docs quick-lint lint lint-types lint-template lint-machines audit format formats diagrams pictures deploy smoke delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -104,8 +104,10 @@ format: .venv/ready ## put code and definitions in order
 formats: .venv/ready ## write how each language has dates and numbers, from the CLDR
 	$(BIN)/python -m tools.write_formats
 
-pictures: setup ## redraw the state machines in the documents, and take the README's screenshots
+diagrams: .venv/ready ## redraw the state machines in the documents
 	$(BIN)/python -m tools.draw_statemachines
+
+pictures: setup diagrams ## the same, and the README's screenshots, from a local cloud (a minute)
 	$(BIN)/python -m tools.take_screenshots
 
 check: .venv/ready ## what would go wrong in the account, before and after a deployment (STAGE=dev|qa|prod)
