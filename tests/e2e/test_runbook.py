@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -323,9 +323,9 @@ def reminded(runbook: Runbook) -> str:
     name = listed["executions"][0]["name"]
     told, report = runbook.paste("RemindersFailedAlarm", execution=name)
     # A cause may have several lines; the first has the execution, and it alone begins at the margin.
-    before, _, after = told.partition(f" {name}\n")
-    more = takewhile(lambda line: line.startswith(" "), after.splitlines())
-    return "\n".join([before.splitlines()[-1], *more, report])
+    lines = dropwhile(lambda line: name not in line, told.splitlines())
+    first = next(lines)
+    return "\n".join([first, *takewhile(lambda line: line.startswith(" "), lines), report])
 
 
 def test_smtp_is_down_in_the_reminders(runbook: Runbook, reminders: Reminders) -> None:
