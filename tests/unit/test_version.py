@@ -27,7 +27,10 @@ def test_the_package_the_application_and_the_outputs_name_the_same_version() -> 
 
 
 def test_each_page_says_its_version() -> None:
-    for page in (request_page(), *map(linked_page, ("extract", "confirm", "revoke"))):
+    for page in (
+        request_page("", "en"),
+        *(linked_page(name, "en") for name in ("extract", "confirm", "revoke")),
+    ):
         assert page is not None
         assert f"Latchkey {VERSION}</p></footer>" in page.html
 
