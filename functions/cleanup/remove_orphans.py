@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey.adapters import eventbridge, registry, stepfunctions
-from latchkey.domain.resets import Fate, Phase, Reset, fate
+from latchkey.domain.orphans import Fate, fate
+from latchkey.domain.resets import Phase, Reset
 from latchkey.errors import LatchkeyError
 from latchkey.handler import task_handler
 from latchkey.observability import logger

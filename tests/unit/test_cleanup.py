@@ -14,7 +14,8 @@ from cleanup.remove_orphans import remove_all
 from latchkey.adapters import iam, registry
 from latchkey.domain import resets
 from latchkey.domain.claims import user_key
-from latchkey.domain.resets import Attempt, Fate, Item, Phase, Reset, fate
+from latchkey.domain.orphans import Fate, fate
+from latchkey.domain.resets import Attempt, Item, Phase, Reset
 from latchkey.errors import AccessDeniedError
 from tests.unit.stack import (
     ALICE,

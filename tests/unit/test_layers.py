@@ -58,6 +58,8 @@ READS_NO_SETTINGS = (
 #: What no rule may know: the network, AWS, and the directory.
 OUTSIDE = ("boto3", "botocore", "aws_lambda_powertools", "ldap3", "smtplib", "socket", "urllib.request")
 
+#: A longer module has two subjects.
+MOST_LINES = 250
 _ENVIRONMENT = re.compile(r"\b(?:environb?|getenvb?)\b(?:\[['\"](\w+)['\"]\])?")
 
 
@@ -106,6 +108,11 @@ def modules() -> Iterator[tuple[str, Path]]:
 def test_every_module_keeps_to_its_layer() -> None:
     found = [each for module, path in modules() for each in violations(module, path.read_text("utf-8"))]
     assert found == []
+
+
+def test_every_module_can_be_read_at_once() -> None:
+    lines = {name: path.read_text("utf-8").count("\n") for name, path in modules()}
+    assert {name: number for name, number in lines.items() if number > MOST_LINES} == {}
 
 
 def test_every_module_of_ours_has_a_layer() -> None:

@@ -235,20 +235,3 @@ def _newer_link_waits(item: Item, attempt: Attempt) -> bool:
         and current.phase in {Phase.STORED, Phase.WAITING}
         and current.expires_at > attempt.now
     )
-
-
-class Fate(Enum):
-    """What the cleanup does with a reset that is due."""
-
-    LEFT = "its own steps are at work"
-    STOPPED = (
-        "its execution hangs: it is stopped now, and undone by the next cleanup, when no step of it can run"
-    )
-    UNDONE = "its execution is over"
-
-
-def fate(reset: Reset, *, running: bool) -> Fate:
-    """Decide what to do with a reset that is due, by whether its execution still runs."""
-    if not running:
-        return Fate.UNDONE
-    return Fate.STOPPED if reset.phase in {Phase.STORED, Phase.WAITING} else Fate.LEFT
