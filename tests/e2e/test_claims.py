@@ -63,8 +63,8 @@ def test_fifty_simultaneous_claims_reveal_exactly_once(product: Product) -> None
                 body = {"ph": link.ph, "rs": link.rs}
                 return http.post(f"{product.stack.api_url}/extract", json=body).status_code
 
-            with ThreadPoolExecutor(AT_ONCE) as crowd:
-                assert Counter(crowd.map(claim, range(AT_ONCE))) == {200: 1, 410: AT_ONCE - 1}
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                assert Counter(pool.map(claim, range(AT_ONCE))) == {200: 1, 410: AT_ONCE - 1}
     assert {product.wait_for_end(arn).states[-1] for arn in arns} == {"Claimed"}
 
 

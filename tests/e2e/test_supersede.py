@@ -25,8 +25,8 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
 
 def test_twenty_resets_at_once_leave_one_link_that_shows_the_password(patient: Product) -> None:
     user = patient.create_user(OLD_PASSWORD)
-    with ThreadPoolExecutor(20) as crowd:
-        arns = list(crowd.map(lambda _: patient.start_reset(user), range(20)))
+    with ThreadPoolExecutor(20) as pool:
+        arns = list(pool.map(lambda _: patient.start_reset(user), range(20)))
     ended = wait_for("nineteen to be superseded", lambda: all_but_one_over(patient, arns), seconds=180)
     runs = [patient.wait_for_end(arn) for arn in ended]
     assert [run.cause or run.states[-1] for run in runs] == ["Superseded"] * 19
@@ -42,8 +42,8 @@ def test_twenty_resets_at_once_leave_one_link_that_shows_the_password(patient: P
 
 def test_of_two_resets_at_once_one_link_works_and_shows_the_password(patient: Product) -> None:
     users = [patient.create_user(OLD_PASSWORD) for _ in range(PAIRS)]
-    with ThreadPoolExecutor(2 * PAIRS) as crowd:
-        arns = list(crowd.map(patient.start_reset, users * 2))
+    with ThreadPoolExecutor(2 * PAIRS) as pool:
+        arns = list(pool.map(patient.start_reset, users * 2))
     pairs = [(arns[number], arns[number + PAIRS]) for number in range(PAIRS)]
     for user, pair in zip(users, pairs, strict=True):
         ended = wait_for("one to be superseded", partial(all_but_one_over, patient, list(pair)))
