@@ -27,25 +27,30 @@ def test_letter_case_does_not_tell_people_apart(mail: str, user: str) -> None:
     ask(OWN | {"email": mail}, user)
 
 
-NOT_OWN: list[dict[str, object]] = [
-    {},
-    {"email": ALICE},
-    {"email_verified": "true"},
-    OWN | {"email": "mallory@example.com"},
-    OWN | {"email": ""},
-    OWN | {"email": f"{ALICE} "},
-    OWN | {"email": f"mallory@example.com,{ALICE}"},
-    OWN | {"email": [ALICE]},
-    OWN | {"email_verified": "false"},
-    OWN | {"email_verified": ""},
-    OWN | {"email_verified": "True"},
-    OWN | {"email_verified": True},
-    OWN | {"email_verified": "1"},
-    {"username": ALICE, "cognito:username": ALICE, "sub": ALICE, "token_use": "access"},
-]
+NOT_OWN: dict[str, dict[str, object]] = {
+    "no claims at all": {},
+    "an address that is not said to be verified": {"email": ALICE},
+    "no address": {"email_verified": "true"},
+    "another's address": OWN | {"email": "mallory@example.com"},
+    "an empty address": OWN | {"email": ""},
+    "a blank after the address": OWN | {"email": f"{ALICE} "},
+    "two addresses": OWN | {"email": f"mallory@example.com,{ALICE}"},
+    "a list of addresses": OWN | {"email": [ALICE]},
+    "an unverified address": OWN | {"email_verified": "false"},
+    "verified is empty": OWN | {"email_verified": ""},
+    "verified in capitals": OWN | {"email_verified": "True"},
+    "verified is no text": OWN | {"email_verified": True},
+    "verified is a number": OWN | {"email_verified": "1"},
+    "an access token, which has no address": {
+        "username": ALICE,
+        "cognito:username": ALICE,
+        "sub": ALICE,
+        "token_use": "access",
+    },
+}
 
 
-@pytest.mark.parametrize("claims", NOT_OWN)
+@pytest.mark.parametrize("claims", NOT_OWN.values(), ids=NOT_OWN)
 def test_who_is_neither_the_user_nor_the_helpdesk_is_refused(claims: dict[str, object]) -> None:
     with pytest.raises(NotAllowedError):
         ask(claims)
@@ -105,21 +110,21 @@ def test_helpdesk_is_who_is_in_the_group(groups: list[str], group: str) -> None:
     assert is_helpdesk({"cognito:groups": ",".join(groups)}, group) is (group in groups)
 
 
-@pytest.mark.parametrize(
-    "context",
-    [
-        {},
-        {"authorizer": None},
-        {"authorizer": {}},
-        {"authorizer": {"claims": None}},
-        {"authorizer": {"claims": "email"}},
-        {"authorizer": "claims"},
-        # What only an authorizer of another kind would give.
-        {"authorizer": OWN},
-        {"authorizer": {"jwt": {"claims": OWN}}},
-        {"identity": {"user": ALICE}},
-    ],
-)
+WITHOUT_CLAIMS: dict[str, dict[str, Any]] = {
+    "no authorizer": {},
+    "the authorizer is null": {"authorizer": None},
+    "an authorizer without claims": {"authorizer": {}},
+    "the claims are null": {"authorizer": {"claims": None}},
+    "the claims are text": {"authorizer": {"claims": "email"}},
+    "the authorizer is text": {"authorizer": "claims"},
+    # What only an authorizer of another kind would give.
+    "claims beside the authorizer's": {"authorizer": OWN},
+    "claims of an HTTP API": {"authorizer": {"jwt": {"claims": OWN}}},
+    "the user of a signed request": {"identity": {"user": ALICE}},
+}
+
+
+@pytest.mark.parametrize("context", WITHOUT_CLAIMS.values(), ids=WITHOUT_CLAIMS)
 def test_without_claims_requests_are_refused(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
         authorize_request(context, ALICE, HELPDESK)
@@ -132,20 +137,22 @@ def test_signed_requests_may_reset_any_user(caller: str) -> None:
     ensure_signed({"identity": {"userArn": caller}})
 
 
-@pytest.mark.parametrize(
-    "context",
-    [
-        {},
-        {"identity": None},
-        {"identity": "arn:aws:iam::123456789012:user/portal"},
-        {"identity": {}},
-        # What API Gateway says of an unsigned request, where the method asks for no signature.
-        {"identity": {"sourceIp": "192.0.2.10", "userArn": None, "caller": None, "accessKey": None}},
-        {"identity": {"userArn": ""}},
-        {"identity": {"userArn": ["arn:aws:iam::123456789012:user/portal"]}},
-        {"authorizer": {"claims": OWN}},
-    ],
-)
+UNSIGNED: dict[str, dict[str, Any]] = {
+    "no identity": {},
+    "the identity is null": {"identity": None},
+    "the identity is text": {"identity": "arn:aws:iam::123456789012:user/portal"},
+    "an empty identity": {"identity": {}},
+    # What API Gateway says of an unsigned request, where the method asks for no signature.
+    "an unsigned request as API Gateway tells of it": {
+        "identity": {"sourceIp": "192.0.2.10", "userArn": None, "caller": None, "accessKey": None}
+    },
+    "an empty caller": {"identity": {"userArn": ""}},
+    "a list of callers": {"identity": {"userArn": ["arn:aws:iam::123456789012:user/portal"]}},
+    "the claims of a token": {"authorizer": {"claims": OWN}},
+}
+
+
+@pytest.mark.parametrize("context", UNSIGNED.values(), ids=UNSIGNED)
 def test_unsigned_requests_are_refused(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
         ensure_signed(context)
@@ -160,42 +167,45 @@ def send_from(**headers: str) -> None:
     ensure_own_page(event, "https://Reset.example.com/people")
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Sec_Fetch_Site": "same-origin"},
-        {"sec_fetch_site": "none"},
-        {"SEC_FETCH_SITE": "same-origin", "Origin": f"https://{API}"},
-        # A proxy that PublicBaseUrl does not name: the browser knows that its page is the proxy's own.
-        {"Sec_Fetch_Site": "same-origin", "Origin": "https://proxy.example.com"},
-        {"Origin": f"https://{API}"},
-        {"origin": "https://reset.example.com"},
-    ],
-)
+OWN_PAGES: dict[str, dict[str, str]] = {
+    "no browser": {},
+    "a page of the API": {"Sec_Fetch_Site": "same-origin"},
+    "no page": {"sec_fetch_site": "none"},
+    "a page of the API, with its origin": {"SEC_FETCH_SITE": "same-origin", "Origin": f"https://{API}"},
+    # A proxy that PublicBaseUrl does not name: the browser knows that its page is the proxy's own.
+    "a page of a proxy that PublicBaseUrl does not name": {
+        "Sec_Fetch_Site": "same-origin",
+        "Origin": "https://proxy.example.com",
+    },
+    "an old browser on a page of the API": {"Origin": f"https://{API}"},
+    "an old browser on a page of PublicBaseUrl": {"origin": "https://reset.example.com"},
+}
+
+
+@pytest.mark.parametrize("headers", OWN_PAGES.values(), ids=OWN_PAGES)
 def test_own_pages_and_other_clients_pass(headers: dict[str, str]) -> None:
     send_from(**headers)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Sec_Fetch_Site": "cross-site"},
-        {"sec_fetch_site": "same-site"},
-        {"Sec_Fetch_Site": "cross-site", "Origin": f"https://{API}"},
-        {"Sec_Fetch_Site": "something-new"},
-        {"Sec_Fetch_Site": ""},
-        {"Origin": "https://evil.example"},
-        {"origin": "null"},
-        {"Origin": ""},
-        {"Origin": f"http://{API}"},
-        {"Origin": f"https://{API}.evil.example"},
-        {"Origin": f"https://{API}:8443"},
-        {"Origin": "https://reset.example.com.evil.example"},
-        {"Origin": "http://reset.example.com"},
-        {"Origin": "https://another.example.com"},
-    ],
-)
+FOREIGN_PAGES: dict[str, dict[str, str]] = {
+    "another site": {"Sec_Fetch_Site": "cross-site"},
+    "another host of the site": {"sec_fetch_site": "same-site"},
+    "another site that claims the API's origin": {"Sec_Fetch_Site": "cross-site", "Origin": f"https://{API}"},
+    "a word that browsers may say one day": {"Sec_Fetch_Site": "something-new"},
+    "an empty word": {"Sec_Fetch_Site": ""},
+    "another origin": {"Origin": "https://evil.example"},
+    "an origin that is withheld": {"origin": "null"},
+    "an empty origin": {"Origin": ""},
+    "the API without TLS": {"Origin": f"http://{API}"},
+    "a domain that begins as the API's": {"Origin": f"https://{API}.evil.example"},
+    "another port of the API": {"Origin": f"https://{API}:8443"},
+    "a domain that begins as PublicBaseUrl's": {"Origin": "https://reset.example.com.evil.example"},
+    "PublicBaseUrl without TLS": {"Origin": "http://reset.example.com"},
+    "another host of the organisation": {"Origin": "https://another.example.com"},
+}
+
+
+@pytest.mark.parametrize("headers", FOREIGN_PAGES.values(), ids=FOREIGN_PAGES)
 def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(ForeignPageError):
         send_from(**headers)

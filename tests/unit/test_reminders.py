@@ -99,6 +99,16 @@ def test_users_whose_expiry_is_no_time_have_no_days_in_the_report(expires_at: Ex
         (replace(ALICE, expires_at=NOW - DAY), Outcome.EXPIRED),
         (replace(ALICE, mail="", expires_at=NOW + 16 * DAY), Outcome.NOT_DUE),
     ],
+    ids=[
+        "has no mail address",
+        "is in the excluded group",
+        "is excluded, whose password never expires",
+        "has a password that never expires",
+        "must change the password at the next sign-in",
+        "has an expiry that cannot be read",
+        "has a password that expired yesterday",
+        "has sixteen days left",
+    ],
 )
 def test_a_user_who_is_not_reminded_has_a_reason(account: Account, outcome: Outcome) -> None:
     assert classify(account, WINDOW, DAYS).outcome is outcome

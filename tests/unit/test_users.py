@@ -160,6 +160,17 @@ STORED_AT = RESET_AT + timedelta(seconds=2)
         (True, None, STORED_AT + MINUTE, False),
         (True, None, STORED_AT + MINUTE + timedelta(seconds=1), True),
     ],
+    ids=[
+        "never used",
+        "used before the reset",
+        "used in the second of the reset",
+        "used after the reset",
+        "chosen by the user",
+        "chosen by the user, who signed in before",
+        "set as the reset was stored",
+        "set within a minute of it",
+        "set more than a minute after it",
+    ],
 )
 def test_a_password_is_anothers_once_changed_used_or_set_after_the_reset(
     *, must_change: bool, last_used: datetime | None, created_at: datetime, taken_over: bool
