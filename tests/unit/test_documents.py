@@ -30,3 +30,11 @@ def test_the_tests_and_documents_that_a_document_names_are_there(document: Path)
 @pytest.mark.parametrize("text", ["`unit/test_gone.py`", "`unit/test_users.py::test_gone`", "[x](gone.md)"])
 def test_what_is_gone_is_found(text: str) -> None:
     assert list(missing(ROOT / "README.md", text))
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    numbers = [path.name[:4] for path in records]
+    assert len(set(numbers)) == len(numbers)
+    titles = [path.read_text("utf-8").partition(".")[0] for path in records]
+    assert titles == [f"# {int(number)}" for number in numbers]
