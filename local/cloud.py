@@ -46,7 +46,7 @@ _RATES = {
 _API_ID = "latchkey"
 _DIRECTORY_SECRET = f"{STACK_NAME}/directory"
 _DIRECTORY_RESET_SECRET = f"{STACK_NAME}/directory-resets"
-_API_ID_TAG = "ms-custom-id"
+API_ID_TAG = "ms-custom-id"
 _START_DEADLINE_SECONDS = 60
 _STOP_DEADLINE_SECONDS = 15
 _FIRST_RUNS_DEADLINE_SECONDS = 120
@@ -143,6 +143,10 @@ class LocalCloud:
     def smtp_ca_file(self) -> Path:
         """The certificate authority by which SMTP clients know the endpoint."""
         return self.state_dir / CA_FILE
+
+    def api_url(self, api_id: str) -> str:
+        """Where an API is that was deployed with this id in `API_ID_TAG`."""
+        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/{_STAGE}"
 
     @property
     def mailbox_url(self) -> str:
@@ -253,7 +257,7 @@ class LocalCloud:
             sam.build(self.root)
         seed(self.client("iam"), self.client("sesv2"), self.client("apigateway"))
         sam.package(self.root, self.endpoint_url, self.client("s3"), STACK_NAME)
-        api_url = f"{self.endpoint_url}/_aws/execute-api/{_API_ID}/{_STAGE}"
+        api_url = self.api_url(_API_ID)
         given = {
             "Stage": _STAGE,
             "SenderAddress": SENDER,
@@ -269,7 +273,7 @@ class LocalCloud:
             **directory.result(),
             **(parameters or {}),
         }
-        sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {_API_ID_TAG: _API_ID})
+        sam.deploy(self.root, self.endpoint_url, STACK_NAME, given, {API_ID_TAG: _API_ID})
         if ttl_seconds is not None:
             self._shorten_claims(ttl_seconds)
         if not self.resets_only:
@@ -281,7 +285,7 @@ class LocalCloud:
             api_url=api_url,
             mailbox_url=self.mailbox_url,
             smtp=self.smtp,
-            outputs=self._outputs(),
+            outputs=self.outputs(STACK_NAME),
         )
         stack.write(self.state_dir)
         return stack
@@ -328,8 +332,9 @@ class LocalCloud:
             for machine in executions.list_state_machines()["stateMachines"]
         )
 
-    def _outputs(self) -> dict[str, str]:
-        stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+    def outputs(self, stack_name: str) -> dict[str, str]:
+        """Return the outputs of a stack."""
+        stacks = self.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
     def function_name(self, logical_id: str) -> str:

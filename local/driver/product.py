@@ -18,7 +18,7 @@ from latchkey.domain.claims import reset_key, user_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from local.cloud import LocalCloud
+    from local.cloud import LocalCloud, Stack
 
 _DEADLINE_SECONDS = 60
 _POLL_SECONDS = 0.05
@@ -76,10 +76,10 @@ class Link:
 class Product:
     """A deployed Latchkey, from outside."""
 
-    def __init__(self, cloud: LocalCloud) -> None:
-        """Speak to what is deployed on `cloud`."""
+    def __init__(self, cloud: LocalCloud, stack: Stack | None = None) -> None:
+        """Speak to what is deployed on `cloud`, or to another stack there."""
         self.cloud = cloud
-        self.stack = cloud.stack
+        self.stack = stack or cloud.stack
         self.http = httpx.Client(timeout=60)
         self._clients: dict[str, Any] = {}
 
@@ -277,7 +277,14 @@ class Product:
     @cached_property
     def registry(self) -> str:
         """The name of the registry's table."""
-        return self.cloud.function_name("RegistryTable")
+        return self.physical_id("RegistryTable")
+
+    def physical_id(self, logical_id: str) -> str:
+        """Return the name of what a resource of the template became."""
+        resource = self.client("cloudformation").describe_stack_resource(
+            StackName=self.stack.stack_name, LogicalResourceId=logical_id
+        )
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
     def parameters_below(self, path: str) -> list[str]:
         """Return the names of all parameters below a path."""
@@ -309,7 +316,7 @@ class Product:
     def claims_live(self, seconds: int) -> Generator[None]:
         """Shorten the life of links that are stored meanwhile."""
         functions = self.client("lambda")
-        name = self.cloud.function_name("StorePasswordFunction")
+        name = self.physical_id("StorePasswordFunction")
         known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         shortened = {**known, "CLAIM_TTL_SECONDS": str(seconds)}
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": shortened})

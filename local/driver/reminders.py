@@ -45,18 +45,12 @@ class Reminders:
     @property
     def bucket(self) -> str:
         """The bucket with the lists."""
-        return self._physical("ReminderRunsBucket")
+        return self.product.physical_id("ReminderRunsBucket")
 
     @property
     def table(self) -> str:
         """The table that remembers what was sent."""
-        return self._physical("IdempotencyTable")
-
-    def _physical(self, logical_id: str) -> str:
-        resource = self.product.client("cloudformation").describe_stack_resource(
-            StackName=self.product.stack.stack_name, LogicalResourceId=logical_id
-        )
-        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+        return self.product.physical_id("IdempotencyTable")
 
     def report_text(self, run: Run) -> str:
         """Return a run's report as it is stored."""
@@ -89,7 +83,7 @@ class Reminders:
     def variables(self, function: str, **changed: str) -> Generator[None]:
         """Change environment variables of a function meanwhile."""
         functions = self.product.client("lambda")
-        name = self.product.cloud.function_name(f"{function}Function")
+        name = self.product.physical_id(f"{function}Function")
         known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         functions.update_function_configuration(
             FunctionName=name, Environment={"Variables": {**known, **changed}}

@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from botocore.credentials import Credentials
 
 from latchkey.web.http import SECURITY_HEADERS
 from local.cloud import LocalCloud
+from local.driver import stacks
 from local.driver.product import Product
 from tests.e2e.test_permissions import call, packed_probe, role_arn
 
@@ -34,13 +34,30 @@ POSTS = [(method, route) for method, route in ROUTES if method == "POST"]
 OLD_PASSWORD = "0ld-Password-of-the-user"
 
 
-@contextmanager
-def deployed(folder: Path, parameters: Mapping[str, str]) -> Generator[Product]:
-    """Start a cloud with those parameters; users ask once a day, so that no test runs into a new window."""
-    with LocalCloud(folder, wait_scale=0.01, resets_only=True) as cloud:
-        cloud.deploy({"RequestWindowMinutes": "1440", **parameters})
+class Access:
+    """A product whose parameters say who may ask; an operator changes them where they differ."""
+
+    def __init__(self, product: Product) -> None:
+        """Remember what was deployed first."""
+        self.product = product
+        self._first = self._now = stacks.parameters(product.cloud)
+
+    def given(self, parameters: Mapping[str, str]) -> Product:
+        """Return the product with these parameters, and all others as at first."""
+        wanted = {**self._first, **parameters}
+        if wanted != self._now:
+            stacks.update(self.product.cloud, wanted)
+            self._now = wanted
+        return self.product
+
+
+@pytest.fixture(scope="module")
+def access(tmp_path_factory: pytest.TempPathFactory) -> Generator[Access]:
+    """Deploy once; users ask once a day, so that no test runs into a new window."""
+    with LocalCloud(tmp_path_factory.mktemp("access"), wait_scale=0.01, resets_only=True) as cloud:
+        cloud.deploy({"RequestWindowMinutes": "1440", "ProtectedPathPrefix": "/admins/"})
         with closing(Product(cloud)) as product:
-            yield product
+            yield Access(product)
 
 
 def send(product: Product, method: str, route: str, **options: Any) -> httpx.Response:  # noqa: ANN401
@@ -91,13 +108,16 @@ def signed(product: Product, key: Credentials, user: str = ALICE) -> httpx.Respo
     return product.http.post(url, content=body, headers=dict(request.headers.items()))
 
 
-@pytest.fixture(scope="module", params=[{}, {"AllowedCidrs": HERE}], ids=["from anywhere", "from here"])
-def iam_product(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Generator[Product]:
-    """Take signed calls only; once with a resource policy, which must not let in more."""
-    with deployed(tmp_path_factory.mktemp("iam"), {"RequestAccess": "Iam", **request.param}) as product:
-        yield product
+@pytest.fixture(scope="module", params=["", HERE], ids=["from anywhere", "from here"])
+def cidrs(request: pytest.FixtureRequest) -> str:
+    """Let in any address, or this machine's only: by a resource policy, which must not let in more."""
+    return str(request.param)
+
+
+@pytest.fixture
+def iam_product(access: Access, cidrs: str) -> Product:
+    """Take signed calls only."""
+    return access.given({"RequestAccess": "Iam", "AllowedCidrs": cidrs})
 
 
 def test_unsigned_request_gets_403(iam_product: Product) -> None:
@@ -174,7 +194,7 @@ def api_open(product: Product) -> Generator[None]:
 @contextmanager
 def function_open(product: Product) -> Generator[None]:
     """Have the function take every request, as it does where RequestAccess is Public."""
-    functions, name = product.client("lambda"), product.cloud.function_name("RequestResetFunction")
+    functions, name = product.client("lambda"), product.physical_id("RequestResetFunction")
     environment = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     opened = {**environment, "REQUEST_ACCESS": "Public"}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": opened})
@@ -185,17 +205,19 @@ def function_open(product: Product) -> Generator[None]:
 
 
 def test_the_function_takes_signed_requests_only_whatever_the_api_lets_through(iam_product: Product) -> None:
+    user = iam_product.create_user(OLD_PASSWORD)
     with api_open(iam_product):
-        answer = iam_product.request(BOB)
+        answer = iam_product.request(user)
     assert (answer.status_code, answer.json()["error"]) == (403, "Not authenticated")
-    assert not iam_product.execution_arns(BOB)
+    assert not iam_product.execution_arns(user)
 
 
 def test_the_api_takes_signed_requests_only_whatever_the_function_takes(iam_product: Product) -> None:
+    user = iam_product.create_user(OLD_PASSWORD)
     with function_open(iam_product):
-        answer = iam_product.request(BOB)
+        answer = iam_product.request(user)
     assert (answer.status_code, "error" in answer.json()) == (403, False)
-    assert not iam_product.execution_arns(BOB)
+    assert not iam_product.execution_arns(user)
 
 
 # Signed-in people
@@ -245,17 +267,17 @@ class People:
         return tokens
 
 
-@pytest.fixture(scope="module", params=[{}, {"AllowedCidrs": HERE}], ids=["from anywhere", "from here"])
-def pool(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Generator[tuple[Product, People]]:
-    """Take the tokens of one user pool."""
-    with LocalCloud(tmp_path_factory.mktemp("cognito"), wait_scale=0.01, resets_only=True) as cloud:
-        people = People(cloud, (HELPDESK, f"not-{HELPDESK}", "staff"))
-        access = {"RequestAccess": "Cognito", "UserPoolArn": people.arn, "HelpdeskGroup": HELPDESK}
-        cloud.deploy({**access, **request.param})
-        with closing(Product(cloud)) as product:
-            yield product, people
+@pytest.fixture(scope="module")
+def people(access: Access) -> People:
+    """Have a user pool with the helpdesk's group and others."""
+    return People(access.product.cloud, (HELPDESK, f"not-{HELPDESK}", "staff"))
+
+
+@pytest.fixture
+def pool(access: Access, people: People, cidrs: str) -> tuple[Product, People]:
+    """Take the tokens of that user pool."""
+    cognito = {"RequestAccess": "Cognito", "UserPoolArn": people.arn, "HelpdeskGroup": HELPDESK}
+    return access.given({**cognito, "AllowedCidrs": cidrs}), people
 
 
 def ask(product: Product, token: str, user: str) -> httpx.Response:
@@ -328,45 +350,26 @@ def test_pages_need_no_token(pool: tuple[Product, People]) -> None:
 # Addresses
 
 
-def test_an_address_outside_reaches_no_route(tmp_path: Path) -> None:
-    with deployed(
-        tmp_path, {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},2001:db8::/32"}
-    ) as product:
-        for method, route in ROUTES:
-            answer = send(product, method, route)
-            assert answer.status_code == 403, (method, route)
-            assert method == "HEAD" or refused_like_any_answer(answer), (method, route)
-        assert not product.execution_arns(ALICE)
+def test_an_address_outside_reaches_no_route(access: Access) -> None:
+    outside = {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},2001:db8::/32"}
+    product = access.given(outside)
+    user = product.create_user(OLD_PASSWORD)
+    for method, route in ROUTES:
+        answer = send(product, method, route, json={"user": user})
+        assert answer.status_code == 403, (method, route)
+        assert method == "HEAD" or refused_like_any_answer(answer), (method, route)
+    assert not product.execution_arns(user)
 
 
-STRICT_ACCOUNT = {"RolePath": "/apps/", "CreateApiLogsRole": "true", "RemindIamUsers": "false"}
-
-
-@pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
-    """Take unsigned requests from this machine, in an account that demands a path and forbids IAM users."""
-    limited = {"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},{HERE}"}
-    with deployed(tmp_path_factory.mktemp("public"), limited | STRICT_ACCOUNT) as product:
-        yield product
-
-
-def test_in_a_strict_account_roles_have_its_path_and_there_is_no_smtp_user(public: Product) -> None:
-    iam, stack = public.client("iam"), public.stack
-    roles = [each for page in iam.get_paginator("list_roles").paginate() for each in page["Roles"]]
-    paths = {role["Path"] for role in roles if role["RoleName"].startswith(stack.stack_name)}
-    assert paths == {"/apps/"}
-    users = [each for page in iam.get_paginator("list_users").paginate() for each in page["Users"]]
-    assert not [user for user in users if user["UserName"].startswith(stack.stack_name)]
-    assert not {"SmtpSecretArn", "RotationStateMachineArn"} & set(stack.outputs)
-    assert "/apps/" in public.client("apigateway").get_account()["cloudwatchRoleArn"]
+@pytest.fixture
+def public(access: Access) -> Product:
+    """Take unsigned requests, from this machine among others."""
+    return access.given({"RequestAccess": "Public", "AllowedCidrs": f"{ELSEWHERE},{HERE}"})
 
 
 def test_an_address_inside_reaches_every_route(public: Product) -> None:
     for method, route in ROUTES:
         assert send(public, method, route).status_code != 403, (method, route)
-
-
-# Protected users
 
 
 @pytest.mark.parametrize("route", ["generate", "extract", "confirm", "revoke"])
@@ -388,33 +391,35 @@ def test_the_apis_own_pages_may_send(public: Product) -> None:
     assert send(public, "POST", "generate", headers=origin, data={"user": "no-such-user"}).status_code == 202
 
 
-def test_neither_our_code_nor_iam_touches_protected_users(tmp_path: Path) -> None:
-    with deployed(tmp_path, {"ProtectedPathPrefix": "/admins/"}) as product:
-        iam, old = product.client("iam"), OLD_PASSWORD
-        free, tagged = product.create_user(old), product.create_user(old, {"latchkey:protected": "no"})
-        below, member = "admin@example.com", product.create_user(old)
-        iam.create_user(UserName=below, Path="/admins/europe/")
-        iam.create_login_profile(UserName=below, Password=old)
-        iam.create_group(GroupName="Admins")
-        iam.add_user_to_group(GroupName="Admins", UserName=member)
+# Protected users
 
-        for user in (tagged, below, member):
-            run = product.wait_for_end(product.start_reset(user))
-            assert run.states == ["ValidateUser", "Rejected"], user
-            assert product.mails(user) == []
-            assert product.sign_in(user, old)["signed_in"]
-        product.wait_for_state(product.start_reset(free), "WaitForClaim")
 
-        setting = {
-            user: call("iam", "update_login_profile", UserName=user, Password=f"{old}-2")
-            for user in (free, tagged, below)
+def test_neither_our_code_nor_iam_touches_protected_users(public: Product) -> None:
+    iam, old = public.client("iam"), OLD_PASSWORD
+    free, tagged = public.create_user(old), public.create_user(old, {"latchkey:protected": "no"})
+    below, member = "chief@example.com", public.create_user(old)
+    iam.create_user(UserName=below, Path="/admins/europe/")
+    iam.create_login_profile(UserName=below, Password=old)
+    iam.create_group(GroupName="Admins")
+    iam.add_user_to_group(GroupName="Admins", UserName=member)
+
+    for user in (tagged, below, member):
+        run = public.wait_for_end(public.start_reset(user))
+        assert run.states == ["ValidateUser", "Rejected"], user
+        assert public.mails(user) == []
+        assert public.sign_in(user, old)["signed_in"]
+    public.wait_for_state(public.start_reset(free), "WaitForClaim")
+
+    setting = {
+        user: call("iam", "update_login_profile", UserName=user, Password=f"{old}-2")
+        for user in (free, tagged, below)
+    }
+    for function in ("ResetIamPassword", "RevokePassword", "RevokeClaim"):
+        assert probed(public, function, setting) == {
+            free: "allowed",
+            tagged: "AccessDenied",
+            below: "AccessDenied",
         }
-        for function in ("ResetIamPassword", "RevokePassword", "RevokeClaim"):
-            assert probed(product, function, setting) == {
-                free: "allowed",
-                tagged: "AccessDenied",
-                below: "AccessDenied",
-            }
 
 
 def probed(product: Product, function: str, calls: dict[str, Any]) -> dict[str, str]:
@@ -433,20 +438,6 @@ def probed(product: Product, function: str, calls: dict[str, Any]) -> dict[str, 
 
 
 # How often
-
-
-def test_above_the_rate_callers_get_429(tmp_path: Path) -> None:
-    tiny = {
-        f"{route}{limit}": "1" for route in ("Generate", "Extract", "Other") for limit in ("Rate", "Burst")
-    }
-    with deployed(tmp_path, tiny) as product:
-        for method, route in [*POSTS, ("GET", "extract")]:
-            answers = [send(product, method, route, json={}) for _ in range(20)]
-            refused = [answer for answer in answers if answer.status_code == 429]
-            assert refused, (method, route)
-            assert len(refused) < len(answers), "every route has a rate of its own"
-            assert all(map(refused_like_any_answer, refused))
-            assert int(refused[0].headers["Retry-After"]) > 0
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -503,3 +494,15 @@ def test_answers_take_as_long_for_unknown_users(public: Product) -> None:
     assert abs(known - unknown) < TOLERATED_SECONDS, f"{known:.4f} s and {unknown:.4f} s"
     assert min(seconds[user]) < unknown < max(seconds[user])
     assert min(seconds[UNKNOWN]) < known < max(seconds[UNKNOWN])
+
+
+def test_above_the_rate_callers_get_429(access: Access) -> None:
+    limits = [f"{route}{limit}" for route in ("Generate", "Extract", "Other") for limit in ("Rate", "Burst")]
+    product = access.given({"RequestAccess": "Public", **dict.fromkeys(limits, "1")})
+    for method, route in [*POSTS, ("GET", "extract")]:
+        answers = [send(product, method, route, json={}) for _ in range(20)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused, (method, route)
+        assert len(refused) < len(answers), "every route has a rate of its own"
+        assert all(map(refused_like_any_answer, refused))
+        assert int(refused[0].headers["Retry-After"]) > 0

@@ -464,7 +464,7 @@ class TestRequestPage:
             (401, "You are not allowed to do this from here. Please ask your administrator."),
             (403, "You are not allowed to do this from here. Please ask your administrator."),
             (429, "Too many requests just now. Please wait a minute and try again."),
-            (500, "Something went wrong on our side. Please try again in a few minutes."),
+            (500, "Too many requests just now. Please wait a minute and try again."),
             (504, "Something went wrong on our side. Please try again in a few minutes."),
         ],
     )
@@ -519,7 +519,8 @@ class TestEveryLink:
         context.set_offline(offline=False)
         for answer, sentence in (
             (Response(429, {}), "Too many requests just now."),
-            (Response(500, {}), "Something went wrong on our side."),
+            (Response(500, {"message": "Internal server error"}), "Too many requests just now."),
+            (Response(500, {"error": "Internal error", "message": "-"}), "Something went wrong on our side."),
             (NOT_READY, "Not ready yet. Please try again in 3 seconds."),
         ):
             site.answers.append(answer)

@@ -16,6 +16,8 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401  # MiniSt
     service = module("services.lambda_svc")
     for name in ("_throttle_response", "_ACCOUNT_CONCURRENCY_CAP", "_inflight_total"):
         monkeypatch.setattr(service, name, getattr(service, name))
+    gateway = module("services.apigateway_v1")
+    monkeypatch.setattr(gateway, "_call_lambda_raw", gateway._call_lambda_raw)  # noqa: SLF001  # it has no public way in
     concurrency.apply()
     return service
 
@@ -40,3 +42,25 @@ def test_below_the_limit_and_without_one_it_runs(
     concurrency.limit(None)
     monkeypatch.setattr(functions, "_inflight_total", 10)
     assert "throttle" not in functions._execute_function(RECORD, {})  # noqa: SLF001  # as above
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [({"throttle": True, "body": {}}, (None, "throttled")), ({"body": "{}"}, ({"body": "{}"}, None))],
+    ids=["throttled", "not throttled"],
+)
+def test_to_the_api_a_throttled_function_is_one_that_cannot_be_called(
+    monkeypatch: pytest.MonkeyPatch, result: dict[str, Any], expected: object
+) -> None:
+    async def call(*_: object) -> tuple[dict[str, Any], None]:
+        return result, None
+
+    gateway = module("services.apigateway_v1")
+    monkeypatch.setattr(gateway, "_call_lambda_raw", call)
+    service = module("services.lambda_svc")
+    monkeypatch.setattr(service, "_throttle_response", service._throttle_response)  # noqa: SLF001  # as above
+    concurrency.apply()
+    # It awaits nothing, and so needs no loop.
+    with pytest.raises(StopIteration) as answered:
+        gateway._call_lambda_raw("f", {}).send(None)  # noqa: SLF001  # as above
+    assert answered.value.value == expected

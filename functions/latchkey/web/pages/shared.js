@@ -52,13 +52,18 @@ function complain(id, sentence) {
   if (sentence) byId(id).focus();
 }
 
-function explain(response) {
+async function explain(response) {
   switch (response.status) {
     case 401:
     case 403:
       return words.notAllowed;
     case 429:
       return words.tooMany;
+    case 500: {
+      // One of API Gateway's own, without an error of ours: it could start no function, because too many run.
+      const answer = await response.json().catch(() => ({}));
+      return answer.message && !answer.error ? words.tooMany : words.ourFault;
+    }
     default:
       return words.ourFault;
   }
