@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 
+from latchkey.domain.reminders import thresholds
 from latchkey.domain.style import Style
 from latchkey.domain.users import Protection
 
@@ -25,3 +26,13 @@ def resets_directory_users() -> bool:
 def style() -> Style:
     """Return what all pages and mails have in common."""
     return Style(language=os.environ["DEFAULT_LANGUAGE"], zone=os.environ["REMINDER_TIME_ZONE"])
+
+
+def reminder_days() -> tuple[int, ...]:
+    """Return the thresholds at which people are reminded, as days left, longest first."""
+    return thresholds(os.environ["NOTIFY_DAYS"], os.environ["NOTIFY_AFTER_DAYS"])
+
+
+def manager_days() -> tuple[int, ...]:
+    """Return the thresholds at which managers are told, likewise; empty for never."""
+    return thresholds(os.environ["NOTIFY_MANAGER_DAYS"])

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
+from latchkey import settings
 from latchkey.adapters import iam, s3
 from latchkey.domain.accounts import Account
 from latchkey.domain.credential_report import read_report, users_of
-from latchkey.domain.reminders import Outcome, classify, thresholds
+from latchkey.domain.reminders import Outcome, classify
 from latchkey.domain.run_window import RunWindow
 from latchkey.domain.time_zones import time_zone
 from latchkey.domain.users import mail_address
@@ -55,7 +56,7 @@ def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
     age = iam.maximum_password_age()
     if age is None:
         return
-    days = thresholds(os.environ["NOTIFY_DAYS"])
+    days = settings.reminder_days()
     for account in read_report(iam.credential_report().splitlines(), age):
         if user and account.user.lower() != user.lower():
             continue

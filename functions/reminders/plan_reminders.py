@@ -8,10 +8,13 @@ from datetime import datetime
 from itertools import batched
 from typing import TypedDict
 
+from latchkey import settings
 from latchkey.adapters import s3, ses
 from latchkey.adapters.reminder_idempotency import sent_by
 from latchkey.domain.accounts import Account, Expiry, unforeseen
-from latchkey.domain.reminders import Outcome, Reminder, ReportRow, classify, thresholds
+from latchkey.domain.manager_summary import ManagerSummary, for_manager, named_managers, summaries
+from latchkey.domain.reminders import EXPIRING, Outcome, Reminder, ReportRow, classify
+from latchkey.domain.run_page import CHART_DAYS
 from latchkey.domain.run_report import TEST_IS_FULL, TEST_MAILS
 from latchkey.domain.run_window import RunWindow
 from latchkey.domain.time_zones import time_zone
@@ -69,7 +72,7 @@ def handler(event: Event, _context: object) -> Result:
     window = RunWindow.of(
         datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"])
     )
-    found = rows(accounts(lists), window, thresholds(os.environ["NOTIFY_DAYS"]))
+    found = rows(accounts(lists), window, settings.reminder_days())
     if event["user"]:
         answers = [user_status(row) for row in unsent(found)]
         return {"due": 0, "batches": "", "per_second": 0, "answers": answers}
@@ -77,7 +80,8 @@ def handler(event: Event, _context: object) -> Result:
     most = TEST_MAILS if event["mode"] == "test" else None
     plan = Plan(s3.folder(event["execution"]), batch_size(rate), most)
     # A test run sends again what was sent: it is there to be looked at.
-    plan.store(found if event["mode"] == "test" else unsent(found))
+    new = found if event["mode"] == "test" else unsent(found)
+    plan.store(with_managers(new, lists, settings.manager_days()))
     return {
         "due": plan.due,
         "batches": plan.batches_key,
@@ -116,6 +120,22 @@ def unsent(found: Iterable[ReportRow]) -> Iterator[ReportRow]:
             yield replace(row, outcome=Outcome.ALREADY_MAILED, reason=f"by {run}") if run else row
 
 
+def with_managers(
+    found: Iterable[ReportRow], lists: list[str], days: Collection[int]
+) -> Iterator[ReportRow | ManagerSummary]:
+    """Yield the rows; then the mails to managers, and rows of the people whose managers are not told."""
+    about: list[Reminder] = []
+    for row in found:
+        reminder = for_manager(row, days)
+        if reminder:
+            about.append(reminder)
+        yield row
+    runs = sent_by(each.key for each in about)
+    about = [each for each in about if each.key not in runs]
+    if about:
+        yield from summaries(about, named_managers(about, accounts(lists)))
+
+
 def user_status(row: ReportRow) -> UserStatus:
     """Say how long a user has, by which policy, and what a run would do now."""
     account, expires_at = row.reminder.account, row.reminder.account.expires_at
@@ -143,22 +163,31 @@ class Plan:
     due: int = 0
     batches: list[dict[str, str]] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
-    _batch: list[Reminder] = field(default_factory=list)
+    _expiries: Counter[int] = field(default_factory=Counter)
+    _batch: list[Reminder | ManagerSummary] = field(default_factory=list)
 
     @property
     def batches_key(self) -> str:
         """Where the list of batches is, for the Map."""
         return f"{self.folder}/batches.json"
 
-    def store(self, found: Iterable[ReportRow]) -> None:
+    def store(self, found: Iterable[ReportRow | ManagerSummary]) -> None:
         """Store what to do about all users on the lists, with at most a batch of them in memory."""
         s3.write_lines(f"{self.folder}/others.jsonl", self._others(found))
         self._store_batch()
         s3.write_json(self.batches_key, self.batches)
-        s3.write_json(f"{self.folder}/counts.json", self._counts)
+        expiries = [self._expiries[day] for day in range(CHART_DAYS)]
+        s3.write_json(f"{self.folder}/counts.json", {"outcomes": self._counts, "expiries": expiries})
 
-    def _others(self, found: Iterable[ReportRow]) -> Iterator[dict[str, object]]:
-        for row in found:
+    def _others(self, found: Iterable[ReportRow | ManagerSummary]) -> Iterator[dict[str, object]]:
+        for each in found:
+            mail: Reminder | ManagerSummary
+            if isinstance(each, ManagerSummary):
+                row, mail = each.row(Outcome.DUE), each
+            else:
+                row, mail = each, each.reminder
+            if row is each and row.outcome in EXPIRING:
+                self._expiries[row.reminder.days_left] += 1
             if row.outcome is Outcome.NOT_DUE:
                 self._counts[row.outcome] += 1
             elif row.outcome is not Outcome.DUE:
@@ -166,10 +195,10 @@ class Plan:
             elif self.due == self.most:
                 yield replace(row, outcome=Outcome.NOT_SENT, reason=TEST_IS_FULL).as_json()
             else:
-                self._add(row.reminder)
+                self._add(mail)
 
-    def _add(self, reminder: Reminder) -> None:
-        self._batch.append(reminder)
+    def _add(self, mail: Reminder | ManagerSummary) -> None:
+        self._batch.append(mail)
         self.due += 1
         if len(self._batch) == self.batch_size:
             self._store_batch()

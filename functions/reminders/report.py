@@ -5,14 +5,17 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from io import StringIO
 from typing import TypedDict
 
 from latchkey import emails
 from latchkey.adapters import s3, ses
 from latchkey.domain.accounts import Expiry
-from latchkey.domain.reminders import Outcome, Reminder, ReportRow
+from latchkey.domain.manager_summary import read_mail
+from latchkey.domain.reminders import Outcome, ReportRow
+from latchkey.domain.run_page import MISSED, MOST_ROWS, RunFigures, page
 from latchkey.domain.run_report import COLUMNS, TEST_IS_FULL, cells
 from latchkey.domain.time_zones import time_zone
 from latchkey.handler import task_handler
@@ -48,21 +51,26 @@ class Result(TypedDict):
 @task_handler
 def handler(event: Event, _context: object) -> Result:
     folder = s3.folder(event["execution"])
-    counts: Counter[str] = Counter(s3.read_json(f"{folder}/counts.json"))
-    reasons: Counter[str] = Counter()
+    planned = s3.read_json(f"{folder}/counts.json")
+    tally = Tally(event["mode"], Counter(planned["outcomes"]))
     key = f"{folder}/report.csv"
-    found = counted(rows(folder, event["mode"]), event["mode"], counts, reasons)
-    s3.write(key, as_csv(found), "text/csv; charset=utf-8")
+    s3.write(key, as_csv(tally.each(rows(folder, event["mode"]))), "text/csv; charset=utf-8")
+    counts = tally.counts
     # Here and not where they are sent: a retry of a batch would count its mails again.
     count("Reminded", counts[Outcome.MAILED])
     if not event["mode"]:
         count("RemindersReported")
-    problems = problems_of(event, reasons)
+    problems = problems_of(event, tally.reasons)
     result: Result = {
         "report": f"s3://{os.environ['REMINDER_RUNS_BUCKET']}/{key}",
         "counts": counts,
         "problems": problems,
     }
+    figures = RunFigures(
+        day_of(event), _MODES[event["mode"]], headline(result), problems, counts, planned["expiries"]
+    )
+    html = page(figures, tally.missed, tally.all_missed)
+    s3.write(f"{folder}/report.html", [html.encode(errors="backslashreplace")], "text/html; charset=utf-8")
     if os.environ["ADMIN_ADDRESS"]:
         ses.send(
             emails.render_report(words(event, result)),
@@ -79,22 +87,33 @@ def rows(folder: str, mode: str) -> Iterator[ReportRow]:
         if s3.result_key(batch) in done:
             yield from (ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(batch)))
         else:
-            due = (Reminder.from_json(line) for line in s3.read_lines(batch))
+            due = (read_mail(line) for line in s3.read_lines(batch))
             outcome = Outcome.DUE if mode == "dry-run" else Outcome.NOT_SENT
             reason = "" if mode == "dry-run" else "the run ended before"
-            yield from (ReportRow(each, outcome, reason) for each in due)
+            yield from (each.row(outcome, reason) for each in due)
     yield from (ReportRow.from_json(line) for line in s3.read_lines(f"{folder}/others.jsonl"))
 
 
-def counted(
-    found: Iterator[ReportRow], mode: str, counts: Counter[str], reasons: Counter[str]
-) -> Iterator[ReportRow]:
-    """Yield the rows, and count outcomes and the reasons of failures that hit more than one mail."""
-    for row in found:
-        counts[row.outcome.value] += 1
-        if is_problem(row, mode):
-            reasons[f"{row.outcome}: {row.reason}"] += 1
-        yield row
+@dataclass
+class Tally:
+    """What the rows of a report add up to: outcomes, reasons of failures, and who was not reached."""
+
+    mode: str
+    counts: Counter[str]
+    reasons: Counter[str] = field(default_factory=Counter)
+    missed: list[ReportRow] = field(default_factory=list)
+    all_missed: int = 0
+
+    def each(self, found: Iterator[ReportRow]) -> Iterator[ReportRow]:
+        """Yield the rows, and count them."""
+        for row in found:
+            self.counts[row.outcome.value] += 1
+            if is_problem(row, self.mode):
+                self.reasons[f"{row.outcome}: {row.reason}"] += 1
+            if row.outcome in MISSED:
+                self.all_missed += 1
+                self.missed += [row][: MOST_ROWS - len(self.missed)]
+            yield row
 
 
 def is_problem(row: ReportRow, mode: str) -> bool:
@@ -158,18 +177,27 @@ _MODES = {
 }
 
 
+def day_of(event: Event) -> date:
+    """Return the day of a run, where the reminders go out."""
+    at = datetime.fromisoformat(event["moment"])
+    return at.astimezone(time_zone(os.environ["REMINDER_TIME_ZONE"])).date()
+
+
+def headline(result: Result) -> str:
+    """Return what a run did, in two words."""
+    return "something is wrong" if result["problems"] else f"{result['counts'].get(Outcome.MAILED, 0)} mailed"
+
+
 def words(event: Event, result: Result) -> dict[str, str]:
     """Return what the report's mail says."""
-    day = (
-        datetime.fromisoformat(event["moment"]).astimezone(time_zone(os.environ["REMINDER_TIME_ZONE"])).date()
-    )
     counts, problems = result["counts"], result["problems"]
     listed = [f"{counts.get(outcome, 0):>8}  {outcome}" for outcome in Outcome if counts.get(outcome)]
     return {
-        "day": day.isoformat(),
+        "day": day_of(event).isoformat(),
         "mode": _MODES[event["mode"]],
-        "headline": "something is wrong" if problems else f"{counts.get(Outcome.MAILED, 0)} mailed",
+        "headline": headline(result),
         "counts": "\n".join(listed) or "The lists are empty.",
         "problems": "\n".join(["What went wrong:", *problems]) if problems else "Nothing went wrong.",
         "report": result["report"],
+        "page": result["report"].replace(".csv", ".html"),
     }

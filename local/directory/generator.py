@@ -8,15 +8,13 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from local import ROOT
 from local.directory.samba import MAXIMUM_AGE_DAYS, SERVICE_ACCOUNT, USERS_BASE, DirectoryUser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from local.directory.samba import Samba
 
 _DAY = 24 * 3600
 _THRESHOLDS = (15, 7, 1)
@@ -77,9 +75,20 @@ class Listing:
     megabytes: float
 
 
-def list_users(samba: Samba, hosts: Sequence[str] = ()) -> Listing:
+class Server(Protocol):
+    """What has to be known of a directory in order to list its users."""
+
+    @property
+    def host(self) -> str:
+        """What clients are to connect to."""
+
+    ca: str
+    password: str
+
+
+def list_users(server: Server, hosts: Sequence[str] = ()) -> Listing:
     """List all users with the product's own code. Raises RuntimeError when it fails."""
-    given = [hosts or [samba.host], samba.ca, USERS_BASE, SERVICE_ACCOUNT, samba.password]
+    given = [hosts or [server.host], server.ca, USERS_BASE, SERVICE_ACCOUNT, server.password]
     done = subprocess.run(  # noqa: S603  # our own code, and no shell
         [sys.executable, "-c", _LISTER],
         input=json.dumps(given),

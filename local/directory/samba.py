@@ -60,6 +60,7 @@ class SambaError(RuntimeError):
 class DirectoryUser:
     """A user of the directory. `changed_at`, in Unix seconds, is when the password was set; None: never was.
 
+    `account_expires_at`, likewise, is when the account itself ends; None: never.
     With `short_policy` a fine-grained policy lets it expire sooner.
     """
 
@@ -72,6 +73,8 @@ class DirectoryUser:
     disabled: bool = False
     excluded: bool = False
     short_policy: bool = False
+    account_expires_at: float | None = None
+    smart_card: bool = False
 
 
 @dataclass

@@ -26,7 +26,7 @@ _TICKS_PER_SECOND = 10_000_000
 _TICKS_PER_DAY = 24 * 3600 * _TICKS_PER_SECOND
 _SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 # Flags of userAccountControl.
-_NORMAL, _DISABLED, _NEVER_EXPIRES = 0x200, 0x2, 0x10000
+_NORMAL, _DISABLED, _NEVER_EXPIRES, _SMART_CARD = 0x200, 0x2, 0x10000, 0x40000
 # DSDB_CONTROL_BYPASS_PASSWORD_HASH: the time of a password's last change is taken as it is given.
 _AS_GIVEN = ["local_oid:1.3.6.1.4.1.7165.4.3.12:0"]
 # What is delegated to the account of the resets, on users: to reset passwords, and to write pwdLastSet and
@@ -163,15 +163,25 @@ _ENTRY_ATTRIBUTES = {*_TEXTS, "sAMAccountName", "userPrincipalName", "userAccoun
 def _entry(wanted: dict[str, Any], user: dict[str, Any]) -> dict[str, str]:
     name, changed_at = user["name"], user["changed_at"]
     flags = _NORMAL | _DISABLED * user["disabled"] | _NEVER_EXPIRES * user["never_expires"]
-    ticks = 0 if changed_at is None else int((changed_at + _SECONDS_FROM_1601_TO_1970) * _TICKS_PER_SECOND)
-    return {attribute: user[key] for attribute, key in _TEXTS.items() if user[key]} | {
-        "dn": _dn(wanted, user),
-        "objectClass": "user",
-        "sAMAccountName": name,
-        "userPrincipalName": f"{name}@{wanted['service_account'].partition('@')[2]}",
-        "userAccountControl": str(flags),
-        "pwdLastSet": str(ticks),
-    }
+    flags |= _SMART_CARD * user["smart_card"]
+    ends_at = user["account_expires_at"]
+    ends = {} if ends_at is None else {"accountExpires": str(_ticks(ends_at))}
+    return (
+        {attribute: user[key] for attribute, key in _TEXTS.items() if user[key]}
+        | ends
+        | {
+            "dn": _dn(wanted, user),
+            "objectClass": "user",
+            "sAMAccountName": name,
+            "userPrincipalName": f"{name}@{wanted['service_account'].partition('@')[2]}",
+            "userAccountControl": str(flags),
+            "pwdLastSet": str(0 if changed_at is None else _ticks(changed_at)),
+        }
+    )
+
+
+def _ticks(seconds: float) -> int:
+    return int((seconds + _SECONDS_FROM_1601_TO_1970) * _TICKS_PER_SECOND)
 
 
 def _add(sam: Any, wanted: dict[str, Any], user: dict[str, Any]) -> None:  # noqa: ANN401  # as above

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from local.driver.product import Product, Run
 
-_ABOUT = "Your password expires in"
-
 
 @dataclass(frozen=True)
 class Reminders:
@@ -39,8 +37,8 @@ class Reminders:
         return self.product.wait_for_end(self.start(**given), seconds=300)
 
     def mails(self) -> list[dict[str, Any]]:
-        """Return every reminder that was mailed, oldest first."""
-        return [mail for mail in self.product.all_mails() if mail["subject"].startswith(_ABOUT)]
+        """Return every reminder that was mailed, oldest first: nothing else goes by SMTP."""
+        return [mail for mail in self.product.all_mails() if mail["via"] == "smtp"]
 
     @property
     def bucket(self) -> str:

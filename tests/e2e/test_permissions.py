@@ -242,6 +242,7 @@ LISTS = (
     "batches/00000.jsonl",
     "others.jsonl",
     "counts.json",
+    "report.html",
     "results/00000.jsonl",
     "report.csv",
 )
@@ -367,7 +368,13 @@ ALLOWED: dict[str, set[str]] = {
         "take back what was noted",
         "read the SMTP secret",
     },
-    "Report": {*(f"read {name}" for name in LISTS), "list the lists", "write report.csv", "send a mail"},
+    "Report": {
+        *(f"read {name}" for name in LISTS),
+        "list the lists",
+        "write report.csv",
+        "write report.html",
+        "send a mail",
+    },
     "NotifyClaimed": {"read a user", "send a mail", "keep a notice", "tell a step"},
     "NotifyExpired": {"send a mail", "tell a step", "move a user's reset"},
     "NotifyFailed": {"send a mail", "tell a step", "move a user's reset"},

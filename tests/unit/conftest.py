@@ -38,6 +38,8 @@ os.environ.update(
     HELPDESK_GROUP="",
     REMINDER_RUNS_BUCKET="latchkey-test-reminder-runs",
     NOTIFY_DAYS="15,7,1",
+    NOTIFY_AFTER_DAYS="0,3,7",
+    NOTIFY_MANAGER_DAYS="",
     PASSWORDS_PATH="/latchkey/latchkey-test/passwords",
     PASSWORD_LENGTH="20",
     POWERTOOLS_METRICS_NAMESPACE="latchkey-test",

@@ -13,7 +13,7 @@ import pytest
 from latchkey import emails, languages
 from latchkey.domain.style import Style
 from latchkey.emails import Mail
-from latchkey.languages.times import Hours, InDays, Value, in_words
+from latchkey.languages.times import Each, Hours, InDays, Value, in_words
 from local.emulator.patches import tracking
 from tests.unit import pseudo
 
@@ -48,6 +48,12 @@ VALUES: dict[str, dict[str, Value]] = {
     "expired": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
     "change_denied": {"user": "alice@example.com"},
     "failed": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
+    "manager_summary": {"people": Each((("alice@example.com", InDays(3)),))},
+    "password_expired": {
+        "user": "alice@example.com",
+        "expires_at": MOMENT,
+        "link": "https://reset.example.com/generate?user=alice@example.com",
+    },
     "reminder": {
         "user": "alice@example.com",
         "in_days": InDays(7),
@@ -60,12 +66,13 @@ VALUES: dict[str, dict[str, Value]] = {
         "headline": "5 mailed",
         "counts": "5  mailed",
         "problems": "Nothing went wrong.",
+        "page": "s3://lists/runs/1/report.html",
         "report": "s3://lists/runs/2026-11-21/report.csv",
     },
 }
 MAILS = [name for name in VALUES if name != REPORT]
 #: The mails that say what else to do where there is no link.
-WITHOUT_LINK = ["expired", "failed", "reminder"]
+WITHOUT_LINK = ["expired", "failed", "password_expired", "reminder"]
 EACH_MAIL = pytest.mark.parametrize(("name", "language"), [*product(MAILS, LANGUAGES), (REPORT, "en")])
 EACH_TRANSLATION = pytest.mark.parametrize(("name", "language"), list(product(MAILS, LANGUAGES)))
 EACH_LINK = pytest.mark.parametrize(

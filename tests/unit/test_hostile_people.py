@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO, StringIO
+from io import StringIO
 from itertools import batched
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import trustme
-from botocore.response import StreamingBody
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +33,7 @@ from latchkey.domain.run_window import RunWindow
 from latchkey.domain.users import IamUser, is_mail_address
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError, UserNotFoundError
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
+from tests.unit.bucket import Bucket
 from tests.unit.stack import Stack
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -157,26 +157,6 @@ class MailServer:
 
     def close(self) -> None:
         pass
-
-
-class Bucket:
-    """Stands for S3: in memory, since the simulation takes longer than everything else here."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def put_object(self, *, Key: str, Body: Any, **_: object) -> None:  # noqa: ANN401, N803  # as boto3 calls it
-        self.objects[Key] = Body.read()
-
-    def get_object(self, *, Key: str, **_: object) -> dict[str, StreamingBody]:  # noqa: N803
-        body = self.objects[Key]
-        return {"Body": StreamingBody(BytesIO(body), len(body))}
-
-    def get_paginator(self, _operation: str) -> "Bucket":
-        return self
-
-    def paginate(self, *, Prefix: str, **_: object) -> list[dict[str, list[dict[str, str]]]]:  # noqa: N803
-        return [{"Contents": [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)]}]
 
 
 class Record:

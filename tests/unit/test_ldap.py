@@ -4,6 +4,7 @@ import base64
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -120,6 +121,32 @@ def test_attributes_become_an_account(directory: Build) -> None:
     assert (account.id, account.expires_at) == (str(UUID(int=1)), Expiry.MUST_CHANGE)
     assert (account.mail, account.name) == ("zoe@example.com", "Zoë")
     assert (account.language, account.manager) == ("de", "CN=Boss")
+
+
+@pytest.mark.parametrize(
+    ("ticks", "expires_at"),
+    [
+        ("0", None),
+        (str(2**63 - 1), None),
+        ("", None),
+        ("132223104000000000", datetime(2020, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_an_account_expires_at_a_time_or_never(
+    directory: Build, ticks: str, expires_at: datetime | None
+) -> None:
+    corp, _ = directory(page(entry(1, accountExpires=ticks)))
+    (account,) = corp.all()
+    assert account.account_expires_at == expires_at
+
+
+@pytest.mark.parametrize(("control", "smart_card"), [("512", False), (str(512 | 0x40000), True)])
+def test_an_account_may_sign_in_by_smart_card_alone(
+    directory: Build, control: str, *, smart_card: bool
+) -> None:
+    corp, _ = directory(page(entry(1, userAccountControl=control)))
+    (account,) = corp.all()
+    assert account.smart_card is smart_card
 
 
 def test_a_time_that_may_not_be_read_is_unknown_and_a_bad_address_is_none(directory: Build) -> None:

@@ -114,6 +114,9 @@ class TestPlan:
             ("d", 1, 1),
         ]
         assert (result["due"], len(batches)) == (3, 2)
+        counts = s3.read_json(f"runs/{RUN}/counts.json")
+        assert (counts["outcomes"], sum(counts["expiries"])) == ({"not due": 1}, 4)
+        assert [counts["expiries"][day] for day in (1, 5, 7, 16)] == [1, 1, 1, 1]
 
     def test_senders_share_the_rate_of_the_account(self, lists: Stack) -> None:
         lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
@@ -142,6 +145,14 @@ class TestPlan:
             Outcome.ALREADY_MAILED,
             f"by {EARLIER}",
         )
+
+    def test_people_whose_password_has_expired_are_due_for_a_week_and_only_where_the_stack_says_so(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        expired = [account("a", -0.5), account("b", -14.5), account("c", -16.5)]
+        assert plan(expired)["due"] == 2
+        monkeypatch.setenv("NOTIFY_AFTER_DAYS", "")
+        assert plan(expired)["due"] == 0
 
     def test_a_test_run_sends_again_what_was_sent(self) -> None:
         record_sent(Reminder(account("a"), 7, 7))
@@ -298,18 +309,18 @@ class TestSend:
         assert box.mailed == ["a@example.com", "c@example.com"]
 
     def test_a_password_that_does_not_expire_has_no_reminder(self) -> None:
-        batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
         with pytest.raises(TypeError, match="does not expire"):
-            batch._values(Reminder(account("a", expires_at=Expiry.NEVER), 7, 7))  # noqa: SLF001
+            send_reminders.about(Reminder(account("a", expires_at=Expiry.NEVER), 7, 7))
 
     def test_the_link_leads_where_directory_users_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("BASE_URL", "https://reset.example.com")
         monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "https://passwords.example.com")
-        batch = send_reminders.Batch({}, Context(), Box(), None, "https://reset.example.com")  # type: ignore[arg-type,typeddict-item]
         reminder = Reminder(account("a b"), 1, 1)
         own = replace(reminder, account=replace(reminder.account, source="iam"))
-        assert batch._values(reminder)["link"] == "https://passwords.example.com"  # noqa: SLF001
-        assert batch._values(own)["link"] == "https://reset.example.com/generate?user=a%20b"  # noqa: SLF001
-        assert batch._values(own)["in_days"] == InDays(1)  # noqa: SLF001
+        assert send_reminders.about(reminder)[1]["link"] == "https://passwords.example.com"
+        name, values = send_reminders.about(own)
+        assert (name, values["link"]) == ("reminder", "https://reset.example.com/generate?user=a%20b")
+        assert values["in_days"] == InDays(1)
 
 
 def record(*keys: str, run: str = RUN, seconds: float = 60) -> ReminderIdempotency:
@@ -408,7 +419,7 @@ def write_run(*, results: bool = True) -> None:
         s3.write_lines(s3.result_key(BATCH), (row.as_json() for row in rows))
     other = ReportRow(Reminder(account("c", expires_at=Expiry.NEVER)), Outcome.NEVER_EXPIRES)
     s3.write_lines(f"runs/{RUN}/others.jsonl", [other.as_json()])
-    s3.write_json(f"runs/{RUN}/counts.json", {"not due": 5})
+    s3.write_json(f"runs/{RUN}/counts.json", {"outcomes": {"not due": 5}, "expiries": [3, 0, 9]})
 
 
 def reported(**given: Any) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:  # noqa: ANN401  # an event's fields
@@ -432,6 +443,17 @@ class TestReport:
         assert result["counts"] == {"not due": 5, "mailed": 1, "failed": 1, "never expires": 1}
         assert result["problems"] == []
         assert rows["b"]["name"] == "'=cmd()"
+
+    def test_the_page_beside_the_file_shows_figures_expiries_and_who_failed(self) -> None:
+        write_run()
+        reported()
+        found = S3.get_object(Bucket=os.environ["REMINDER_RUNS_BUCKET"], Key=f"runs/{RUN}/report.html")
+        html = found["Body"].read().decode()
+        assert found["ContentType"] == "text/html; charset=utf-8"
+        assert "1 mailed" in html.lower()
+        assert "At most 9 on one day" in html
+        assert "<td>b</td>" in html
+        assert "<td>a</td>" not in html
 
     def test_a_batch_without_results_was_not_sent(self) -> None:
         write_run(results=False)

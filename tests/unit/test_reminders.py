@@ -97,6 +97,12 @@ def test_users_whose_expiry_is_no_time_have_no_days_in_the_report(expires_at: Ex
         (replace(ALICE, expires_at=Expiry.MUST_CHANGE), Outcome.MUST_CHANGE),
         (replace(ALICE, expires_at=Expiry.UNKNOWN), Outcome.FAILED),
         (replace(ALICE, expires_at=NOW - DAY), Outcome.EXPIRED),
+        (replace(ALICE, account_expires_at=NOW), Outcome.ACCOUNT_EXPIRED),
+        (
+            replace(ALICE, account_expires_at=NOW - DAY, expires_at=Expiry.MUST_CHANGE),
+            Outcome.ACCOUNT_EXPIRED,
+        ),
+        (replace(ALICE, smart_card=True, expires_at=Expiry.NEVER), Outcome.SMART_CARD),
         (replace(ALICE, mail="", expires_at=NOW + 16 * DAY), Outcome.NOT_DUE),
     ],
     ids=[
@@ -112,6 +118,19 @@ def test_users_whose_expiry_is_no_time_have_no_days_in_the_report(expires_at: Ex
 )
 def test_a_user_who_is_not_reminded_has_a_reason(account: Account, outcome: Outcome) -> None:
     assert classify(account, WINDOW, DAYS).outcome is outcome
+
+
+def test_an_account_that_expires_tomorrow_is_still_reminded_today() -> None:
+    row = classify(replace(ALICE, account_expires_at=NOW + DAY), WINDOW, DAYS)
+    assert (row.outcome, row.reminder.days_left) == (Outcome.DUE, 7)
+
+
+def test_after_the_expiry_the_mail_is_another_one() -> None:
+    rows = [classify(replace(ALICE, expires_at=NOW + each * DAY), WINDOW, DAYS + AFTER) for each in (0, -1)]
+    assert [(row.outcome, row.reminder.has_expired) for row in rows] == [
+        (Outcome.DUE, False),
+        (Outcome.DUE, True),
+    ]
 
 
 def warned(expires_at: datetime, runs: list[RunWindow]) -> list[int]:

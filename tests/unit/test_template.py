@@ -198,6 +198,8 @@ ACCEPTED = {
     "DirectoryHosts": ["", "dc1.corp.example.com", "dc1.corp.example.com:3269,dc2"],
     "DirectorySubnetIds": ["", "subnet-0123456789abcdef0"],
     "NotifyDays": ["1", "15", "365"],
+    "NotifyAfterDays": ["", "0", "7", "14"],
+    "NotifyManagerDays": ["", "0", "3"],
     "ReminderTime": ["04:00", "06:30", "23:59"],
     "ReminderTimeZone": ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+1"],
     "AllowedCidrs": [
@@ -230,6 +232,8 @@ REFUSED = {
     "DirectoryHosts": ["ldaps://dc1", "dc1,", "dc1 dc2"],
     "DirectorySubnetIds": ["vpc-1", "subnet-"],
     "NotifyDays": ["0", "-1", "1.5", " 7", "1000"],
+    "NotifyAfterDays": ["-1", "1.5", " 7", "100"],
+    "NotifyManagerDays": ["-1", "1.5", "1000"],
     "ReminderTime": ["03:59", "24:00", "6:00", "06:60"],
     "ReminderTimeZone": ["", "Europe/", "UTC;"],
     "AllowedCidrs": [

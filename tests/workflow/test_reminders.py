@@ -18,9 +18,20 @@ from tools.asl import Transition, read_definition, taken, transitions
 
 DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json")
 EVENTS = Path(__file__).parents[2] / "events"
-DUE = {"due15", "due7", "due5-missed", "due1", "due-" + "n" * 60, "due-by-short-policy"}
+DUE = {
+    "due15",
+    "due7",
+    "due5-missed",
+    "due1",
+    "due-expired",
+    "due-ends-tomorrow",
+    "due-" + "n" * 60,
+    "due-by-short-policy",
+}
 OTHERS = {
     "expired": "already expired",
+    "gone": "account expired",
+    "smart-card": "signs in by smart card",
     "must-change": "must change at next sign-in",
     "never-expires": "never expires",
     "excluded": "excluded",
@@ -159,7 +170,7 @@ def test_test_run_mails_the_administrator_and_counts_for_nothing(reminders: Remi
         ("due7", ("directory", 7, True), "domain's"),
         ("due7@corp.example.com", ("directory", 7, True), "domain's"),
         ("due-by-short-policy", ("directory", 7, True), "CN=Short"),
-        ("expired", ("directory", -3, False), "domain's"),
+        ("expired", ("directory", -30, False), "domain's"),
         ("never-expires", ("directory", None, False), "domain's"),
         (IAM_USER, ("iam", 7, True), "90 days"),
     ],

@@ -9,6 +9,7 @@ from ldap3.utils.conv import escape_filter_chars
 from latchkey.adapters.ldap import Controllers, Login, Settings
 from latchkey.adapters.ldap_session import Entry, LostConnectionError, Session, first, text
 from latchkey.domain.accounts import Account, Expiry, read_ticks
+from latchkey.domain.directory_users import AccountControl, read_time
 from latchkey.domain.users import is_mail_address
 from latchkey.observability import logger
 
@@ -23,7 +24,18 @@ _ONE_USER = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
 _ID = "objectGUID"
 _EXPIRY = "msDS-UserPasswordExpiryTimeComputed"
 _POLICY = "msDS-ResultantPSO"
-_ATTRIBUTES = (_ID, "sAMAccountName", "displayName", "mail", "preferredLanguage", "manager", _EXPIRY)
+_ATTRIBUTES = (
+    _ID,
+    "sAMAccountName",
+    "displayName",
+    "mail",
+    "preferredLanguage",
+    "manager",
+    "distinguishedName",
+    "accountExpires",
+    "userAccountControl",
+    _EXPIRY,
+)
 
 
 class DirectoryAccounts:
@@ -111,6 +123,7 @@ def _account(entry: Entry, *, excluded: bool) -> Account:
 
 def _read(entry: Entry, *, excluded: bool) -> Account:
     ticks, mail = first(entry, _EXPIRY), text(entry, "mail")
+    control = AccountControl(int(first(entry, "userAccountControl") or 0))
     return Account(
         source="directory",
         id=str(UUID(bytes_le=first(entry, _ID))),
@@ -121,6 +134,9 @@ def _read(entry: Entry, *, excluded: bool) -> Account:
         name=text(entry, "displayName"),
         language=text(entry, "preferredLanguage"),
         manager=text(entry, "manager"),
+        dn=text(entry, "distinguishedName"),
         excluded=excluded,
+        account_expires_at=read_time(int(first(entry, "accountExpires") or 0)),
+        smart_card=AccountControl.SMARTCARD_REQUIRED in control,
         policy=text(entry, _POLICY),
     )

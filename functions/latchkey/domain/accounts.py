@@ -34,10 +34,11 @@ def unforeseen(error: Exception) -> str:
 class Account:
     """A user with a password, as a source lists them.
 
-    `id` names the account for good, `user` is its name today. `expires_at` is when the password expires, in
-    UTC, to the second. `mail`, `name`, `language` and `manager` are empty where the source has none. `policy`
-    is shown only to an operator who asks about one user. `problem` says why an entry of the source could not
-    be read.
+    `id` names the account for good, `user` is its name today, `dn` its distinguished name in a directory.
+    `expires_at` is when the password expires, in UTC, to the second; `account_expires_at` is when the account
+    itself does, None for never. `mail`, `name`, `language` and `manager`, a distinguished name, are empty
+    where the source has none. With `smart_card` the account signs in by smart card alone. `policy` is shown
+    only to an operator who asks about one user. `problem` says why an entry of the source could not be read.
     """
 
     source: str
@@ -48,7 +49,10 @@ class Account:
     name: str = ""
     language: str = ""
     manager: str = ""
+    dn: str = ""
     excluded: bool = False
+    account_expires_at: datetime | None = None
+    smart_card: bool = False
     policy: str = ""
     problem: str = ""
 
@@ -61,10 +65,11 @@ class Account:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
-        expires_at = self.expires_at
+        expires_at, account_expires_at = self.expires_at, self.account_expires_at
         return {
             **asdict(self),
             "expires_at": expires_at.value if isinstance(expires_at, Expiry) else expires_at.isoformat(),
+            "account_expires_at": account_expires_at and account_expires_at.isoformat(),
         }
 
     @classmethod
@@ -73,7 +78,10 @@ class Account:
         try:
             text = value["expires_at"]
             expires_at = Expiry(text) if text in Expiry else datetime.fromisoformat(text)
-            return cls(**{**value, "expires_at": expires_at})
+            account_expires_at = value["account_expires_at"] and datetime.fromisoformat(
+                value["account_expires_at"]
+            )
+            return cls(**{**value, "expires_at": expires_at, "account_expires_at": account_expires_at})
         except (KeyError, TypeError, ValueError) as error:
             return cls.unreadable(str(value.get("source", "")), str(value.get("user", "")), error)
 

@@ -23,12 +23,19 @@ class Outcome(StrEnum):
     ALREADY_MAILED = "already mailed"
     WITHOUT_MAIL = "without mail"
     EXCLUDED = "excluded"
+    ACCOUNT_EXPIRED = "account expired"
+    SMART_CARD = "signs in by smart card"
     EXPIRED = "already expired"
     MUST_CHANGE = "must change at next sign-in"
     NEVER_EXPIRES = "never expires"
     FAILED = "failed"
     NOT_SENT = "not sent"
+    MANAGER_TOLD = "manager told"
+    MANAGER_NOT_TOLD = "manager not told"
 
+
+#: Accounts that sign in by a password with an expiry that lies ahead.
+EXPIRING = frozenset({Outcome.DUE, Outcome.NOT_DUE, Outcome.ALREADY_MAILED, Outcome.WITHOUT_MAIL})
 
 _WITHOUT_TIME = {
     Expiry.NEVER: Outcome.NEVER_EXPIRES,
@@ -39,21 +46,39 @@ _WITHOUT_TIME = {
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A mail about a password: `days_left` at the run, and the threshold that this reached.
-
-    Both are 0 and None where the password has no expiry or no threshold is reached.
-    """
+    """A mail about a password: the days left, 0 where it has no expiry, and the threshold they reached."""
 
     account: Account
     days_left: int = 0
     threshold: int | None = None
+    to_manager: bool = False
+
+    @property
+    def recipient(self) -> Account:
+        """Who gets the mail."""
+        return self.account
+
+    @property
+    def reminders(self) -> tuple[Self]:
+        """What is recorded once the mail is sent."""
+        return (self,)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether the password has expired, so that the mail tells the way in and does not warn."""
+        return self.days_left < 0
 
     @property
     def key(self) -> str:
-        """The key of the record that it was sent: a hash of user, expiry and threshold, in hexadecimal."""
+        """The key of the record that it was sent: a hash of user, expiry, threshold and who was told."""
         account = self.account
-        text = "\n".join((account.source, account.id, str(account.expires_at), str(self.threshold)))
+        parts = [account.source, account.id, str(account.expires_at), str(self.threshold)]
+        text = "\n".join([*parts, "manager"] if self.to_manager else parts)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def row(self, outcome: Outcome, reason: str = "") -> "ReportRow":
+        """Return the account's row of the report."""
+        return ReportRow(self, outcome, reason)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
@@ -61,12 +86,14 @@ class Reminder:
             "account": self.account.as_json(),
             "days_left": self.days_left,
             "threshold": self.threshold,
+            "to_manager": self.to_manager,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read what `as_json` returned."""
-        return cls(Account.from_json(value["account"]), value["days_left"], value["threshold"])
+        account = Account.from_json(value["account"])
+        return cls(account, value["days_left"], value["threshold"], value["to_manager"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +145,17 @@ def classify(account: Account, window: RunWindow, days: Collection[int]) -> Repo
         days: the thresholds.
     """
     expires_at = account.expires_at
+    left = 0 if isinstance(expires_at, Expiry) else window.days_left(expires_at)
+    reminder = Reminder(account, left)
     if account.excluded:
-        return ReportRow(Reminder(account), Outcome.EXCLUDED)
+        return ReportRow(reminder, Outcome.EXCLUDED)
+    if account.account_expires_at and account.account_expires_at <= window.at:
+        return ReportRow(reminder, Outcome.ACCOUNT_EXPIRED)
+    if account.smart_card:
+        return ReportRow(reminder, Outcome.SMART_CARD)
     if isinstance(expires_at, Expiry):
         unknown = "the source does not tell when the password expires" if expires_at is Expiry.UNKNOWN else ""
-        return ReportRow(Reminder(account), _WITHOUT_TIME[expires_at], account.problem or unknown)
-    left = window.days_left(expires_at)
+        return ReportRow(reminder, _WITHOUT_TIME[expires_at], account.problem or unknown)
     reminder = Reminder(account, left, reached(left, days))
     if reminder.threshold is None:
         return ReportRow(reminder, Outcome.EXPIRED if left < 0 else Outcome.NOT_DUE)

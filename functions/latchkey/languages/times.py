@@ -23,7 +23,14 @@ class Hours:
     hours: int
 
 
-type Value = str | datetime | InDays | Hours
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A line for each name, with the days until something happens: `Alice: in 3 days`."""
+
+    lines: tuple[tuple[str, InDays], ...]
+
+
+type Value = str | datetime | InDays | Hours | Each
 """What can be filled in."""
 
 
@@ -39,6 +46,8 @@ def in_words(value: Value, language: str, zone: tzinfo) -> str:
             return _counted(formats["in_days"], days)
         case Hours(hours):
             return _counted(formats["hours"], hours)
+        case Each(lines):
+            return "\n".join(f"{name}: {in_words(days, language, zone)}" for name, days in lines)
         case datetime():
             return _moment(value, formats, languages.words(language), zone)
 
