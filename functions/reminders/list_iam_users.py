@@ -13,7 +13,7 @@ from latchkey.domain.credential_report import read_report, users_of
 from latchkey.domain.reminders import Outcome, classify
 from latchkey.domain.run_window import RunWindow
 from latchkey.domain.time_zones import time_zone
-from latchkey.domain.users import mail_address
+from latchkey.domain.users import IamUser, ensure_not_protected, mail_address, preferred_language
 from latchkey.errors import TransientError, UserNotEligibleError, UserNotFoundError
 from latchkey.handler import task_handler
 from latchkey.observability import logger
@@ -48,7 +48,7 @@ def handler(event: Event, _context: object) -> Result:
 def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
     """Yield the users whose password expires; all users, or one.
 
-    Mail addresses are in tags, not in the report: they are looked up only for users who need one.
+    Mail addresses are in tags, not in the report: only users who need one are looked up.
 
     Raises:
         ReportNotReadyError: while IAM is making its report.
@@ -61,14 +61,17 @@ def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
         if user and account.user.lower() != user.lower():
             continue
         if user or classify(account, moment, days).outcome is Outcome.WITHOUT_MAIL:
-            yield _with_mail(account)
+            yield _looked_up(account)
         else:
             yield account
 
 
-def _with_mail(account: Account) -> Account:
+def _looked_up(account: Account) -> Account:
+    """Return an account with what only IAM itself knows of its user."""
     try:
-        return replace(account, mail=mail_address(iam.find_user(account.user)))
+        user = iam.find_user(account.user)
+        mail, language = mail_address(user), preferred_language(user)
+        return replace(account, mail=mail, language=language, resettable=is_resettable(user))
     except (UserNotFoundError, UserNotEligibleError):
         # Deleted since the report, or without an address: the report of the run says so.
         return account
@@ -78,6 +81,15 @@ def _with_mail(account: Account) -> Account:
     except Exception as error:  # a user's bad data fails that user alone
         logger.exception("Could not look up %s.", account.id)
         return Account.unreadable(account.source, account.user, error)
+
+
+def is_resettable(user: IamUser) -> bool:
+    """Tell whether a reset would let a user pass who has a console password."""
+    try:
+        ensure_not_protected(replace(user, groups=iam.groups_of(user.name)), settings.protection())
+    except UserNotEligibleError:
+        return False
+    return True
 
 
 def why_not_listed(user: str) -> str:

@@ -6,16 +6,16 @@ from collections import Counter
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
-from urllib.parse import quote
 
 from latchkey import emails, settings
 from latchkey.adapters import s3
 from latchkey.adapters.reminder_idempotency import ReminderIdempotency, sent_by
 from latchkey.adapters.smtp_client import Pacer, SmtpClient
 from latchkey.adapters.smtp_secret import current_credentials
-from latchkey.domain.accounts import Expiry, unforeseen
+from latchkey.domain.accounts import Account, Expiry, unforeseen
 from latchkey.domain.manager_summary import ManagerSummary, read_mail
 from latchkey.domain.reminders import Outcome, Reminder, ReportRow
+from latchkey.domain.request_links import request_link
 from latchkey.emails.messages import Envelope, compose
 from latchkey.errors import (
     BatchUnfinishedError,
@@ -158,13 +158,11 @@ def about(mail: ReminderMail) -> tuple[str, dict[str, Value]]:
     account = mail.account
     if isinstance(account.expires_at, Expiry):
         raise TypeError("the password of a reminder does not expire")
-    own = f"{os.environ['BASE_URL']}/generate?user={quote(account.user, safe='@')}"
-    elsewhere = os.environ["DIRECTORY_PASSWORD_URL"] if account.source == "directory" else ""
     return "password_expired" if mail.has_expired else "reminder", {
         "user": account.user,
         "in_days": InDays(mail.days_left),
         "expires_at": account.expires_at,
-        "link": elsewhere or own,
+        "link": link_for(account),
     }
 
 
@@ -173,3 +171,13 @@ def line(reminder: Reminder) -> tuple[str, InDays]:
     account = reminder.account
     named = f"{account.name} ({account.user})" if account.name else account.user
     return named, InDays(reminder.days_left)
+
+
+def link_for(account: Account) -> str:
+    """Return where the user of an account gets a new password; empty where no page would give one."""
+    directory = account.source == "directory"
+    if directory and os.environ["DIRECTORY_PASSWORD_URL"]:
+        return os.environ["DIRECTORY_PASSWORD_URL"]
+    if not account.resettable:
+        return ""
+    return request_link(os.environ["REQUEST_PAGE"], user=account.user, directory=directory)

@@ -5,6 +5,8 @@ from typing import NotRequired, TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
+from latchkey.domain.directory_users import is_in_directory
+from latchkey.domain.request_links import request_link
 from latchkey.handler import task_handler
 
 
@@ -21,6 +23,7 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Expired", event["execution"], event["user"])
     registry.close_windows(event["user"], event["window"], event["execution"])
-    values = {"user": event["name"], "link": f"{os.environ['BASE_URL']}/generate"}
+    link = request_link(os.environ["REQUEST_PAGE"], directory=is_in_directory(event["user"]))
+    values = {"user": event["name"], "link": link}
     mail = emails.render("expired", values, event.get("language", ""), settings.style())
     ses.send_notice(mail, os.environ["SENDER_ADDRESS"], event["name"], event["mail"])

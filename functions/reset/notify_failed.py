@@ -6,6 +6,8 @@ from typing import NotRequired, TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
+from latchkey.domain.directory_users import is_in_directory
+from latchkey.domain.request_links import request_link
 from latchkey.errors import PasswordChangeDeniedError
 from latchkey.handler import task_handler
 
@@ -34,7 +36,8 @@ def handler(event: Event, _context: object) -> None:
     )
     if not event["mail"]:
         return
-    values = {"user": event["name"], "link": f"{os.environ['BASE_URL']}/generate"}
+    link = request_link(os.environ["REQUEST_PAGE"], directory=is_in_directory(event["user"]))
+    values = {"user": event["name"], "link": link}
     name = "change_denied" if event["error"] == PasswordChangeDeniedError.__name__ else "failed"
     mail = emails.render(name, values, event.get("language", ""), settings.style())
     ses.send_notice(mail, os.environ["SENDER_ADDRESS"], event["name"], event["mail"])

@@ -347,6 +347,7 @@ ALLOWED: dict[str, set[str]] = {
         "read the credential report",
         "read the password policy",
         "read a user",
+        "list a user's groups",
         "write iam.jsonl",
     },
     "ListDirectoryUsers": {"read the directory's secret", "write directory.jsonl"},

@@ -50,6 +50,7 @@ os.environ.update(
     PROTECTED_PATH_PREFIX="/admins/",
     REMINDER_TIME_ZONE="UTC",
     REQUEST_ACCESS="Public",
+    REQUEST_PAGE="https://reset.example.com/generate",
     REGISTRY_TABLE="latchkey-test-registry",
     REQUEST_WINDOW_MINUTES="15",
     SEND_RATE="0",

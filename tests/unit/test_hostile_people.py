@@ -337,6 +337,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Callable[[IamUser | Exception], l
         monkeypatch.setattr(iam, "maximum_password_age", lambda: 14)
         monkeypatch.setattr(iam, "credential_report", lambda: REPORT)
         monkeypatch.setattr(iam, "find_user", find_user)
+        monkeypatch.setattr(iam, "groups_of", lambda _name: frozenset())
         return list(list_iam_users.list_iam_users(RunWindow.of(NOW, ZoneInfo("UTC")), ""))
 
     return build

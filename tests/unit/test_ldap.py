@@ -86,11 +86,15 @@ def page(*entries: dict[str, Any], more: bool = False, code: int = 0) -> tuple[A
 
 @pytest.fixture
 def directory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[DirectoryAccounts, Server]]:
-    def build(*answers: Any, group: str = "") -> tuple[DirectoryAccounts, Server]:  # noqa: ANN401  # as above
+    def build(
+        *answers: Any,  # noqa: ANN401  # as above
+        group: str = "",
+        protected: tuple[str, ...] | None = None,
+    ) -> tuple[DirectoryAccounts, Server]:
         server = Server(*answers)
         monkeypatch.setattr(ldap, "Connection", server)
         settings = Settings(("dc1", "dc2:3269"), (AUTHORITY,), ("DC=corp",))
-        return DirectoryAccounts(settings, LOGIN, group), server
+        return DirectoryAccounts(settings, LOGIN, group, protected), server
 
     return build
 
@@ -147,6 +151,21 @@ def test_an_account_may_sign_in_by_smart_card_alone(
     corp, _ = directory(page(entry(1, userAccountControl=control)))
     (account,) = corp.all()
     assert account.smart_card is smart_card
+
+
+def test_those_are_resettable_whom_no_group_protects(directory: Build) -> None:
+    context = {"type": "searchResEntry", "raw_attributes": {"defaultNamingContext": [b"DC=corp"]}}
+    group = {"type": "searchResEntry", "raw_attributes": {"distinguishedName": [b"CN=Guarded,DC=corp"]}}
+    people = page(entry(1), entry(2), entry(3, adminCount="1"))
+    corp, server = directory(page(context), page(group), page(entry(2)), people, protected=("Guarded",))
+    assert [each.resettable for each in corp.all()] == [True, False, False]
+    assert "(sAMAccountName=Guarded)" in server.searches[1][1]
+    assert "CN=Guarded,DC=corp" in server.searches[2][1]
+
+
+def test_no_user_is_resettable_where_those_of_the_directory_are_not_reset(directory: Build) -> None:
+    corp, _ = directory(page(entry(1)))
+    assert [each.resettable for each in corp.all()] == [False]
 
 
 def test_a_time_that_may_not_be_read_is_unknown_and_a_bad_address_is_none(directory: Build) -> None:

@@ -152,6 +152,22 @@ def test_a_notice_of_no_success_says_where_to_ask_again(stack: Stack, notice: Mo
     assert "https://reset.example.com/generate" in text(stack).splitlines()
 
 
+@pytest.mark.parametrize("notice", [notify_expired, notify_failed])
+def test_a_notice_names_no_page_that_takes_no_browsers_request(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, notice: ModuleType
+) -> None:
+    monkeypatch.setenv("REQUEST_PAGE", "")
+    notify(notice)
+    assert "https://" not in text(stack)
+    assert "your administrators" in text(stack)
+
+
+@pytest.mark.parametrize("notice", [notify_expired, notify_failed])
+def test_a_notice_to_a_user_of_the_directory_leads_to_that_account(stack: Stack, notice: ModuleType) -> None:
+    notify(notice, user="directory/8af02d8d-ffa8-483b-a016-16e9f430b206")
+    assert "https://reset.example.com/generate?account=directory" in text(stack).splitlines()
+
+
 def test_a_user_who_may_not_change_the_password_is_told_so_and_not_to_ask_again(stack: Stack) -> None:
     notify(notify_failed, error="PasswordChangeDeniedError")
     (call,) = stack.sent("SendEmail")

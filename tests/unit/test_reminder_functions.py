@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -180,6 +182,7 @@ class Box:
 
     def __init__(self) -> None:
         self.mailed: list[str] = []
+        self.messages: list[str] = []
         self.errors: dict[str, Exception] = {}
 
     def __call__(self, *_: object) -> "Box":
@@ -191,10 +194,13 @@ class Box:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def send(self, _message: bytes, _sender: str, recipient: str) -> None:
+    def send(self, message: bytes, _sender: str, recipient: str) -> None:
         if recipient in self.errors:
             raise self.errors[recipient]
         self.mailed.append(recipient)
+        body = message_from_bytes(message, policy=default).get_body(("plain",))
+        assert body
+        self.messages.append(body.get_content())
 
 
 @pytest.fixture
@@ -205,6 +211,7 @@ def box(lists: Stack, monkeypatch: pytest.MonkeyPatch) -> Box:
     return made
 
 
+PAGE = "https://reset.example.com/generate"
 BATCH = f"runs/{RUN}/batches/00000.jsonl"
 
 
@@ -313,14 +320,43 @@ class TestSend:
             send_reminders.about(Reminder(account("a", expires_at=Expiry.NEVER), 7, 7))
 
     def test_the_link_leads_where_directory_users_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("BASE_URL", "https://reset.example.com")
         monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "https://passwords.example.com")
         reminder = Reminder(account("a b"), 1, 1)
-        own = replace(reminder, account=replace(reminder.account, source="iam"))
-        assert send_reminders.about(reminder)[1]["link"] == "https://passwords.example.com"
-        name, values = send_reminders.about(own)
-        assert (name, values["link"]) == ("reminder", "https://reset.example.com/generate?user=a%20b")
+        name, values = send_reminders.about(reminder)
+        assert (name, values["link"]) == ("reminder", "https://passwords.example.com")
         assert values["in_days"] == InDays(1)
+
+    @pytest.mark.parametrize(
+        ("source", "resettable", "page", "link"),
+        [
+            ("iam", True, PAGE, f"{PAGE}?user=a%20b@example.com"),
+            ("iam", False, PAGE, ""),
+            ("iam", True, "", ""),
+            ("directory", True, PAGE, f"{PAGE}?account=directory&user=a%20b@example.com"),
+            ("directory", False, PAGE, ""),
+            ("directory", True, "", ""),
+        ],
+        ids=[
+            "an IAM user who may be reset",
+            "a protected IAM user",
+            "an IAM user where no browser may ask",
+            "a user of the directory who may be reset",
+            "a user of the directory who may not",
+            "a user of the directory where no browser may ask",
+        ],
+    )
+    def test_a_reminder_offers_no_page_that_would_refuse(
+        self, monkeypatch: pytest.MonkeyPatch, source: str, page: str, link: str, *, resettable: bool
+    ) -> None:
+        monkeypatch.setenv("REQUEST_PAGE", page)
+        user = replace(account("a b@example.com"), source=source, resettable=resettable)
+        assert send_reminders.link_for(user) == link
+
+    def test_who_may_not_be_reset_is_told_to_change_the_password_without_a_link(self, box: Box) -> None:
+        send("a")
+        (message,) = box.messages
+        assert "Please change it before then where you sign in." in message
+        assert "https://" not in message
 
 
 def record(*keys: str, run: str = RUN, seconds: float = 60) -> ReminderIdempotency:
@@ -582,6 +618,33 @@ class TestListIamUsers:
             "gone@example.com",
             "nameless",
         ]
+
+    @pytest.mark.parametrize(
+        ("user", "group", "resettable"),
+        [
+            ({}, "Developers", True),
+            ({"tags": {"Latchkey:Protected": ""}}, "", False),
+            ({"path": "/admins/"}, "", False),
+            ({}, "administrators", False),
+        ],
+        ids=["an ordinary user", "protected by a tag", "by the path", "by a group"],
+    )
+    def test_a_reset_is_offered_to_those_whom_it_would_let_pass(
+        self,
+        stack: Stack,
+        monkeypatch: pytest.MonkeyPatch,
+        user: dict[str, Any],
+        group: str,
+        *,
+        resettable: bool,
+    ) -> None:
+        monkeypatch.setattr(type(self), "changed", {"erin@example.com": self.changed["due@example.com"]})
+        stack.add_user("erin@example.com", **{**user, "tags": {"Language": "fr", **user.get("tags", {})}})
+        if group:
+            IAM.create_group(GroupName=group)
+            IAM.add_user_to_group(GroupName=group, UserName="erin@example.com")
+        (erin,) = self.listed(stack)
+        assert (erin.resettable, erin.language) == (resettable, "fr")
 
     def test_one_user_is_found_without_regard_to_case(self, stack: Stack) -> None:
         (found,) = self.listed(stack, "FRESH@example.com")

@@ -268,21 +268,25 @@ def test_a_parameter_refuses_what_the_stack_cannot_use(name: str, value: str) ->
     assert not re.fullmatch(PARAMETERS[name]["AllowedPattern"], value)
 
 
-LINKING = (
-    "ConfirmRequest",
-    "SendClaimLink",
-    "NotifyClaimed",
-    "NotifyExpired",
-    "NotifyFailed",
-    "SendReminders",
-)
+BASE_URL = {
+    "Fn::If": [
+        "HasPublicBaseUrl",
+        {"Ref": "PublicBaseUrl"},
+        {"Fn::Sub": TEMPLATE["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]},
+    ]
+}
 
 
-@pytest.mark.parametrize("name", LINKING)
+@pytest.mark.parametrize("name", ["ConfirmRequest", "SendClaimLink", "NotifyClaimed"])
 def test_links_lead_where_the_deployment_says(name: str) -> None:
-    base_url = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]["BASE_URL"]["Fn::If"]
-    assert base_url[:2] == ["HasPublicBaseUrl", {"Ref": "PublicBaseUrl"}]
-    assert base_url[2]["Fn::Sub"] == TEMPLATE["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]
+    variables = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["BASE_URL"] == BASE_URL
+
+
+@pytest.mark.parametrize("name", ["NotifyExpired", "NotifyFailed", "SendReminders"])
+def test_no_mail_leads_to_a_page_whose_request_would_be_refused(name: str) -> None:
+    page = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]["REQUEST_PAGE"]["Fn::If"]
+    assert page == ["NeedsSignature", "", {"Fn::Sub": ["${Base}/generate", {"Base": BASE_URL}]}]
 
 
 @pytest.mark.parametrize("name", ["RequestReset", "RevealPassword", "AnswerRequest", "RevokeClaim"])

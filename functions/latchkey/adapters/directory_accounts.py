@@ -1,13 +1,13 @@
 """The directory as the reminders read it: who has a password there, and when it expires."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from uuid import UUID
 
 from ldap3.utils.conv import escape_filter_chars
 
 from latchkey.adapters.ldap import Controllers, Login, Settings
-from latchkey.adapters.ldap_session import Entry, LostConnectionError, Session, first, text
+from latchkey.adapters.ldap_session import Entry, LostConnectionError, Session, first, number, text
 from latchkey.domain.accounts import Account, Expiry, read_ticks
 from latchkey.domain.directory_users import AccountControl, read_time
 from latchkey.domain.users import is_mail_address
@@ -24,6 +24,8 @@ _ONE_USER = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
 _ID = "objectGUID"
 _EXPIRY = "msDS-UserPasswordExpiryTimeComputed"
 _POLICY = "msDS-ResultantPSO"
+#: AdminSDHolder sets it to 1 for members of the domain's own groups of administrators.
+_ADMIN_COUNT = "adminCount"
 _ATTRIBUTES = (
     _ID,
     "sAMAccountName",
@@ -34,14 +36,25 @@ _ATTRIBUTES = (
     "distinguishedName",
     "accountExpires",
     "userAccountControl",
+    _ADMIN_COUNT,
     _EXPIRY,
 )
 
 
 class DirectoryAccounts:
-    """The accounts of a directory; `exclusion_group` is a distinguished name, or empty for none."""
+    """The accounts of a directory.
 
-    def __init__(self, settings: Settings, login: Login, exclusion_group: str = "") -> None:
+    `exclusion_group` is a distinguished name, or empty for none. `protected_groups` are names of groups whose
+    members are never reset; None where no user of the directory is.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        login: Login,
+        exclusion_group: str = "",
+        protected_groups: Collection[str] | None = None,
+    ) -> None:
         """Describe the directory.
 
         Raises:
@@ -49,6 +62,7 @@ class DirectoryAccounts:
         """
         self._bases = settings.bases
         self._exclusion_group = exclusion_group
+        self._protected_groups = protected_groups
         self._controllers = Controllers(settings, login)
 
     def all(self) -> Iterator[Account]:
@@ -67,13 +81,13 @@ class DirectoryAccounts:
         while True:
             try:
                 with self._controllers.connected() as session:
-                    excluded = self._members(session)
+                    excluded, protected = self._excluded(session), self._protected(session)
                     for entry in self._search_bases(session, _ENABLED_PEOPLE.format(""), _ATTRIBUTES):
                         identity = first(entry, _ID)
                         if identity not in seen:
                             # Entries without one are not duplicates of each other.
                             seen.update({identity} - {b""})
-                            yield _account(entry, excluded=identity in excluded)
+                            yield _account(entry, identity in excluded, self._resets(entry, protected))
             except LostConnectionError:
                 continue
             return
@@ -88,12 +102,12 @@ class DirectoryAccounts:
         while True:
             try:
                 with self._controllers.connected() as session:
-                    excluded = self._members(session)
+                    excluded, protected = self._excluded(session), self._protected(session)
                     entries = list(self._search_bases(session, one, (*_ATTRIBUTES, _POLICY)))
             except LostConnectionError:
                 continue
             for each, entry in {first(entry, _ID): entry for entry in entries}.items():
-                account = _account(entry, excluded=each in excluded)
+                account = _account(entry, each in excluded, self._resets(entry, protected))
                 yield replace(account, policy=account.policy or "the domain's password policy")
             return
 
@@ -101,27 +115,46 @@ class DirectoryAccounts:
         for base in self._bases:
             yield from session.search(base, what, attributes)
 
-    def _members(self, session: Session) -> frozenset[bytes]:
-        """Return the members of the exclusion group, nested groups included."""
+    def _resets(self, entry: Entry, protected: frozenset[bytes]) -> bool:
+        """Tell whether a reset would let the user of an entry pass, as far as protection goes."""
+        if self._protected_groups is None or number(entry, _ADMIN_COUNT) == 1:
+            return False
+        return first(entry, _ID) not in protected
+
+    def _excluded(self, session: Session) -> frozenset[bytes]:
         group = self._exclusion_group
         if not group:
             return frozenset()
         # Active Directory finds no members of a group that does not exist; a typo must not mail everyone.
         session.read(group, "(objectClass=group)", ("1.1",))
+        return self._members(session, group)
+
+    def _protected(self, session: Session) -> frozenset[bytes]:
+        if not self._protected_groups:
+            return frozenset()
+        root = text(session.read("", "(objectClass=*)", ("defaultNamingContext",)), "defaultNamingContext")
+        wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in self._protected_groups)
+        groups = session.search(root, f"(&(objectClass=group)(|{wanted}))", ("distinguishedName",))
+        return frozenset().union(
+            *(self._members(session, text(group, "distinguishedName")) for group in list(groups))
+        )
+
+    def _members(self, session: Session, group: str) -> frozenset[bytes]:
+        """Return the members of a group, nested groups included."""
         members = _ENABLED_PEOPLE.format(_MEMBER_OF.format(escape_filter_chars(group)))
         return frozenset(first(entry, _ID) for entry in self._search_bases(session, members, (_ID,)))
 
 
-def _account(entry: Entry, *, excluded: bool) -> Account:
+def _account(entry: Entry, excluded: bool, resettable: bool) -> Account:  # noqa: FBT001
     try:
-        return _read(entry, excluded=excluded)
+        return replace(_read(entry), excluded=excluded, resettable=resettable)
     except Exception as error:  # what stands in one entry fails that one alone
         user = text(entry, "sAMAccountName")
         logger.exception("Could not read the entry of %s.", user)
         return Account.unreadable("directory", user, error)
 
 
-def _read(entry: Entry, *, excluded: bool) -> Account:
+def _read(entry: Entry) -> Account:
     ticks, mail = first(entry, _EXPIRY), text(entry, "mail")
     control = AccountControl(int(first(entry, "userAccountControl") or 0))
     return Account(
@@ -135,7 +168,6 @@ def _read(entry: Entry, *, excluded: bool) -> Account:
         language=text(entry, "preferredLanguage"),
         manager=text(entry, "manager"),
         dn=text(entry, "distinguishedName"),
-        excluded=excluded,
         account_expires_at=read_time(int(first(entry, "accountExpires") or 0)),
         smart_card=AccountControl.SMARTCARD_REQUIRED in control,
         policy=text(entry, _POLICY),

@@ -37,8 +37,9 @@ class Account:
     `id` names the account for good, `user` is its name today, `dn` its distinguished name in a directory.
     `expires_at` is when the password expires, in UTC, to the second; `account_expires_at` is when the account
     itself does, None for never. `mail`, `name`, `language` and `manager`, a distinguished name, are empty
-    where the source has none. With `smart_card` the account signs in by smart card alone. `policy` is shown
-    only to an operator who asks about one user. `problem` says why an entry of the source could not be read.
+    where the source has none. With `smart_card` the account signs in by smart card alone. `resettable`
+    tells whether a reset would let the user pass. `policy` is shown only to an operator who asks about one
+    user. `problem` says why an entry of the source could not be read.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Account:
     manager: str = ""
     dn: str = ""
     excluded: bool = False
+    resettable: bool = False
     account_expires_at: datetime | None = None
     smart_card: bool = False
     policy: str = ""
