@@ -25,7 +25,7 @@ def resets_directory_users() -> bool:
 
 def style() -> Style:
     """Return what all pages and mails have in common."""
-    return Style(language=os.environ["DEFAULT_LANGUAGE"], zone=os.environ["REMINDER_TIME_ZONE"])
+    return Style.of(os.environ)
 
 
 def reminder_days() -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from io import StringIO
 from typing import TypedDict
 
-from latchkey import emails
+from latchkey import emails, settings
 from latchkey.adapters import s3, ses
 from latchkey.domain.accounts import Expiry
 from latchkey.domain.manager_summary import read_mail
@@ -73,7 +73,7 @@ def handler(event: Event, _context: object) -> Result:
     s3.write(f"{folder}/report.html", [html.encode(errors="backslashreplace")], "text/html; charset=utf-8")
     if os.environ["ADMIN_ADDRESS"]:
         ses.send(
-            emails.render_report(words(event, result)),
+            emails.render_report(words(event, result), settings.style()),
             os.environ["SENDER_ADDRESS"],
             os.environ["ADMIN_ADDRESS"],
         )

@@ -8,8 +8,9 @@ from typing import Any
 from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
+from latchkey.domain.account_kinds import AccountKind
 from latchkey.domain.claims import new_execution_name, user_key
-from latchkey.domain.directory_users import AccountKind, account_name
+from latchkey.domain.directory_users import account_name
 from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger

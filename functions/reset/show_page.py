@@ -1,10 +1,12 @@
 """Answers GET and HEAD on every page; a link that a mail scanner opens reaches nothing but this."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from latchkey import languages, settings
-from latchkey.domain.directory_users import AccountKind
+from latchkey import languages
+from latchkey.domain.account_kinds import AccountKind
+from latchkey.domain.style import Style
 from latchkey.web.http import Response, header_fields, json_response
 from latchkey.web.pages import Page, linked_page, request_page
 
@@ -16,11 +18,12 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     """
     path = (event["pathParameters"] or {}).get("link", event["resource"].removeprefix("/"))
     query = event.get("queryStringParameters") or {}
-    language = languages.choose(header_fields(event).get("accept-language", ""), settings.style().language)
+    style = Style.of(os.environ)
+    language = languages.choose(header_fields(event).get("accept-language", ""), style.language)
     if path.startswith("generate"):
-        page: Page | None = request_page(query.get("user", ""), language, chosen_account(query))
+        page: Page | None = request_page(query.get("user", ""), language, style, chosen_account(query))
     else:
-        page = linked_page(path, language)
+        page = linked_page(path, language, style)
     if page is None:
         return json_response(404, {"error": "Not found", "message": "There is nothing at this address."})
     body = "" if event["httpMethod"] == "HEAD" else page.html
@@ -29,7 +32,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
 
 def chosen_account(query: Mapping[str, str]) -> AccountKind | None:
     """Return which account the form begins with; None where there is one kind alone."""
-    if not settings.resets_directory_users():
+    if os.environ["RESETS_DIRECTORY_USERS"] != "true":
         return None
     directory = query.get("account") == AccountKind.DIRECTORY
     return AccountKind.DIRECTORY if directory else AccountKind.AWS

@@ -15,7 +15,14 @@ from reset.show_page import handler
 
 STAGE = "/dev"
 #: The stack's parameters that the pages read.
-STYLE = {"DEFAULT_LANGUAGE": "en", "REMINDER_TIME_ZONE": "UTC", "RESETS_DIRECTORY_USERS": "false"}
+STYLE = {
+    "ACCENT_COLOR": "#17695c",
+    "DEFAULT_LANGUAGE": "en",
+    "ORGANIZATION_NAME": "",
+    "REMINDER_TIME_ZONE": "UTC",
+    "RESETS_DIRECTORY_USERS": "false",
+    "SUPPORT_CONTACT": "",
+}
 #: How long an answer that is held back stays so at most.
 PATIENCE_SECONDS = 5
 #: The routes of the API that have pages of their own; any other path belongs to `/{link+}`.

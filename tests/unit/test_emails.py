@@ -1,6 +1,7 @@
 """The mails people get: both bodies of each, in each language, with every value where it belongs."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import product
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from latchkey import emails, languages
+from latchkey.domain import colors
 from latchkey.domain.style import Style
 from latchkey.emails import Mail
 from latchkey.languages.times import Each, Hours, InDays, Value, in_words
@@ -106,7 +108,7 @@ class Reader(HTMLParser):
 
 def render(name: str, values: dict[str, Value], language: str = "en") -> Mail:
     if name == REPORT:
-        return emails.render_report({key: str(value) for key, value in values.items()})
+        return emails.render_report({key: str(value) for key, value in values.items()}, STYLE)
     return emails.render(name, values, language, STYLE)
 
 
@@ -246,6 +248,19 @@ def test_a_mail_without_a_link_says_what_else_to_do(name: str, language: str) ->
     assert Reader(without.html).links == []
     paragraphs = set(render(name, VALUES[name], language).text.split("\n\n"))
     assert len(set(without.text.split("\n\n")) - paragraphs) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mail_says_whose_it_is_and_whom_to_ask(language: str) -> None:
+    style = replace(STYLE, organization="Müller & Söhne", support="it@example.com", accent="#ffcc00")
+    mail = emails.render("reminder", VALUES["reminder"], language, style)
+    plain = emails.render("reminder", VALUES["reminder"], language, STYLE)
+    help_line = languages.words(language)["shell.support"].replace("{{support}}", "it@example.com")
+    assert mail.text == f"{plain.text}\n{help_line}\nMüller & Söhne\n"
+    assert "Müller &amp; Söhne</p>" in mail.html
+    assert f">{help_line}</p>" in mail.html
+    assert "background:#1" not in mail.html
+    assert colors.contrast(re.findall(r"background:(#\w+);color:#ffffff", mail.html)[0], "#ffffff") >= 4.5
 
 
 def test_lines_of_a_value_stay_lines() -> None:

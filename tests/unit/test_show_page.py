@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey import languages
+from latchkey.domain import colors
+from latchkey.domain.style import Style
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
-from latchkey.web.pages import LONGEST_USER, request_page
+from latchkey.web.pages import LONGEST_USER, brand, request_page
 from reset.show_page import handler
 from tests.unit import pseudo
 
@@ -26,6 +28,7 @@ PAGES = ROOT / "functions/latchkey/web/pages"
 EVENTS = sorted(
     path.stem for path in (ROOT / "events").glob("show_page_*.json") if path.stem != "show_page_invalid"
 )
+STYLE = Style(language="en", zone="UTC")
 ROUTES = ("/generate", "/extract", "/confirm", "/revoke")
 GETS = [name for name in EVENTS if not name.endswith("_head")]
 
@@ -202,6 +205,57 @@ def test_a_page_is_in_the_stacks_language_where_the_browsers_is_none(
 
 
 @pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("it@example.com", '<a href="mailto:it@example.com">it@example.com</a>'),
+        ("https://help.example.com/?a=1&b", '<a href="https://help.example.com/?a=1&amp;b">'),
+        ('Room 12, phone 4711 "Tom & Co"', "Room 12, phone 4711 &quot;Tom &amp; Co&quot;"),
+        ("javascript:alert(1)", "<bdi>javascript:alert(1)</bdi>"),
+    ],
+    ids=["a mail address", "a URL", "a text", "a text that is no harmless URL"],
+)
+def test_a_page_says_whose_it_is_and_whom_to_ask(
+    monkeypatch: pytest.MonkeyPatch, route: str, contact: str, shown: str
+) -> None:
+    monkeypatch.setenv("ORGANIZATION_NAME", "Müller & Söhne")
+    monkeypatch.setenv("SUPPORT_CONTACT", contact)
+    body = show(route, "de")["body"]
+    assert "<span>Müller &amp; Söhne</span>" in body
+    assert " · Müller &amp; Söhne</title>" in body
+    assert f"<p>Hilfe: <bdi>{shown}".replace("<bdi><bdi>", "<bdi>") in body
+    assert "".join(Markup(body).texts).count("Latchkey") == 1  # beside its version
+
+
+def test_a_page_without_a_contact_names_none() -> None:
+    assert "Help:" not in show("/generate", "en")["body"]
+
+
+@pytest.mark.parametrize("accent", ["#ffffff", "#000000", "#ffcc00", "#17695c", "#777777"])
+def test_the_accent_can_be_read_in_light_and_dark(monkeypatch: pytest.MonkeyPatch, accent: str) -> None:
+    """The style sheet's own grounds, and what stands on the accent itself."""
+    monkeypatch.setenv("ACCENT_COLOR", accent)
+    (css,) = Markup(show("/generate", "en")["body"]).inline["style"]
+    light, dark = (dict(re.findall(r"--([\w-]+): (#\w+);", part)) for part in css.split("@media", 2)[:2])
+    for scheme in (light, dark):
+        for ground in ("ground", "card", "well"):
+            assert colors.contrast(scheme["accent"], scheme[ground]) >= 4.5
+        for strength in ("accent", "accent-strong"):
+            assert colors.contrast(scheme["on-accent"], scheme[strength]) >= 4.5
+
+
+def test_a_logo_of_the_overlay_takes_the_place_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', "utf-8")
+    monkeypatch.setattr(languages, "FOLDERS", (languages.FOLDERS[0], tmp_path))
+    drawn = brand.parts.__wrapped__(STYLE, "en")
+    data = base64.b64encode((tmp_path / "logo.svg").read_bytes()).decode()
+    assert drawn["logo"] == f'<img src="data:image/svg+xml;base64,{data}" alt="">'
+    assert drawn["icon"] == f"data:image/svg+xml;base64,{data}"
+
+
+@pytest.mark.parametrize("route", ROUTES)
 def test_no_language_changes_what_the_policy_allows(route: str) -> None:
     headers = [show(route, language)["headers"] for language in languages.available()]
     assert all(each == headers[0] for each in headers)
@@ -266,7 +320,7 @@ def test_field_is_empty_without_a_user() -> None:
 def test_markup_as_user_stays_a_value() -> None:
     body = answer("show_page_generate_markup_as_user")["body"]
     assert prefilled(body) == '"><script>alert(1)</script>'
-    assert Markup(body).inline == Markup(request_page("", "en").html).inline
+    assert Markup(body).inline == Markup(request_page("", "en", STYLE).html).inline
 
 
 @pytest.mark.parametrize("name", ["too_long", "unprintable"])
@@ -276,14 +330,14 @@ def test_what_cannot_be_a_user_is_not_filled_in(name: str) -> None:
 
 def test_longest_user_is_filled_in_and_fits_the_field() -> None:
     user = "a" * LONGEST_USER
-    html = request_page(user, "en").html
+    html = request_page(user, "en", STYLE).html
     assert prefilled(html) == user
     assert Markup(html).element("user")["maxlength"] == str(LONGEST_USER)
 
 
 @given(st.text(max_size=LONGEST_USER + 10))
 def test_no_user_changes_anything_but_the_value_of_the_field(user: str) -> None:
-    blank, filled = Markup(request_page("", "en").html), Markup(request_page(user, "en").html)
+    blank, filled = Markup(request_page("", "en", STYLE).html), Markup(request_page(user, "en", STYLE).html)
     assert filled.element("user")["value"] in {user, ""}
     filled.element("user")["value"] = ""
     assert (filled.elements, filled.inline) == (blank.elements, blank.inline)

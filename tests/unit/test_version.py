@@ -9,6 +9,7 @@ from samcli.vendor.serverlessrepo import parser
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
 from cli.__main__ import main
+from latchkey.domain.style import Style
 from latchkey.version import VERSION
 from latchkey.web.pages import linked_page, request_page
 from tools.asl import read_template
@@ -26,10 +27,13 @@ def test_the_package_the_application_and_the_outputs_name_the_same_version() -> 
     assert CliRunner().invoke(main, ["--version"]).output == f"{VERSION}\n"
 
 
+STYLE = Style(language="en", zone="UTC")
+
+
 def test_each_page_says_its_version() -> None:
     for page in (
-        request_page("", "en"),
-        *(linked_page(name, "en") for name in ("extract", "confirm", "revoke")),
+        request_page("", "en", STYLE),
+        *(linked_page(name, "en", STYLE) for name in ("extract", "confirm", "revoke")),
     ):
         assert page is not None
         assert f"Latchkey {VERSION}</p></footer>" in page.html

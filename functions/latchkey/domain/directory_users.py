@@ -7,7 +7,7 @@ https://learn.microsoft.com/troubleshoot/windows-server/active-directory/useracc
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import IntFlag, StrEnum
+from enum import IntFlag
 from typing import Self
 from uuid import UUID
 
@@ -19,14 +19,6 @@ from latchkey.errors import UserNotEligibleError
 #: What the names of a directory's accounts begin with, wherever accounts are named. IAM allows no slash in a
 #: user's name, so no account of one kind is ever taken for one of the other.
 _PREFIX = "directory/"
-
-
-class AccountKind(StrEnum):
-    """Which of a person's accounts a reset is for; what callers of the API say."""
-
-    AWS = "aws"
-    DIRECTORY = "directory"
-
 
 #: The longest mail address (RFC 5321, 4.5.3.1.3, less the two brackets).
 MAXIMUM_NAME_CHARACTERS = 254

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from latchkey import languages
+from latchkey.domain.colors import readable
 from latchkey.domain.style import Style
 from latchkey.domain.time_zones import time_zone
 from latchkey.languages.text import fill, keep_sections, markup, plain
@@ -22,8 +23,9 @@ _CODE = (_FOLDER / "code.html").read_text("utf-8")
 _LINK_ALONE = re.compile(r"\[(?P<warns>!?)(?P<label>[^]]+)\]\((?P<target>[^)]+)\)")
 #: One that is nothing but a code to copy has a line and a typeface of its own.
 _CODE_ALONE = re.compile(r"`([^`]+)`")
-_ACCENT = "#17695c"
 _WARNING = "#a3271d"
+#: What mails stand on, and what buttons say is written in.
+_GROUND = "#ffffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,16 @@ def render(name: str, values: Mapping[str, Value], wanted: str, style: Style) ->
     """
     language, zone = languages.choose(wanted, style.language), time_zone(style.zone)
     words = {key: in_words(value, language, zone) for key, value in values.items()}
-    return _fill(languages.mail(language, name), words, language)
+    return _fill(languages.mail(language, name), words, language, style)
 
 
-def render_report(values: Mapping[str, str]) -> Mail:
+def render_report(values: Mapping[str, str], style: Style) -> Mail:
     """Return the report of a run of the reminders; it is for operators, so there is one in English alone.
 
     Raises:
         KeyError: as `render` does.
     """
-    return _fill(_report(), values, "en")
+    return _fill(_report(), values, "en", style)
 
 
 @cache
@@ -66,16 +68,24 @@ def _report() -> str:
     return (_FOLDER / "reminders_report.txt").read_text("utf-8")
 
 
-def _fill(written: str, values: Mapping[str, str], language: str) -> Mail:
-    template = _parse(keep_sections(written, values))
-    known = {**languages.words(language), **values}
-    subject = fill(template.subject, known)
+def _fill(written: str, values: Mapping[str, str], language: str, style: Style) -> Mail:
+    words = languages.words(language)
     frame = {
-        "language": language,
+        "accent": readable(style.accent, _GROUND),
         "direction": languages.formats(language)["direction"],
-        "subject": subject,
+        "language": language,
+        "organization": style.organization,
+        "support": style.support and fill(words["shell.support"], {"support": style.support}),
     }
-    return Mail(subject, fill(template.text, known), fill(template.html, known | frame, _escape))
+    template = _parse(keep_sections(written, values), keep_sections(_SHELL, frame))
+    known = {**words, **values}
+    subject = fill(template.subject, known)
+    foot = [line for line in (frame["support"], frame["organization"]) if line]
+    return Mail(
+        subject=subject,
+        text="\n".join([fill(template.text, known), *foot, ""]) if foot else fill(template.text, known),
+        html=fill(template.html, known | frame | {"subject": subject}, _escape),
+    )
 
 
 def _escape(value: str) -> str:
@@ -83,14 +93,14 @@ def _escape(value: str) -> str:
 
 
 @cache
-def _parse(written: str) -> Mail:
+def _parse(written: str, shell: str) -> Mail:
     """Read a mail as it is written, once for the thousands of reminders of a run; values are left open."""
     subject, *paragraphs = re.split(r"\n{2,}", written.strip())
     main = "".join(map(_as_html, paragraphs))
     return Mail(
         subject=subject.removeprefix("Subject: "),
         text="\n\n".join(map(_as_text, paragraphs)) + "\n",
-        html=_SHELL.replace("{{main}}", main),
+        html=shell.replace("{{main}}", main),
     )
 
 
@@ -110,7 +120,7 @@ def _as_html(paragraph: str) -> str:
     parts = {
         "{{label}}": html.escape(button["label"]),
         "{{target}}": button["target"],
-        "{{background}}": _WARNING if button["warns"] else _ACCENT,
+        "{{background}}": _WARNING if button["warns"] else "{{accent}}",
     }
     found = _BUTTON
     for part, content in parts.items():

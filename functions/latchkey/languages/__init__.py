@@ -59,6 +59,11 @@ def mail(language: str, name: str) -> str:
     return _versions(language, f"{name}.txt")[-1]
 
 
+def overlaid(name: str) -> str:
+    """Return the text of a file that the overlay alone may have; empty without one."""
+    return next((path.read_text("utf-8") for folder in FOLDERS[1:] if (path := folder / name).is_file()), "")
+
+
 def _versions(language: str, name: str) -> list[str]:
     """Return the texts of a file, the one that counts most last."""
     paths = (folder / language / name for folder in FOLDERS)

@@ -10,10 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from latchkey import languages
-from latchkey.domain.directory_users import AccountKind
+from latchkey.domain.account_kinds import AccountKind
+from latchkey.domain.style import Style
 from latchkey.languages.text import fill, markup
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
+from latchkey.web.pages import brand
 
 LONGEST_USER = 254
 """Characters in the longest mail address mail reaches (RFC 5321, 4.5.3.1.3, less the two brackets)."""
@@ -32,12 +34,10 @@ class Page:
 
 @dataclass(frozen=True)
 class _Layout:
-    """A page before its words are filled in; they are not in the script, whose hash no language changes."""
+    """A page before words and colours are filled in; no language changes its script, nor its hash."""
 
     html: str
-    style: str
     script: str
-    headers: Mapping[str, str]
 
 
 def _read(name: str) -> str:
@@ -50,16 +50,19 @@ def _source(inline: str) -> str:
 
 
 def _lay_out(name: str, *, linked: bool = False) -> _Layout:
-    style = _read("page.css")
     script = "".join(_read(f"{each}.js") for each in ("shared", *(["link"] * linked), name))
     main = "".join(_read(f"{each}.html") for each in (name, *(["cut"] * linked)))
     text = _read("shell.html").replace("{{main}}", main)
+    return _Layout(text.replace("{{title}}", f"{{{{{name}.title}}}}"), script)
+
+
+def _headers(style: str, script: str) -> Mapping[str, str]:
     policy = {
         "default-src": "'none'",
         "script-src": _source(script),
         "style-src": _source(style),
         "connect-src": "'self'",
-        "img-src": "data:",  # the key in the browser's tab
+        "img-src": "data:",  # the logo, there and in the browser's tab
         "base-uri": "'none'",
         "form-action": "'none'",  # should the script fail, the form must not put the user in a URL
         "frame-ancestors": "'none'",
@@ -73,13 +76,12 @@ def _lay_out(name: str, *, linked: bool = False) -> _Layout:
             "microphone=(), payment=(), publickey-credentials-get=(), usb=()"
         ),
     }
-    return _Layout(
-        text.replace("{{title}}", f"{{{{{name}.title}}}}"), style, script, MappingProxyType(headers)
-    )
+    return MappingProxyType(headers)
 
 
 _ACCOUNTS = _read("accounts.html")
 _CHECKED = "checked"
+_CSS = _read("page.css")
 
 # Put together once, while the function initialises.
 _LAYOUTS = MappingProxyType(
@@ -94,13 +96,15 @@ _LINKED = ("extract", "confirm", "revoke")
 
 
 @cache
-def _page(name: str, language: str, *, accounts: bool = False) -> Page:
+def _page(name: str, language: str, style: Style, *, accounts: bool = False) -> Page:
     layout = _LAYOUTS[name]
     words = languages.words(language)
+    css = fill(_CSS, brand.colors(style))
     parts = {
+        **brand.parts(style, language),
         "language": language,
         "direction": languages.formats(language)["direction"],
-        "style": layout.style,
+        "style": css,
         "script": layout.script,
         "script_words": "".join(_data(key, text) for key, text in words.items() if key.startswith(_SCRIPT)),
         "version": VERSION,
@@ -108,7 +112,8 @@ def _page(name: str, language: str, *, accounts: bool = False) -> Page:
         **{name: f"{{{{{name}}}}}" for name in ("user", *AccountKind)},
     }
     text = layout.html.replace("{{accounts}}", _ACCOUNTS if accounts else "")
-    return Page(fill(text, {key: markup(text) for key, text in words.items()} | parts), layout.headers)
+    shown = fill(text, {key: markup(text) for key, text in words.items()} | parts)
+    return Page(shown, _headers(css, layout.script))
 
 
 def _data(key: str, text: str) -> str:
@@ -117,7 +122,7 @@ def _data(key: str, text: str) -> str:
     return f' data-{name}="{html.escape(text)}"'
 
 
-def request_page(user: str, language: str, account: AccountKind | None = None) -> Page:
+def request_page(user: str, language: str, style: Style, account: AccountKind | None = None) -> Page:
     """Return the form that asks for a reset, with `user` filled in.
 
     The server fills it in, because one escaped attribute is all it takes: the script never reads the address
@@ -127,22 +132,24 @@ def request_page(user: str, language: str, account: AccountKind | None = None) -
     Args:
         user: the user's name.
         language: the language of its words.
+        style: the stack's.
         account: which of the user's accounts is chosen already; None where there is one kind alone.
     """
     known = user if len(user) <= LONGEST_USER and user.isprintable() else ""
-    page = _page("generate", language, accounts=account is not None)
+    page = _page("generate", language, style, accounts=account is not None)
     values = {kind.value: _CHECKED if kind is account else "" for kind in AccountKind}
     return Page(fill(page.html, values | {"user": html.escape(known)}), page.headers)
 
 
-def linked_page(path: str, language: str) -> Page | None:
+def linked_page(path: str, language: str, style: Style) -> Page | None:
     """Return the page behind a mailed link: the same for every link, so that fetching uses nothing up.
 
     Args:
         path: begins with the page's name, `extract`, `confirm` or `revoke`.
         language: the language of its words.
+        style: the stack's.
 
     Returns:
         None where it begins otherwise.
     """
-    return next((_page(name, language) for name in _LINKED if path.startswith(name)), None)
+    return next((_page(name, language, style) for name in _LINKED if path.startswith(name)), None)

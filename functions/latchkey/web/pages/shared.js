@@ -6,7 +6,7 @@ const words = document.querySelector("main").dataset;
 function show(view) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
   const heading = byId(view).querySelector("h1");
-  document.title = `${heading.textContent} · Latchkey`;
+  document.title = `${heading.textContent} · ${document.querySelector("header").textContent.trim()}`;
   heading.focus();
 }
 
