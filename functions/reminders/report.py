@@ -121,11 +121,9 @@ def is_problem(row: ReportRow, mode: str) -> bool:
 
     A refused recipient concerns that user alone in a real run; in a test run it is the administrator.
     """
-    if row.reminder.account.expires_at is Expiry.UNKNOWN:
-        return True
-    if row.outcome is Outcome.NOT_SENT:
-        return row.reason != TEST_IS_FULL
-    return mode == "test" and row.outcome is Outcome.FAILED
+    if row.outcome is Outcome.FAILED:
+        return mode == "test" or row.reminder.account.expires_at is Expiry.UNKNOWN
+    return row.outcome is Outcome.NOT_SENT and row.reason != TEST_IS_FULL
 
 
 def as_csv(found: Iterator[ReportRow]) -> Iterator[bytes]:

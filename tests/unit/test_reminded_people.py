@@ -201,6 +201,8 @@ def test_a_manager_gets_one_mail_about_all_their_people_and_a_missing_one_is_in_
         alice(3.5 * DAY, id="4", user="dave", manager="CN=Silent,DC=corp"),
         alice(3.5 * DAY, id="5", user="erin"),
         alice(9.5 * DAY, id="6", user="frank", manager=BOSS.dn),
+        alice(3.5 * DAY, id="7", user="grace", manager="CN=Asked not to,DC=corp"),
+        replace(BOSS, id="asked", dn="CN=Asked not to,DC=corp", excluded=True),
         replace(BOSS, id="silent", dn="CN=Silent,DC=corp", mail=""),
         BOSS,
     ]
@@ -208,12 +210,13 @@ def test_a_manager_gets_one_mail_about_all_their_people_and_a_missing_one_is_in_
     (told,) = [mail for mail in mails if mail.to == BOSS.mail]
     assert told.subject == "Passwords in your team are about to expire"
     assert "Alice (alice): in 3 days bob: in 2 days They have not chosen new ones yet." in told.text
-    assert len(mails) == 7
+    assert len(mails) == 8
     untold = [(user, reason) for user, outcome, reason in reminders.rows if outcome == "manager not told"]
     assert untold == [
         ("carol", "the manager is not on the list"),
         ("dave", "the manager has no mail address"),
         ("erin", "no manager is known"),
+        ("grace", "the manager is excluded"),
     ]
     assert ("boss", "manager told", "about alice, bob") in reminders.rows
     again = reminders.run(MONDAY + DAY, *people)

@@ -66,15 +66,16 @@ def summaries(
     """Yield a mail for each manager; a row of the report for each person whose manager gets none."""
     people: dict[str, list[Reminder]] = defaultdict(list)
     for reminder in about:
-        account = reminder.account
-        manager = managers.get(account.manager.casefold())
-        if manager and manager.mail:
+        manager = managers.get(reminder.account.manager.casefold())
+        if manager and manager.mail and not manager.excluded:
             people[manager.dn].append(reminder)
-        elif not account.manager:
-            yield ReportRow(reminder, Outcome.MANAGER_NOT_TOLD, "no manager is known")
-        elif manager:
-            yield ReportRow(reminder, Outcome.MANAGER_NOT_TOLD, "the manager has no mail address")
         else:
-            yield ReportRow(reminder, Outcome.MANAGER_NOT_TOLD, "the manager is not on the list")
+            yield ReportRow(reminder, Outcome.MANAGER_NOT_TOLD, _why_not(reminder.account, manager))
     for dn, theirs in people.items():
         yield ManagerSummary(managers[dn.casefold()], tuple(theirs))
+
+
+def _why_not(account: Account, manager: Account | None) -> str:
+    if manager:
+        return "the manager is excluded" if manager.excluded else "the manager has no mail address"
+    return "the manager is not on the list" if account.manager else "no manager is known"
