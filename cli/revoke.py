@@ -35,11 +35,11 @@ def revoke(target: Target, what: str, *, yes: bool) -> None:
         raise click.ClickException(f"No reset of {what} is under way.")
     if not yes:
         click.confirm(f"Revoke the reset of {found.user}, {found.name}?", abort=True, err=True)
-    item = _Item(target, found)
     target.sfn.stop_execution(executionArn=found.arn, error="Revoked", cause="by an operator")
     # The cleanup leaves a reset that still runs alone, and Step Functions says late that one does not.
     while executions.describe(target.sfn, found.arn).status == "RUNNING":
         follow.pause()
+    item = _Item(target, found)
     cleanup = ""
     if item.make_due():
         machine = executions.machine_arn(target.stack, "cleanup")
@@ -75,22 +75,24 @@ def _under_way(target: Target, what: str) -> Execution | None:
 
 
 class _Item:
-    """What the registry keeps of a reset; a user's item has the key of the name as IAM spells it."""
+    """What the registry keeps of a reset that changed an account; nothing before."""
 
     def __init__(self, target: Target, reset: Execution) -> None:
         self._target = target
         self._execution = reset.name
-        self._user = registry.name_in_iam(target.session, reset.user)
+        self._id = registry.find(target.session, target.stack, reset.name)
 
     def make_due(self) -> bool:
         """Let the cleanup look at the reset now, and not only after the link's time; tell whether it will.
 
         One that is just changing the account stays as it is: a step of it may be at work still.
         """
+        if not self._id:
+            return False
         dynamodb = self._target.session.client("dynamodb")
         try:
             dynamodb.update_item(
-                **registry.where(self._target.stack, self._user),
+                **registry.where(self._target.stack, self._id),
                 UpdateExpression="SET due_at = :now",
                 ConditionExpression=(
                     f"#current.#execution = :execution AND #current.#phase IN (:{', :'.join(_AT_REST)})"
@@ -108,7 +110,9 @@ class _Item:
 
     def is_over(self) -> bool:
         """Tell whether nothing of the reset has the account any more, or it never had it."""
-        current = registry.current_reset(self._target.session, self._target.stack, self._user)
+        if not self._id:
+            return True
+        current = registry.read(self._target.session, self._target.stack, self._id)
         return current.get("execution") != {"S": self._execution} or current["phase"] == {
             "S": Phase.OVER.value
         }

@@ -157,6 +157,7 @@ FOR_OPERATORS = {
     "see whether an address is suppressed",
     "move a user's reset",
     "read a user's reset",
+    "look for what is due",
     "list resets",
     "look at a reset",
     "stop a reset",

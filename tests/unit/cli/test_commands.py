@@ -65,6 +65,9 @@ class Machines:
         account.plant("stepfunctions.StopExecution", self._stop)
         account.plant("iam.GetUser", lambda asked: user(asked["UserName"]))
         account.plant("dynamodb.UpdateItem", self._write)
+        account.plant(
+            "dynamodb.Query", lambda _asked: {"Items": [{"id": {"S": each}} for each in self.items]}
+        )
         account.plant("dynamodb.GetItem", lambda asked: {"Item": self.items.get(asked["Key"]["id"]["S"], {})})
         #: What was written to the registry, and what it holds of users.
         self.written: list[dict[str, Any]] = []
@@ -419,14 +422,16 @@ def test_a_cleanup_that_undoes_nothing_is_no_success(machines: Machines, latchke
     assert (result.exit_code, "not undone yet" in result.output) == (1, True)
 
 
-def test_the_item_of_a_reset_is_found_by_the_user_s_name_as_iam_spells_it(
-    machines: Machines, account: Account, latchkey: Latchkey
+@pytest.mark.parametrize("typed", [ALICE.lower(), "alias@example.com", "corp-alice"])
+def test_the_item_of_a_reset_is_found_whatever_name_was_typed(
+    typed: str, machines: Machines, latchkey: Latchkey
 ) -> None:
-    account.plant("iam.GetUser", user(ALICE))
     machines.outcome = {"status": "SUCCEEDED"}
-    typed = ALICE.lower()
-    machines.run("reset", f"{user_key(typed)}-1", input=json.dumps({"user": typed}))
-    assert latchkey("revoke", "--yes", ALICE.upper()).exit_code == 0
+    name = f"{user_key(typed)}-1"
+    machines.run("reset", name, input=json.dumps({"user": typed}))
+    machines.items["user#another"] = {"current": {"M": {"execution": {"S": "another-1"}}}}
+    machines.leave(name, Phase.OVER)
+    assert latchkey("revoke", "--yes", typed).exit_code == 0
     (written,) = machines.written
     assert written["Key"] == {"id": {"S": registry.item_id(user_key(ALICE))}}
 
@@ -436,6 +441,7 @@ def test_the_cleanup_starts_once_step_functions_says_that_the_reset_has_stopped(
 ) -> None:
     machines.outcome = {"status": "SUCCEEDED"}
     arn = machines.run("reset", NAME, input=json.dumps({"user": ALICE}))
+    machines.leave(NAME, Phase.OVER)
     account.plant("stepfunctions.StopExecution", {"stopDate": NOW})
 
     def stop() -> None:
