@@ -113,6 +113,9 @@ def test_users_whose_expiry_is_no_time_have_no_days_in_the_report(expires_at: Ex
         "must change the password at the next sign-in",
         "has an expiry that cannot be read",
         "has a password that expired yesterday",
+        "has an account that expires now",
+        "has an account that expired, and a password to be changed",
+        "signs in by smart card only",
         "has sixteen days left",
     ],
 )

@@ -340,7 +340,7 @@ def test_an_older_links_answer_says_when_the_newer_was_mailed(waiting: Stack) ->
     newer = Reset(execution="newer", phase=Phase.RESETTING, user=ALICE, begun_at=now)
     registry.begin(user_key(ALICE), newer)
     attempt = Attempt(execution="newer", actor="newer", now=now, secret_sha256="another")
-    registry.store(user_key(ALICE), attempt, now + 60)
+    registry.store(user_key(ALICE), attempt, now + 3600)
     assert post()["headers"][NEWER] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
     assert NEWER not in post(rs="wrong")["headers"], "only the older secret's holder is told"
     assert waiting.operations().count("UpdateItem") == 4
