@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,6 +34,10 @@ PEOPLE_WITHOUT_ADDRESS = _kind(
 PEOPLE_WITH_BROKEN_TAG = _kind(
     "PeopleWithBrokenTag",
     remedy=f"Mend the tag: aws iam tag-user --user-name … --tags Key={MAIL_TAG},Value=….",
+)
+PEOPLE_SHARING_ADDRESS = _kind(
+    "PeopleSharingAddress",
+    remedy="Give each an address of their own, or let them ask by their user names.",
 )
 PEOPLE_MAY_NOT_CHANGE = _kind(
     "PeopleMayNotChangePassword",
@@ -80,8 +85,12 @@ class People:
 def check_people(people: People) -> Iterator[Finding]:
     """Find people whom no reset reaches, or whom a reset would lock out."""
     found: dict[Kind, list[str]] = {}
+    addresses = Counter(_address(person.user) for person in people.everyone)
     for person in people.everyone:
         kind = _obstacle(person, people)
+        address = _address(person.user)
+        if kind is None and address != person.user.name.lower() and addresses[address] > 1:
+            kind = PEOPLE_SHARING_ADDRESS
         if kind is not None:
             found.setdefault(kind, []).append(person.user.name)
     for kind, why in (
@@ -90,6 +99,7 @@ def check_people(people: People) -> Iterator[Finding]:
             PEOPLE_WITH_BROKEN_TAG,
             f"Mails go to the user name or nowhere, as the tag '{MAIL_TAG}' is broken, of",
         ),
+        (PEOPLE_SHARING_ADDRESS, "Asking by mail address resets none of those who share one:"),
         (PEOPLE_MAY_NOT_CHANGE, "A reset asks for a new password, and IAM refuses to let them choose it:"),
         (PEOPLE_IN_MFA_DEADLOCK, "A reset asks for a new password, which a policy denies without MFA, to"),
         (PEOPLE_SUPPRESSED, "SES's suppression list keeps every mail from"),
@@ -116,6 +126,13 @@ def _obstacle(person: Person, people: People) -> Kind | None:
     if not person.may_change:
         return PEOPLE_MAY_NOT_CHANGE
     return PEOPLE_WITH_BROKEN_TAG if has_broken_mail_tag(person.user) else None
+
+
+def _address(user: IamUser) -> str:
+    try:
+        return mail_address(user).lower()
+    except UserNotEligibleError:
+        return ""
 
 
 def _names(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ Step Functions compares names and knows no bases: those are for the functions th
             ResetInProgressError
             ClaimNotReadyError
             ReportNotReadyError
+            ListingInProgressError
             DirectoryUnreachableError
             SmtpUnavailableError
             ReminderInProgressError
@@ -30,6 +31,8 @@ Step Functions compares names and knows no bases: those are for the functions th
             UserNotFoundError
             UserNotEligibleError
             AddressSuppressedError
+            AddressSharedError
+            NotOwnAccountError
             RequestRepeatedError
         CallerError
             BadRequestError
@@ -76,6 +79,10 @@ class ClaimNotReadyError(TransientError):
 
 class ReportNotReadyError(TransientError):
     """When IAM is still making the credential report; it takes seconds."""
+
+
+class ListingInProgressError(TransientError):
+    """When another function is just listing the account's users; a moment later they are known."""
 
 
 class DirectoryUnreachableError(TransientError):
@@ -156,6 +163,14 @@ class UserNotEligibleError(RejectedError):
 
 class AddressSuppressedError(RejectedError):
     """When SES would take a mail to an address and not deliver it: it bounced or complained before."""
+
+
+class AddressSharedError(RejectedError):
+    """When what was typed is the mail address of several users with a password."""
+
+
+class NotOwnAccountError(RejectedError):
+    """When a signed-in person asks for a user whose name or mail address is not theirs."""
 
 
 class RequestRepeatedError(RejectedError):

@@ -10,7 +10,8 @@ from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
 from latchkey.domain.account_kinds import AccountKind
 from latchkey.domain.claims import new_execution_name, user_key
-from latchkey.domain.directory_users import account_name
+from latchkey.domain.directory_users import account_name, is_in_directory
+from latchkey.domain.users import is_mail_address
 from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
@@ -19,7 +20,7 @@ from latchkey.web.http import Response, choice_field, json_response, read_fields
 
 #: How long a name may be that people type.
 MAXIMUM_CHARACTERS = {
-    AccountKind.AWS: users.MAXIMUM_NAME_CHARACTERS,
+    AccountKind.AWS: users.MAXIMUM_ADDRESS_CHARACTERS,
     AccountKind.DIRECTORY: directory_users.MAXIMUM_NAME_CHARACTERS,
 }
 
@@ -31,20 +32,27 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     fields = read_fields(event)
     kind = account_kind(fields)
     user = text_field(fields, "user", MAXIMUM_CHARACTERS[kind])
+    if kind is AccountKind.AWS and not is_mail_address(user):
+        user = text_field(fields, "user", users.MAXIMUM_NAME_CHARACTERS)
     context, helpdesk, address = event["requestContext"], os.environ["HELPDESK_GROUP"], ""
     match os.environ["REQUEST_ACCESS"], kind:
         case "Iam", _:
             ensure_signed(context)
         case "Cognito", AccountKind.AWS:
-            authorize_request(context, user, helpdesk)
+            address = authorize_request(context, user, helpdesk)
         case "Cognito", AccountKind.DIRECTORY:
             address = verified_address(context, helpdesk)
-    # What cannot be a name goes no further, and into no log: it may be a password.
-    if kind is AccountKind.AWS and users.is_possible_name(user):
-        request_reset(user, datetime.now(UTC))
+    # What can be no name and no address goes no further, and into no log: it may be a password.
+    if kind is AccountKind.AWS and is_possible(user):
+        request_reset(user, datetime.now(UTC), address)
     elif kind is AccountKind.DIRECTORY and directory_users.is_possible_name(user):
         request_reset(account_name(user), datetime.now(UTC), address)
     return json_response(202, {"message": SUBMITTED})
+
+
+def is_possible(typed: str) -> bool:
+    """Tell whether a text can be the name or the mail address of an IAM user, and none of a directory's."""
+    return users.is_possible_name(typed) or (is_mail_address(typed) and not is_in_directory(typed))
 
 
 def account_kind(fields: Mapping[str, object]) -> AccountKind:
@@ -67,7 +75,8 @@ def request_reset(account: str, now: datetime, address: str = "") -> None:
     """
     # Any other value means no authentication: then the mailbox's owner is asked first.
     confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
-    window = user_key(account)
+    # Until it is known whose the account is, a person's requests swallow no one else's.
+    window = user_key(account if address.lower() in {"", account.lower()} else f"{address} {account}")
     name = registry.open_window(
         window, new_execution_name(account), int(now.timestamp()), settings.request_window()
     )

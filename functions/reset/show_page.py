@@ -8,7 +8,7 @@ from latchkey import languages
 from latchkey.domain.account_kinds import AccountKind
 from latchkey.domain.style import Style
 from latchkey.web.http import Response, header_fields, json_response
-from latchkey.web.pages import Page, linked_page, request_page
+from latchkey.web.pages import Door, Page, linked_page, request_page
 
 
 def handler(event: dict[str, Any], _context: object) -> Response:
@@ -21,7 +21,9 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     style = Style.of(os.environ)
     language = languages.choose(header_fields(event).get("accept-language", ""), style.language)
     if path.startswith("generate"):
-        page: Page | None = request_page(query.get("user", ""), language, style, chosen_account(query))
+        page: Page | None = request_page(
+            door(), query.get("user", ""), language, style, chosen_account(query)
+        )
     else:
         page = linked_page(path, language, style)
     if page is None:
@@ -36,3 +38,10 @@ def chosen_account(query: Mapping[str, str]) -> AccountKind | None:
         return None
     directory = query.get("account") == AccountKind.DIRECTORY
     return AccountKind.DIRECTORY if directory else AccountKind.AWS
+
+
+def door() -> Door:
+    """Return who may ask by the page that asks for a reset."""
+    return Door(
+        os.environ["REQUEST_ACCESS"], os.environ["USER_POOL_DOMAIN"], os.environ["USER_POOL_CLIENT_ID"]
+    )

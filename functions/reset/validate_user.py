@@ -1,17 +1,26 @@
 """ValidateUser: lets through only users who have a password, may have it reset, and can get mail."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
 from latchkey import settings
-from latchkey.adapters import directory, eventbridge, iam, registry
+from latchkey.adapters import directory, eventbridge, iam, registry, user_index
 from latchkey.adapters.ses_status import read_sending_status
 from latchkey.domain.claims import user_key
 from latchkey.domain.deliverability import ensure_deliverable
 from latchkey.domain.directory_users import is_in_directory
-from latchkey.domain.users import has_broken_mail_tag, mail_address, preferred_language
-from latchkey.errors import RejectedError, RequestRepeatedError
+from latchkey.domain.user_index import is_known_as
+from latchkey.domain.users import IamUser, has_broken_mail_tag, mail_address, preferred_language
+from latchkey.errors import (
+    AddressSharedError,
+    NotOwnAccountError,
+    RejectedError,
+    RequestRepeatedError,
+    UserNotEligibleError,
+    UserNotFoundError,
+)
 from latchkey.handler import task_handler
 
 
@@ -20,7 +29,8 @@ class Event(TypedDict):
 
     `window`: the key of the window of requests that let the reset through; empty else, and after a yes.
     `confirm`: whether the mailbox's owner has still to be asked.
-    `address`: the verified address of the person who asks, where a directory has to know it; else empty.
+    `address`: the verified address of the person who asks, by which the user has to be known; empty where any
+    user will do, and after a yes.
     """
 
     execution: str
@@ -65,6 +75,8 @@ def validate_user(event: Event) -> Result:
 
     Raises:
         UserNotFoundError: when there is no such user.
+        AddressSharedError: when several users have the address that was typed.
+        NotOwnAccountError: when a person asks for a user who is not known by that person's address.
         UserNotEligibleError: when there is no console access, no mail address, or the user is protected.
         AddressSuppressedError: when SES would not deliver to the user's address.
         MailRefusedError: when SES would send no mail at all; the old password goes on working.
@@ -80,7 +92,10 @@ def find_in_iam(event: Event) -> Result:
     Where the mailbox's owner has still to be asked, the latter waits for the yes: it ends in a mail and an
     alarm, and a stranger who types names must cause neither.
     """
-    user = iam.find_eligible_user(event["user"], settings.protection())
+    user = identify(event["user"], datetime.now(UTC))
+    if event["address"] and not is_known_as(user, event["address"]):
+        raise NotOwnAccountError("The user is not known by the mail address of the person who asks.")
+    user = iam.ensure_eligible(user, settings.protection())
     if has_broken_mail_tag(user):
         eventbridge.publish("MailTagBroken", event["execution"], user.name)
     denied = "" if event["confirm"] else iam.why_change_is_denied(user)
@@ -106,6 +121,45 @@ def find_in_directory(event: Event) -> Result:
         "denied": "",
         "policy": user.policy.as_json(),
     }
+
+
+def identify(typed: str, now: datetime) -> IamUser:
+    """Return the user that is meant by a name, in any case, or by a mail address.
+
+    The index only suggests names: IAM says whether the users are known as what was typed.
+
+    Raises:
+        UserNotFoundError: when no user is.
+        AddressSharedError: when several users with a password are.
+    """
+    with suppress(UserNotFoundError):
+        return iam.find_user(typed)
+    names = user_index.find_names(typed, int(now.timestamp()), iam.list_users)
+    meant = [user for user in map(_find, names) if user and is_known_as(user, typed)]
+    if len(meant) > 1:
+        meant = [user for user in meant if _has_password(user)]
+    match meant:
+        case [user]:
+            return user
+        case []:
+            raise UserNotFoundError("The account has no user of that name.")
+    sharing = ", ".join(user.name for user in meant)
+    raise AddressSharedError(f"Mails of several users go to the same address: {sharing}.")
+
+
+def _find(name: str) -> IamUser | None:
+    try:
+        return iam.find_user(name)
+    except UserNotFoundError:
+        return None
+
+
+def _has_password(user: IamUser) -> bool:
+    try:
+        iam.login_profile(user.name)
+    except UserNotEligibleError:
+        return False
+    return True
 
 
 def refuse_repeated(event: Event, user: str, now: datetime) -> None:

@@ -20,6 +20,7 @@ from latchkey.web.http import SECURITY_HEADERS
 from local.cloud import LocalCloud
 from local.driver import stacks
 from local.driver.product import Product
+from tests.e2e.browser import open_chromium
 from tests.e2e.test_permissions import call, packed_probe, role_arn
 
 ALICE, BOB, UNKNOWN = "alice@example.com", "bob@example.com", "unknown@example.com"
@@ -124,6 +125,12 @@ def test_unsigned_request_gets_403(iam_product: Product) -> None:
     answer = iam_product.request(ALICE)
     assert answer.status_code == 403
     assert refused_like_any_answer(answer)
+
+
+def test_where_only_signed_calls_may_ask_the_page_says_whom_to_ask(iam_product: Product) -> None:
+    page = send(iam_product, "GET", "generate").text
+    assert "<form" not in page
+    assert "administrators" in page
 
 
 def test_signed_request_without_permission_gets_403(iam_product: Product) -> None:
@@ -238,12 +245,24 @@ class People:
         client = self._cognito.create_user_pool_client(
             UserPoolId=self._pool, ClientName="people", ExplicitAuthFlows=flows
         )
-        self._client = client["UserPoolClient"]["ClientId"]
+        self.client = client["UserPoolClient"]["ClientId"]
         for group in groups:
             self._cognito.create_group(UserPoolId=self._pool, GroupName=group)
 
-    def sign_in(self, mail: str, *groups: str, verified: bool = True) -> dict[str, str]:
-        """Create a user with that address, sign them in, and return the tokens by their names."""
+    def let_sign_in_on(self, page: str) -> None:
+        """Let people sign in on that page, by the pool's own."""
+        self._cognito.update_user_pool_client(
+            UserPoolId=self._pool,
+            ClientId=self.client,
+            CallbackURLs=[page],
+            SupportedIdentityProviders=["COGNITO"],
+            AllowedOAuthFlowsUserPoolClient=True,
+            AllowedOAuthFlows=["code"],
+            AllowedOAuthScopes=["openid", "email"],
+        )
+
+    def create(self, mail: str, *groups: str, verified: bool = True) -> str:
+        """Create a user with that address, and return the name to sign in with."""
         name, pool = f"person-{secrets.token_hex(4)}", self._pool
         attributes = {"email": mail, "email_verified": str(verified).lower()}
         self._cognito.admin_create_user(
@@ -257,9 +276,14 @@ class People:
         )
         for group in groups:
             self._cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+        return name
+
+    def sign_in(self, mail: str, *groups: str, verified: bool = True) -> dict[str, str]:
+        """Create a user with that address, sign them in, and return the tokens by their names."""
+        name = self.create(mail, *groups, verified=verified)
         answer = self._cognito.admin_initiate_auth(
-            UserPoolId=pool,
-            ClientId=self._client,
+            UserPoolId=self._pool,
+            ClientId=self.client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )
@@ -269,15 +293,20 @@ class People:
 
 @pytest.fixture(scope="module")
 def people(access: Access) -> People:
-    """Have a user pool with the helpdesk's group and others."""
-    return People(access.product.cloud, (HELPDESK, f"not-{HELPDESK}", "staff"))
+    """Have a user pool with the helpdesk's group and others, and let people sign in on the page."""
+    people = People(access.product.cloud, (HELPDESK, f"not-{HELPDESK}", "staff"))
+    people.let_sign_in_on(f"{access.product.stack.api_url}/generate")
+    return people
 
 
 @pytest.fixture
 def pool(access: Access, people: People, cidrs: str) -> tuple[Product, People]:
     """Take the tokens of that user pool."""
     cognito = {"RequestAccess": "Cognito", "UserPoolArn": people.arn, "HelpdeskGroup": HELPDESK}
-    return access.given({**cognito, "AllowedCidrs": cidrs}), people
+    # Another origin than the page's, as a real pool's is.
+    domain = access.product.stack.endpoint_url.replace("127.0.0.1", "localhost")
+    sign_in = {"UserPoolDomain": domain, "UserPoolClientId": people.client}
+    return access.given({**cognito, **sign_in, "AllowedCidrs": cidrs}), people
 
 
 def ask(product: Product, token: str, user: str) -> httpx.Response:
@@ -313,6 +342,58 @@ def test_people_may_not_ask_for_others(pool: tuple[Product, People]) -> None:
     answer = ask(product, people.sign_in(ALICE)["IdToken"], BOB)
     assert answer.status_code == 403
     assert refused_like_any_answer(answer)
+
+
+def create_tagged_user(product: Product, address: str) -> str:
+    name, iam = f"user-{secrets.token_hex(6)}", product.client("iam")
+    iam.create_user(UserName=name, Tags=[{"Key": "email", "Value": address}])
+    iam.create_login_profile(UserName=name, Password=OLD_PASSWORD)
+    return name
+
+
+def test_people_may_ask_for_the_user_whose_tag_is_their_address(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    address = f"mary-{secrets.token_hex(4)}@corp.example.com"
+    name = create_tagged_user(product, address)
+    assert ask(product, people.sign_in(address)["IdToken"], name).status_code == 202
+    assert product.claim(product.wait_for_link(address)).json()["user"] == name
+
+
+def test_a_request_for_another_persons_user_name_comes_to_nothing(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    address = f"mary-{secrets.token_hex(4)}@corp.example.com"
+    name = create_tagged_user(product, address)
+    assert ask(product, people.sign_in(ALICE)["IdToken"], name).status_code == 202
+    (arn,) = product.execution_arns(name)
+    run = product.wait_for_end(arn)
+    assert json.loads(run.description["output"])["rejected"] == "NotOwnAccountError"
+    assert product.mails(address) == []
+    assert ask(product, people.sign_in(address)["IdToken"], name).status_code == 202
+    assert product.wait_for_link(address)
+
+
+def test_people_sign_in_on_the_page_and_ask_there(pool: tuple[Product, People]) -> None:
+    product, people = pool
+    address = f"mary-{secrets.token_hex(4)}@corp.example.com"
+    name, person = create_tagged_user(product, address), people.create(address)
+    page_address = f"{product.stack.api_url}/generate"
+    with open_chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{page_address}?user={name}")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Username").fill(person)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Send the link").click()
+        page.get_by_role("heading", name="Your request has been submitted").wait_for()
+        assert page.url == page_address
+        assert page.evaluate("[sessionStorage.length, localStorage.length]") == [0, 0]
+        # What no sign-in of this page asked for is none.
+        page.goto(f"{page_address}?code=stolen&state=guessed")
+        page.get_by_text("You are not signed in yet").wait_for()
+        assert not page.get_by_role("button", name="Send the link").is_visible()
+        assert page.url == page_address
+    assert product.claim(product.wait_for_link(address)).json()["user"] == name
 
 
 def test_an_address_that_is_not_verified_is_not_theirs(pool: tuple[Product, People]) -> None:

@@ -33,7 +33,9 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
     key, machine = product.stack.outputs["ClaimKeyArn"], product.stack.outputs["ResetStateMachineArn"]
     password, table = f"/latchkey/{stack}/passwords/probe", product.registry
     execution = f"{machine.replace(':stateMachine:', ':execution:')}:probe"
-    users, questions, notices = ({"id": {"S": f"{kind}#probe"}} for kind in ("user", "question", "notice"))
+    users, questions, notices, index = (
+        {"id": {"S": f"{kind}#probe"}} for kind in ("user", "question", "notice", "index")
+    )
     sealed = {"latchkey:execution": "probe"}
     touch = {"UpdateExpression": "REMOVE nothing"}
     smtp_user, smtp_secret = Rotation(product).user, product.stack.outputs["SmtpSecretArn"]
@@ -53,6 +55,10 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         "list a user's groups": call("iam", "list_groups_for_user", UserName=user),
         "read a login profile": call("iam", "get_login_profile", UserName=user),
         "read the password policy": call("iam", "get_account_password_policy"),
+        "list the users": call("iam", "get_account_authorization_details", Filter=["User"]),
+        "read the index of users": call("dynamodb", "get_item", TableName=table, Key=index),
+        "write the index of users": call("dynamodb", "put_item", TableName=table, Item=index),
+        "note that users are listed": call("dynamodb", "update_item", TableName=table, Key=index, **touch),
         "list a user's MFA devices": call("iam", "list_mfa_devices", UserName=user),
         "simulate a user's policies": call(
             "iam",
@@ -272,6 +278,10 @@ ALLOWED: dict[str, set[str]] = {
     "RevealPassword": {"move a user's reset", "read a password", "open a password"},
     "ValidateUser": {
         *READ_USERS,
+        "list the users",
+        "read the index of users",
+        "write the index of users",
+        "note that users are listed",
         "list a user's MFA devices",
         "simulate a user's policies",
         "read the password policy",

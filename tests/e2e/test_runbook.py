@@ -116,6 +116,7 @@ EXAMPLES = {
     "secret": "latchkey/directory",
     "password": "…",
     "execution": "EXECUTION",
+    "pool": "eu-central-1_Example",
 }
 
 
@@ -394,6 +395,15 @@ def test_a_user_got_no_mail(runbook: Runbook, who: Callable[[Product], str], wor
 
 
 # What an operator does
+
+
+def test_letting_people_sign_in_on_the_page(runbook: Runbook) -> None:
+    cognito = runbook.product.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="people")["UserPool"]["Id"]
+    client = runbook.paste("Sign-in on the page", pool=pool)[0].strip()
+    found = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+    assert found["CallbackURLs"] == [f"{runbook.product.stack.outputs['ApiUrl']}/generate"]
+    assert "ClientSecret" not in found
 
 
 def test_rotating_now(runbook: Runbook) -> None:

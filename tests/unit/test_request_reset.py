@@ -205,3 +205,52 @@ def test_signed_in_people_ask_for_themselves_and_the_helpdesk_for_any_user(
     monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
     assert post(ALICE, {"authorizer": {"claims": claims}} if claims else None)["statusCode"] == status
     assert stack.operations() == (["UpdateItem", "StartExecution"] if status == 202 else [])
+
+
+CAROL = {"email": "carol@example.com", "email_verified": "true"}
+
+
+@pytest.fixture
+def sign_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Response]:
+    """Return what asks for a user as Carol, who is in no group."""
+    monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
+    return lambda user: post(user, {"authorizer": {"claims": CAROL}})
+
+
+def test_a_name_that_may_be_a_persons_own_goes_on_with_their_address(
+    stack: Stack, sign_in: Callable[[str], Response]
+) -> None:
+    assert sign_in("csmith")["statusCode"] == 202
+    (call,) = stack.sent("StartExecution")
+    assert json.loads(call["input"])["address"] == CAROL["email"]
+
+
+def test_a_persons_requests_for_names_of_others_swallow_no_one_elses(
+    stack: Stack, sign_in: Callable[[str], Response]
+) -> None:
+    sign_in("csmith")
+    (key,) = {call["Key"]["id"]["S"] for call in stack.sent("UpdateItem")}
+    assert key != f"user#{user_key('csmith')}"
+    sign_in(CAROL["email"].upper())
+    assert stack.sent("UpdateItem")[-1]["Key"]["id"]["S"] == f"user#{user_key(CAROL['email'].upper())}"
+
+
+@pytest.mark.parametrize(
+    "typed", ["mary.o'neill@corp.example.com", f"{'a' * 80}@corp.example.com", "a/b#c@corp.example.com"]
+)
+def test_an_address_that_can_be_no_name_is_asked_for_too(stack: Stack, typed: str) -> None:
+    assert post(typed)["statusCode"] == 202
+    (call,) = stack.sent("StartExecution")
+    assert json.loads(call["input"])["user"] == typed
+
+
+def test_an_address_that_reads_as_an_account_of_a_directory_goes_nowhere(stack: Stack) -> None:
+    assert post("directory/jdoe@example.com")["statusCode"] == 202
+    assert stack.operations() == []
+
+
+def test_what_is_longer_than_a_name_and_no_address_is_refused_by_its_length(stack: Stack) -> None:
+    answered = post("a" * 65)
+    assert (answered["statusCode"], json.loads(answered["body"])["field"]) == (400, "user")
+    assert post("a" * 243 + "@example.com")["statusCode"] == 400
+    assert stack.operations() == []

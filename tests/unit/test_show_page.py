@@ -17,11 +17,16 @@ from hypothesis import strategies as st
 from latchkey import languages
 from latchkey.domain import colors
 from latchkey.domain.style import Style
+from latchkey.domain.users import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
-from latchkey.web.pages import LONGEST_USER, brand, request_page
+from latchkey.web.pages import Door, brand, request_page
 from reset.show_page import handler
 from tests.unit import pseudo
+
+OPEN = Door("Public")
+SIGN_IN = Door("Cognito", "https://login.example.com", "0client0")
+CLOSED = [Door("Iam"), Door("Cognito"), Door("Iam", "https://login.example.com", "0client0")]
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "functions/latchkey/web/pages"
@@ -159,6 +164,7 @@ def test_a_page_brings_all_that_its_script_says(name: str) -> None:
 
 def test_each_word_of_the_scripts_is_said_by_one() -> None:
     pages = [Markup(answer(name)["body"]) for name in GETS]
+    pages.append(Markup(request_page(SIGN_IN, "", "en", STYLE).html))
     scripts = "".join(script for page in pages for script in page.inline["script"])
     brought = {
         name.removeprefix("data-")
@@ -320,7 +326,7 @@ def test_field_is_empty_without_a_user() -> None:
 def test_markup_as_user_stays_a_value() -> None:
     body = answer("show_page_generate_markup_as_user")["body"]
     assert prefilled(body) == '"><script>alert(1)</script>'
-    assert Markup(body).inline == Markup(request_page("", "en", STYLE).html).inline
+    assert Markup(body).inline == Markup(request_page(OPEN, "", "en", STYLE).html).inline
 
 
 @pytest.mark.parametrize("name", ["too_long", "unprintable"])
@@ -329,15 +335,15 @@ def test_what_cannot_be_a_user_is_not_filled_in(name: str) -> None:
 
 
 def test_longest_user_is_filled_in_and_fits_the_field() -> None:
-    user = "a" * LONGEST_USER
-    html = request_page(user, "en", STYLE).html
+    user = "a" * MAXIMUM_ADDRESS_CHARACTERS
+    html = request_page(OPEN, user, "en", STYLE).html
     assert prefilled(html) == user
-    assert Markup(html).element("user")["maxlength"] == str(LONGEST_USER)
+    assert Markup(html).element("user")["maxlength"] == str(MAXIMUM_ADDRESS_CHARACTERS)
 
 
-@given(st.text(max_size=LONGEST_USER + 10))
+@given(st.text(max_size=MAXIMUM_ADDRESS_CHARACTERS + 10))
 def test_no_user_changes_anything_but_the_value_of_the_field(user: str) -> None:
-    blank, filled = Markup(request_page("", "en", STYLE).html), Markup(request_page(user, "en", STYLE).html)
+    blank, filled = (Markup(request_page(OPEN, each, "en", STYLE).html) for each in ("", user))
     assert filled.element("user")["value"] in {user, ""}
     filled.element("user")["value"] = ""
     assert (filled.elements, filled.inline) == (blank.elements, blank.inline)
@@ -353,3 +359,50 @@ def test_importing_the_function_loads_no_client() -> None:
         "import sys, reset.show_page; sys.exit(len({'boto3', 'botocore', 'urllib.request'} & {*sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", check], cwd=ROOT / "functions", check=False).returncode == 0  # noqa: S603 - ours
+
+
+# Who may ask by the page
+
+
+@pytest.mark.parametrize("door", CLOSED)
+def test_where_a_request_would_be_refused_the_page_says_whom_to_ask_and_has_no_form(door: Door) -> None:
+    page = request_page(door, "alice@example.com", "en", STYLE)
+    tags = {tag for tag, _ in Markup(page.html).elements}
+    assert not {"form", "input", "button"} & tags
+    assert languages.words("en")["closed.what_now"] in page.html
+    assert "alice" not in page.html
+
+
+def test_where_people_sign_in_first_the_form_waits_and_the_policy_lets_the_pool_be_asked() -> None:
+    page = request_page(SIGN_IN, "alice@example.com", "en", STYLE)
+    markup = Markup(page.html)
+    assert markup.element("sign-in")["data-pool"] == SIGN_IN.pool
+    assert markup.element("sign-in")["data-client"] == SIGN_IN.client
+    assert "hidden" in markup.element("request")
+    assert prefilled(page.html) == "alice@example.com"
+    assert policy_of(dict(page.headers))["connect-src"] == f"'self' {SIGN_IN.pool}"
+
+
+def test_where_all_may_ask_there_is_no_sign_in() -> None:
+    page = request_page(OPEN, "", "en", STYLE)
+    assert "sign-in" not in Markup(page.html).values("id")
+    assert "hidden" not in Markup(page.html).element("request")
+
+
+def test_the_page_of_a_stack_is_the_one_its_parameters_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUEST_ACCESS", SIGN_IN.access)
+    monkeypatch.setenv("USER_POOL_DOMAIN", SIGN_IN.pool)
+    monkeypatch.setenv("USER_POOL_CLIENT_ID", SIGN_IN.client)
+    assert answer("show_page_generate")["body"] == request_page(SIGN_IN, "", "en", STYLE).html
+
+
+def test_no_token_and_no_code_is_kept_or_read_but_by_the_sign_in() -> None:
+    script = (PAGES / "sign_in.js").read_text("utf-8")
+    assert re.findall(r"\b(?:local|session)Storage\.setItem\(([^)]*)\)", script) == [
+        "WAY_BACK, JSON.stringify({ state, verifier, user: field.value }"
+    ]
+    assert "localStorage" not in script
+    assert "document.cookie" not in script
+    for path in set(PAGES.glob("*.js")) - {PAGES / "sign_in.js"}:
+        assert "Storage" not in path.read_text("utf-8"), path.name
+        assert "location.search" not in path.read_text("utf-8"), path.name

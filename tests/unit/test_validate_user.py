@@ -9,15 +9,17 @@ import pytest
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
 from latchkey.errors import (
+    AddressSharedError,
     AddressSuppressedError,
     LatchkeyError,
     MailRefusedError,
+    NotOwnAccountError,
     RequestRepeatedError,
     ThrottledError,
     UserNotEligibleError,
     UserNotFoundError,
 )
-from reset.validate_user import Result, handler
+from reset.validate_user import Event, Result, handler
 from tests.unit.stack import (
     ALICE,
     CONTEXT,
@@ -37,11 +39,21 @@ DENIED = {"EvaluationResults": [{"EvalDecision": "explicitDeny"}]}
 
 
 def validate(
-    user: str = ALICE, window: str = "", execution: str = EXECUTION, *, confirm: bool = False
+    user: str = ALICE,
+    window: str = "",
+    execution: str = EXECUTION,
+    *,
+    address: str = "",
+    confirm: bool = False,
 ) -> Result:
-    return handler(
-        {"execution": execution, "user": user, "window": window, "confirm": confirm, "address": ""}, CONTEXT
-    )
+    event: Event = {
+        "execution": execution,
+        "user": user,
+        "window": window,
+        "address": address,
+        "confirm": confirm,
+    }
+    return handler(event, CONTEXT)
 
 
 def test_a_user_named_by_a_mail_address_is_mailed_there(stack: Stack) -> None:
@@ -266,3 +278,89 @@ def test_a_password_typed_as_a_name_is_in_no_log_and_no_cause(stack: Stack, line
     assert str(raised.value) == "The account has no user of that name."
     assert raised.value.__cause__ is None
     assert "Summer2026" not in json.dumps([*lines(), *stack.told()])
+
+
+# Names as people write them
+
+MARY = "mary.smith@corp.example.com"
+
+
+@pytest.fixture
+def mary(stack: Stack) -> Stack:
+    stack.add_user("msmith", tags={"email": MARY})
+    return stack
+
+
+@pytest.mark.usefixtures("mary")
+@pytest.mark.parametrize("typed", ["msmith", "MSmith", MARY, MARY.upper(), "Mary.Smith@corp.example.com"])
+def test_a_user_is_found_by_name_and_mail_address_in_any_case(typed: str) -> None:
+    found = validate(typed)
+    assert (found["user"], found["name"], found["mail"]) == ("msmith", "msmith", MARY)
+
+
+def test_a_name_that_iam_finds_needs_no_listing(mary: Stack) -> None:
+    validate("msmith")
+    assert not {"GetAccountAuthorizationDetails", "UpdateItem", "GetItem"} & set(mary.operations())
+
+
+@pytest.mark.usefixtures("mary")
+def test_the_index_only_suggests_and_iam_decides() -> None:
+    validate(MARY)
+    IAM.tag_user(UserName="msmith", Tags=[{"Key": "email", "Value": "elsewhere@corp.example.com"}])
+    with pytest.raises(UserNotFoundError):
+        validate(MARY)
+
+
+def test_of_two_users_with_one_address_neither_is_reset_and_administrators_learn_who(mary: Stack) -> None:
+    mary.add_user("mary2", tags={"Email": MARY})
+    with pytest.raises(AddressSharedError, match="mary2, msmith"):
+        validate(MARY)
+    assert [step for step, _ in mary.told()] == ["Rejected"]
+    assert validate("msmith")["user"] == "msmith"
+
+
+def test_a_user_without_password_keeps_no_one_from_an_address(mary: Stack) -> None:
+    mary.add_user("mary-deploys", tags={"email": MARY}, password=None)
+    assert validate(MARY)["user"] == "msmith"
+
+
+@pytest.mark.usefixtures("mary")
+def test_a_user_whom_the_address_finds_is_reset_no_more_often() -> None:
+    registry.open_window(user_key("msmith"), "first", int(NOW.timestamp()), REQUEST_WINDOW)
+    with pytest.raises(RequestRepeatedError):
+        validate(MARY, user_key(MARY), "second")
+
+
+@pytest.mark.usefixtures("mary")
+def test_a_user_who_was_deleted_since_the_listing_is_not_found() -> None:
+    validate(MARY)
+    IAM.delete_login_profile(UserName="msmith")
+    IAM.delete_user(UserName="msmith")
+    with pytest.raises(UserNotFoundError):
+        validate(MARY)
+
+
+@pytest.mark.usefixtures("mary")
+@pytest.mark.parametrize("typed", ["msmith", "MSMITH", MARY])
+def test_a_person_may_reset_the_user_whose_tag_is_their_verified_address(typed: str) -> None:
+    assert validate(typed, address=MARY.title())["user"] == "msmith"
+
+
+def test_a_person_may_reset_the_user_whose_name_is_their_address(stack: Stack) -> None:
+    stack.add_user(ALICE, tags={"email": "elsewhere@example.com"})
+    assert validate(ALICE, address=ALICE)["user"] == ALICE
+
+
+@pytest.mark.parametrize("address", [ALICE, f"x{MARY}", "msmith@example.com", f"{MARY}x"])
+def test_a_person_may_not_reset_the_user_of_another_address(mary: Stack, address: str) -> None:
+    mary.add_user(ALICE)
+    with pytest.raises(NotOwnAccountError):
+        validate("msmith", address=address)
+    assert [step for step, _ in mary.told()] == ["Rejected"]
+
+
+def test_a_person_who_may_not_opens_no_window_of_the_user(mary: Stack) -> None:
+    mary.calls.clear()
+    with pytest.raises(NotOwnAccountError):
+        validate("msmith", "their-own-window", address=ALICE)
+    assert "UpdateItem" not in mary.operations()

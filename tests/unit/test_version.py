@@ -11,7 +11,7 @@ from samcli.yamlhelper import yaml_dump, yaml_parse
 from cli.__main__ import main
 from latchkey.domain.style import Style
 from latchkey.version import VERSION
-from latchkey.web.pages import linked_page, request_page
+from latchkey.web.pages import Door, linked_page, request_page
 from tools.asl import read_template
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ STYLE = Style(language="en", zone="UTC")
 
 def test_each_page_says_its_version() -> None:
     for page in (
-        request_page("", "en", STYLE),
+        request_page(Door("Public"), "", "en", STYLE),
         *(linked_page(name, "en", STYLE) for name in ("extract", "confirm", "revoke")),
     ):
         assert page is not None

@@ -1,6 +1,8 @@
 """IAM: who a user is, what password the account demands, and the login profile that holds it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import boto3
 
@@ -18,6 +20,9 @@ from latchkey.errors import (
 )
 from latchkey.observability import logger
 
+#: Users that IAM describes in one call, with all their policies; it has to answer within three seconds.
+_USERS_IN_PAGE = 300
+
 _iam = boto3.client("iam", config=CLIENT_CONFIG)
 
 
@@ -34,8 +39,22 @@ def find_user(name: str) -> IamUser:
     except UserNotFoundError:
         # What was typed may be a password, and IAM's own words repeat it.
         raise UserNotFoundError("The account has no user of that name.") from None
-    tags = {tag["Key"]: tag["Value"] for tag in user.get("Tags", [])}
-    return IamUser(user["UserName"], user["Path"], tags, user.get("PasswordLastUsed"), arn=user["Arn"])
+    return _user(user)
+
+
+def list_users() -> Iterator[IamUser]:
+    """Yield all users with their tags: `ListUsers` has none, and `ListUserTags` is a call for each user."""
+    pages = _iam.get_paginator("get_account_authorization_details").paginate(
+        Filter=["User"], PaginationConfig={"PageSize": _USERS_IN_PAGE}
+    )
+    with translate_errors("list the users"):
+        for page in pages:
+            yield from map(_user, page["UserDetailList"])
+
+
+def _user(found: Any) -> IamUser:  # noqa: ANN401  # two calls of IAM describe users alike, by different types
+    tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+    return IamUser(found["UserName"], found["Path"], tags, found.get("PasswordLastUsed"), arn=found["Arn"])
 
 
 def find_eligible_user(name: str, protection: Protection) -> IamUser:
@@ -48,7 +67,15 @@ def find_eligible_user(name: str, protection: Protection) -> IamUser:
         UserNotFoundError: when the account has no such user.
         UserNotEligibleError: when the user is protected or has no console access.
     """
-    user = find_user(name)
+    return ensure_eligible(find_user(name), protection)
+
+
+def ensure_eligible(user: IamUser, protection: Protection) -> IamUser:
+    """Return a user just found, with groups, if IAM says that the user may be reset.
+
+    Raises:
+        UserNotEligibleError: when the user is protected or has no console access.
+    """
     user = replace(user, groups=groups_of(user.name))
     ensure_not_protected(user, protection)
     login_profile(user.name)

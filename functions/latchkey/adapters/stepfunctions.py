@@ -16,8 +16,7 @@ _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 def start_reset(user: str, name: str, window: str, *, confirm: bool, address: str = "") -> None:
     """Start the reset execution of that name, unless it was started before.
 
-    `address` is the verified address of the person who asks, where a directory has to know it.
-
+    With an `address` it goes on only for the account that is known by that mail address.
     With `confirm` it changes nothing before the user says yes. When a start is repeated with the same name
     and input, Step Functions answers as to the first, or says that the execution is over.
     """

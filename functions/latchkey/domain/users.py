@@ -20,16 +20,19 @@ LANGUAGE_TAG = "language"
 #: IAM's limit on user names (CreateUser, parameter UserName).
 MAXIMUM_NAME_CHARACTERS = 64
 
+#: The longest mail address that mail reaches (RFC 5321, 4.5.3.1.3, less the two brackets).
+MAXIMUM_ADDRESS_CHARACTERS = 254
+
 #: IAM's clock and a function's; whatever comes closer than that counts as the reset's own.
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 #: What IAM takes as a user's name (CreateUser, parameter UserName).
 _NAME = re.compile(rf"[A-Za-z0-9_+=,.@-]{{1,{MAXIMUM_NAME_CHARACTERS}}}")
 
-# A sanity check only: SES decides what it delivers to. RFC 5321 limits an address to 254 characters.
+# A sanity check only: SES decides what it delivers to.
 # The characters left out here have a meaning of their own in RFC 5322, which parsers stumble over.
 _MAIL_ADDRESS = re.compile(
-    r"(?=.{3,254}\Z)[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\.]+"
+    rf"(?=.{{3,{MAXIMUM_ADDRESS_CHARACTERS}}}\Z)[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\.]+"
 )
 
 

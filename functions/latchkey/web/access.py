@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from latchkey.domain.users import is_mail_address
 from latchkey.errors import ForeignPageError, NotAllowedError, NotAuthenticatedError
 from latchkey.web.http import header_fields
 
@@ -57,25 +58,38 @@ def _own_origins(event: Mapping[str, Any], public_base_url: str) -> set[str]:
     return {f"{each.scheme}://{each.netloc}".lower() for each in map(urlsplit, addresses) if each.netloc}
 
 
-def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> None:
-    """Let users reset themselves, and the helpdesk anyone.
+def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> str:
+    """Let people ask for themselves, and the helpdesk for anyone.
 
     Args:
         request_context: API Gateway's, with the claims of the token its user pool authorizer let through.
-        user: the user the reset is for.
+        user: what was typed: a mail address, or a user's name.
         helpdesk_group: group of the user pool whose members may reset any user; empty for none.
 
+    Returns:
+        The mail address by which IAM has to know the user; empty for the helpdesk: any user.
+
     Raises:
-        NotAllowedError: for all others.
+        NotAllowedError: for all others, and for people who ask for another mail address than their own.
         NotAuthenticatedError: when there are no claims.
     """
-    claims = _claims(request_context)
-    if not (is_own(claims, user) or is_helpdesk(claims, helpdesk_group)):
+    address = verified_address(request_context, helpdesk_group)
+    if address and not _may_be_own(address, user):
         raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
+    return address
+
+
+def _may_be_own(address: str, user: str) -> bool:
+    """Tell whether what was typed may be an account of that address: of a name, only IAM knows that."""
+    # Without ASCII two texts could be different and still the same in lower case: the Kelvin sign is a K. IAM
+    # has only ASCII in the names of users.
+    if not is_mail_address(address) or not user.isascii():
+        return False
+    return "@" not in user or user.lower() == address.lower()
 
 
 def verified_address(request_context: Mapping[str, Any], helpdesk_group: str) -> str:
-    """Return the mail address by which a directory has to know the user; empty for the helpdesk: any user.
+    """Return the mail address by which the account has to be known; empty for the helpdesk: any user.
 
     Args:
         request_context: API Gateway's, as for `authorize_request`.
@@ -102,17 +116,6 @@ def _claims(request_context: Mapping[str, Any]) -> Mapping[str, object]:
             "API Gateway let through a request without a token: its stage serves an older definition."
         )
     return claims
-
-
-def is_own(claims: Mapping[str, object], user: str) -> bool:
-    """Tell whether the token's verified mail address is the user's name. Access tokens have no address."""
-    mail = claims.get("email")
-    # Text, because API Gateway makes text of every claim. Without ASCII two addresses could be different and
-    # still the same in lower case: the Kelvin sign is a K. IAM has only ASCII in the names of users.
-    verified = claims.get("email_verified") == "true"
-    if not isinstance(mail, str) or not mail.isascii() or not user.isascii():
-        return False
-    return verified and bool(mail) and mail.lower() == user.lower()
 
 
 def is_helpdesk(claims: Mapping[str, object], group: str) -> bool:

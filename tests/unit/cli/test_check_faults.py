@@ -352,6 +352,13 @@ FAULTS = [
         people(person("carol@example.com", Tags=[{"Key": "email", "Value": ""}])),
     ),
     Fault(
+        "PeopleSharingAddress",
+        "carol, carol2",
+        people(
+            *(person(name, Tags=[{"Key": "email", "Value": "c@example.com"}]) for name in ("carol", "carol2"))
+        ),
+    ),
+    Fault(
         "PeopleMayNotChangePassword",
         "carol@example.com",
         together(

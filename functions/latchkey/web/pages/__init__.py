@@ -12,13 +12,11 @@ from types import MappingProxyType
 from latchkey import languages
 from latchkey.domain.account_kinds import AccountKind
 from latchkey.domain.style import Style
+from latchkey.domain.users import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.languages.text import fill, markup
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
 from latchkey.web.pages import brand
-
-LONGEST_USER = 254
-"""Characters in the longest mail address mail reaches (RFC 5321, 4.5.3.1.3, less the two brackets)."""
 
 _SCRIPT = "script."
 """Beginning of the keys of the words that a page's script says."""
@@ -30,6 +28,31 @@ class Page:
 
     html: str
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who may ask by the page: all who reach it, who signs in to a user pool first, or no one.
+
+    Attributes:
+        access: the stack's RequestAccess.
+        pool: address of the user pool's managed login; empty for none.
+        client: the pool's app client that leads back to the page.
+    """
+
+    access: str
+    pool: str = ""
+    client: str = ""
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people sign in on the page."""
+        return self.access == "Cognito" and bool(self.pool)
+
+    @property
+    def closed(self) -> bool:
+        """Whether what the page could send would be refused."""
+        return self.access in {"Iam", "Cognito"} and not self.signs_in
 
 
 @dataclass(frozen=True)
@@ -49,19 +72,20 @@ def _source(inline: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _lay_out(name: str, *, linked: bool = False) -> _Layout:
-    script = "".join(_read(f"{each}.js") for each in ("shared", *(["link"] * linked), name))
-    main = "".join(_read(f"{each}.html") for each in (name, *(["cut"] * linked)))
+def _lay_out(name: str, sections: str, scripts: str) -> _Layout:
+    """Put a page together; `sections` and `scripts` name its parts, separated by blanks."""
+    script = "".join(_read(f"{each}.js") for each in ["shared", *scripts.split()])
+    main = "".join(_read(f"{each}.html") for each in sections.split())
     text = _read("shell.html").replace("{{main}}", main)
     return _Layout(text.replace("{{title}}", f"{{{{{name}.title}}}}"), script)
 
 
-def _headers(style: str, script: str) -> Mapping[str, str]:
+def _headers(style: str, script: str, pool: str) -> Mapping[str, str]:
     policy = {
         "default-src": "'none'",
         "script-src": _source(script),
         "style-src": _source(style),
-        "connect-src": "'self'",
+        "connect-src": f"'self' {pool}".strip(),
         "img-src": "data:",  # the logo, there and in the browser's tab
         "base-uri": "'none'",
         "form-action": "'none'",  # should the script fail, the form must not put the user in a URL
@@ -83,21 +107,29 @@ _ACCOUNTS = _read("accounts.html")
 _CHECKED = "checked"
 _CSS = _read("page.css")
 
+_OPEN = Door("Public")
+
 # Put together once, while the function initialises.
-_LAYOUTS = MappingProxyType(
+_LINKED = MappingProxyType(
     {
-        "generate": _lay_out("request"),
-        "extract": _lay_out("reveal", linked=True),
-        "confirm": _lay_out("confirm", linked=True),
-        "revoke": _lay_out("revoke", linked=True),
+        "extract": _lay_out("reveal", "reveal cut", "link reveal"),
+        "confirm": _lay_out("confirm", "confirm cut", "link confirm"),
+        "revoke": _lay_out("revoke", "revoke cut", "link revoke"),
     }
 )
-_LINKED = ("extract", "confirm", "revoke")
+
+
+def _lay_out_request(door: Door) -> _Layout:
+    if door.closed:
+        return _lay_out("request", "closed", "")
+    if door.signs_in:
+        return _lay_out("request", "sign_in request", "request sign_in")
+    return _lay_out("request", "request", "request")
 
 
 @cache
-def _page(name: str, language: str, style: Style, *, accounts: bool = False) -> Page:
-    layout = _LAYOUTS[name]
+def _page(name: str, language: str, style: Style, door: Door = _OPEN, *, accounts: bool = False) -> Page:
+    layout = _LINKED.get(name) or _lay_out_request(door)
     words = languages.words(language)
     css = fill(_CSS, brand.colors(style))
     parts = {
@@ -108,12 +140,15 @@ def _page(name: str, language: str, style: Style, *, accounts: bool = False) -> 
         "script": layout.script,
         "script_words": "".join(_data(key, text) for key, text in words.items() if key.startswith(_SCRIPT)),
         "version": VERSION,
+        "pool": html.escape(door.pool),
+        "client": html.escape(door.client),
+        "hidden": " hidden" if door.signs_in else "",
         # Filled in for each request.
         **{name: f"{{{{{name}}}}}" for name in ("user", *AccountKind)},
     }
     text = layout.html.replace("{{accounts}}", _ACCOUNTS if accounts else "")
     shown = fill(text, {key: markup(text) for key, text in words.items()} | parts)
-    return Page(shown, _headers(css, layout.script))
+    return Page(shown, _headers(css, layout.script, door.pool))
 
 
 def _data(key: str, text: str) -> str:
@@ -122,21 +157,24 @@ def _data(key: str, text: str) -> str:
     return f' data-{name}="{html.escape(text)}"'
 
 
-def request_page(user: str, language: str, style: Style, account: AccountKind | None = None) -> Page:
-    """Return the form that asks for a reset, with `user` filled in.
+def request_page(
+    door: Door, user: str, language: str, style: Style, account: AccountKind | None = None
+) -> Page:
+    """Return the form that asks for a reset, with `user` filled in, or whom to ask where it would be refused.
 
-    The server fills it in, because one escaped attribute is all it takes: the script never reads the address
-    bar, and without the right hash nothing that slipped through could run. What cannot be a user name is left
-    out whole, since an address cut short is another person's.
+    The server fills it in, because one escaped attribute is all it takes: the script never reads it from the
+    address bar, and without the right hash nothing that slipped through could run. What cannot be a user name
+    is left out whole, since an address cut short is another person's.
 
     Args:
+        door: who may ask by it.
         user: the user's name.
         language: the language of its words.
         style: the stack's.
         account: which of the user's accounts is chosen already; None where there is one kind alone.
     """
-    known = user if len(user) <= LONGEST_USER and user.isprintable() else ""
-    page = _page("generate", language, style, accounts=account is not None)
+    known = user if len(user) <= MAXIMUM_ADDRESS_CHARACTERS and user.isprintable() else ""
+    page = _page("generate", language, style, door, accounts=account is not None)
     values = {kind.value: _CHECKED if kind is account else "" for kind in AccountKind}
     return Page(fill(page.html, values | {"user": html.escape(known)}), page.headers)
 

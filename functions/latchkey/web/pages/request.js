@@ -1,10 +1,14 @@
 const field = byId("user");
 
+// What proves who asks; filled in where people sign in first.
+const credentials = {};
+
 async function request() {
   // Asked only where a directory is there beside the account.
   const account = document.querySelector("input[name=account]:checked")?.value;
-  const response = await post("generate", { user: field.value.trim(), account });
+  const response = await post("generate", { user: field.value.trim(), account }, credentials);
   if (response.ok) return show("submitted");
+  if (response.status === 401 && byId("sign-in")) return show("sign-in");
   if (response.status !== 400) return explain(response);
   complain("user", words.userWrong);
 }

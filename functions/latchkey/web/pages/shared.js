@@ -11,14 +11,18 @@ function show(view) {
 }
 
 // The paths are relative, because the API lives below a stage that only the address bar knows.
-function post(path, body) {
+function post(path, body, headers = {}) {
+  return send(path, JSON.stringify(body), { "Content-Type": "application/json", ...headers });
+}
+
+function send(address, body, headers = {}) {
   // API Gateway gives up after 29 seconds. Safari before 16 has no `AbortSignal.timeout`.
   const patience = new AbortController();
   setTimeout(() => patience.abort(), 30_000);
-  return fetch(path, {
+  return fetch(address, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    headers,
+    body,
     cache: "no-store",
     redirect: "error",
     signal: patience.signal,
