@@ -11,7 +11,8 @@ from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
 from latchkey.web.callers import caller_address
-from latchkey.web.http import Response, json_response, read_body_fields, read_link, text_field
+from latchkey.web.http import Response, json_response, read_body_fields, text_field
+from latchkey.web.links import read_link
 
 LONGEST_ANSWER = 3
 

@@ -12,7 +12,8 @@ from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
 from latchkey.web.callers import caller_address
-from latchkey.web.http import Response, json_response, read_link
+from latchkey.web.http import Response, json_response
+from latchkey.web.links import read_link
 
 
 @api_handler

@@ -11,7 +11,8 @@ from latchkey.errors import ClaimGoneError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
 from latchkey.undoing import undo
-from latchkey.web.http import Response, json_response, read_link
+from latchkey.web.http import Response, json_response
+from latchkey.web.links import read_link
 
 REVOKED = "The password has been revoked, and your administrators have been told."
 

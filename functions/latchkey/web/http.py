@@ -3,13 +3,11 @@
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from latchkey.domain.claims import Handle
 from latchkey.errors import BadRequestError
 
 SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
@@ -34,9 +32,6 @@ Source: OWASP ASVS 5.0, 3.4.1 to 3.4.8 and 14.3.2.
 
 #: A request holds a user name or a link's two values; anything much larger is no such request.
 MAXIMUM_BODY_CHARACTERS: Final = 4096
-
-#: A handle has 76 characters and a link secret 43; longer ones are no mistyped links.
-MAXIMUM_LINK_CHARACTERS: Final = 128
 
 Response = dict[str, Any]
 """What a function gives API Gateway's proxy integration (REST, version 1.0): status, headers and body."""
@@ -74,18 +69,6 @@ def read_fields(event: Mapping[str, Any]) -> dict[str, object]:
 def header_fields(event: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers of a request by their names in lower case."""
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-
-
-def read_link(event: Mapping[str, Any], now: datetime) -> tuple[Handle, str]:
-    """Return the handle and the secret that a link's page sends; the query is never read.
-
-    Raises:
-        BadRequestError: when one of the two is missing, or cannot have come from a link.
-        ClaimGoneError: when no link that works at this time has that handle.
-    """
-    fields = read_body_fields(event)
-    ph, rs = (text_field(fields, name, MAXIMUM_LINK_CHARACTERS) for name in ("ph", "rs"))
-    return Handle.in_time(ph, now), rs
 
 
 def read_body_fields(event: Mapping[str, Any]) -> dict[str, object]:
