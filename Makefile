@@ -77,6 +77,7 @@ quick-lint: .venv/ready ## what lint says within seconds
 	$(BIN)/python -m tools.draw_statemachines --check
 	$(BIN)/python -m tools.check_operations
 	$(BIN)/python -m tools.write_formats --check
+	$(BIN)/python -m tools.check_overlay
 
 # Side by side: each has seconds of work, and none needs another.
 lint: quick-lint tools/node_modules/ready ## everything that can be said without running it
@@ -114,6 +115,7 @@ check: .venv/ready ## what would go wrong in the account, before and after a dep
 	@$(BIN)/python -m cli check --stage $(STAGE)
 
 deploy: .venv/ready ## deploy a stage to AWS (STAGE=dev|qa|prod; GUIDED=1 asks for each parameter first)
+	$(BIN)/python -m tools.check_overlay
 	$(BIN)/sam build --config-env $(STAGE)
 	$(BIN)/python -m tools.compile_build .aws-sam/build
 	$(BIN)/sam deploy --config-env $(STAGE) $(if $(GUIDED),--guided)

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from latchkey import languages
+from latchkey.version import VERSION
 from tests.e2e.browser import installed, open_chromium
 from tests.e2e.site import LOST, STAGE, Response, Site, serve
 from tests.unit import pseudo
@@ -398,7 +399,9 @@ class TestEveryLanguage:
         with pseudo.spoken(tmp_path):
             VIEWS[view](page, site)
         text = page.evaluate("document.title + '\\n' + document.body.innerText")
-        given = rf"Latchkey|{re.escape(PASSWORD)}|alice@example.com|\d+ (s|min)\b"
+        given = (
+            rf"Latchkey {re.escape(VERSION)}|Latchkey|{re.escape(PASSWORD)}|alice@example.com|\d+ (s|min)\b"
+        )
         assert not re.search(r"\w", re.sub(given, "", pseudo.bare(text)))
 
 
