@@ -14,7 +14,7 @@ PROTECTED_TAG = "latchkey:protected"
 #: (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
 MAIL_TAG = "email"
 
-#: The tag that names the language the user reads: `de`, or a list as browsers send it.
+#: The tag that names the language the user reads, as in `de` or `de-AT`.
 LANGUAGE_TAG = "language"
 
 #: IAM's limit on user names (CreateUser, parameter UserName).
