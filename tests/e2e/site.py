@@ -20,8 +20,11 @@ STYLE = {
     "DEFAULT_LANGUAGE": "en",
     "ORGANIZATION_NAME": "",
     "REMINDER_TIME_ZONE": "UTC",
+    "REQUEST_ACCESS": "Public",
     "RESETS_DIRECTORY_USERS": "false",
     "SUPPORT_CONTACT": "",
+    "USER_POOL_CLIENT_ID": "",
+    "USER_POOL_DOMAIN": "",
 }
 #: How long an answer that is held back stays so at most.
 PATIENCE_SECONDS = 5

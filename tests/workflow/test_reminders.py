@@ -129,14 +129,14 @@ def test_mails_say_how_long_and_where_to_go(reminders: Reminders) -> None:
     assert "UTC" in mail["text"]
 
 
-def test_a_user_of_the_directory_is_mailed_in_their_language_and_to_no_page_of_another_store(
+def test_a_user_of_the_directory_is_mailed_in_their_language_and_led_to_the_directorys_reset(
     reminders: Reminders,
 ) -> None:
     run(reminders)
     mail = [mail for mail in reminders.mails() if mail["to"] == ["due7@corp.example.com"]][-1]
     assert mail["subject"] == "Ihr Passwort läuft in 7 Tagen ab"
-    assert "Bitte ändern Sie es vorher dort, wo Sie sich anmelden." in mail["text"]
-    assert "http" not in mail["text"]
+    page = f"{reminders.product.stack.api_url}/generate"
+    assert f"{page}?account=directory&user=due7" in mail["text"].splitlines()
 
 
 def test_the_administrator_gets_the_figures(reminders: Reminders) -> None:
