@@ -292,7 +292,11 @@ def test_links_lead_where_the_deployment_says(name: str) -> None:
 @pytest.mark.parametrize("name", ["NotifyExpired", "NotifyFailed", "SendReminders"])
 def test_no_mail_leads_to_a_page_whose_request_would_be_refused(name: str) -> None:
     page = RESOURCES[f"{name}Function"]["Properties"]["Environment"]["Variables"]["REQUEST_PAGE"]["Fn::If"]
-    assert page == ["NeedsSignature", "", {"Fn::Sub": ["${Base}/generate", {"Base": BASE_URL}]}]
+    assert page == ["ClosesRequestPage", "", {"Fn::Sub": ["${Base}/generate", {"Base": BASE_URL}]}]
+    no_sign_in = {"Fn::And": [{"Condition": "NeedsToken"}, {"Fn::Equals": [{"Ref": "UserPoolDomain"}, ""]}]}
+    assert TEMPLATE["Conditions"]["ClosesRequestPage"] == {
+        "Fn::Or": [{"Condition": "NeedsSignature"}, no_sign_in]
+    }
 
 
 @pytest.mark.parametrize("name", ["RequestReset", "RevealPassword", "AnswerRequest", "RevokeClaim"])

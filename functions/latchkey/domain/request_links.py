@@ -7,7 +7,7 @@ def request_link(page: str, *, user: str = "", directory: bool = False) -> str:
     """Return the address of the page with its form filled in; empty where a browser may not ask.
 
     Args:
-        page: the page's address; empty where only signed requests are taken, which no browser sends.
+        page: the page's address; empty where a browser's request would be refused.
         user: the name to fill in.
         directory: whether it is an account of the directory.
     """
