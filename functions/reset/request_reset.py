@@ -8,7 +8,7 @@ from typing import Any
 from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
-from latchkey.domain.account_kinds import AccountKind
+from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind
 from latchkey.domain.claims import new_execution_name, user_key
 from latchkey.domain.directory_users import account_name, is_in_directory
 from latchkey.domain.users import is_mail_address
@@ -20,7 +20,7 @@ from latchkey.web.http import Response, choice_field, json_response, read_fields
 
 #: How long a name may be that people type.
 MAXIMUM_CHARACTERS = {
-    AccountKind.AWS: users.MAXIMUM_ADDRESS_CHARACTERS,
+    AccountKind.AWS: MAXIMUM_ADDRESS_CHARACTERS,
     AccountKind.DIRECTORY: directory_users.MAXIMUM_NAME_CHARACTERS,
 }
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from latchkey import languages
 from latchkey.domain import colors
+from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.domain.style import Style
-from latchkey.domain.users import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
 from latchkey.web.pages import Door, brand, request_page

@@ -1,6 +1,9 @@
-"""Which of a person's accounts a reset is for."""
+"""Which of a person's accounts a reset is for, and how long what people type may be."""
 
 from enum import StrEnum
+
+#: The longest mail address that mail reaches (RFC 5321, 4.5.3.1.3, less the two brackets).
+MAXIMUM_ADDRESS_CHARACTERS = 254
 
 
 class AccountKind(StrEnum):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
+from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.errors import UserNotEligibleError
 
 #: The tag that keeps a user out of every reset, whatever its value.
@@ -19,9 +20,6 @@ LANGUAGE_TAG = "language"
 
 #: IAM's limit on user names (CreateUser, parameter UserName).
 MAXIMUM_NAME_CHARACTERS = 64
-
-#: The longest mail address that mail reaches (RFC 5321, 4.5.3.1.3, less the two brackets).
-MAXIMUM_ADDRESS_CHARACTERS = 254
 
 #: IAM's clock and a function's; whatever comes closer than that counts as the reset's own.
 _CLOCKS_DIFFER = timedelta(minutes=1)

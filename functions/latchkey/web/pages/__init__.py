@@ -10,9 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from latchkey import languages
-from latchkey.domain.account_kinds import AccountKind
+from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind
 from latchkey.domain.style import Style
-from latchkey.domain.users import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.languages.text import fill, markup
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
