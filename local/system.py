@@ -52,7 +52,9 @@ SAMBA = Need(
     services=("smbd", "nmbd", "winbind", "samba-ad-dc"),
     own_network=True,
 )
-CHROMIUM = Need("Chromium", "the tests of the pages", ("chromium",), ("chromium",))
+CHROMIUM = Need(
+    "Chromium", "the tests of the pages", ("chromium-headless-shell",), ("chromium-headless-shell",)
+)
 FIREFOX = Need("Firefox", "the tests of mailed links", ("firefox-esr",), ("firefox-esr",))
 WEBKIT = Need(
     "WebKit", "the tests of mailed links", ("WebKitWebDriver", "Xvfb"), ("webkit2gtk-driver", "xvfb")

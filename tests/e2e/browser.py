@@ -25,7 +25,9 @@ def open_chromium() -> Iterator[Browser]:
     """Start the system's Chromium and close it afterwards. Raises LackingError where it has none."""
     system.provide(system.CHROMIUM)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=system.find("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=system.find("chromium-headless-shell"), args=ARGUMENTS
+        )
         try:
             yield browser
         finally:

@@ -211,8 +211,10 @@ def open_webkit_tab() -> Iterator[Browser]:
     screen = ("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "1280x900x24")
     with _running(*screen) as server:
         display = f":{next(iter(server.stdout or ())).strip()}"
+        # Compositing would need a graphics card; without one it takes most of the processor.
+        environment = {"DISPLAY": display, "WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
         with (
-            _running("WebKitWebDriver", f"--port={port}", DISPLAY=display),
+            _running("WebKitWebDriver", f"--port={port}", **environment),
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_SECONDS) as http,
         ):
             _wait_for_port(port)

@@ -56,6 +56,16 @@ class Site:
     #: Answers POST instead of the scripted answers, by route and body.
     service: Callable[[str, Any], Response] | None = None
 
+    #: What befalls a page on its way.
+    rewrite: Callable[[str], str] = str
+
+    def reset(self) -> None:
+        """Forget what a test scripted and what was posted."""
+        self.answers.clear()
+        self.posts.clear()
+        self.service, self.rewrite = None, str
+        self.open.set()
+
     @property
     def request_url(self) -> str:
         return f"{self.origin}{STAGE}/generate"
@@ -72,7 +82,8 @@ class Site:
             "headers": headers,
             "queryStringParameters": dict(parse_qsl(url.query)) or None,
         }
-        return handler(event, None)
+        answer = handler(event, None)
+        return {**answer, "body": self.rewrite(answer["body"])}
 
     def post(self, target: str, body: bytes) -> Response:
         self.posts.append((target, json.loads(body)))

@@ -350,8 +350,10 @@ def test_no_user_changes_anything_but_the_value_of_the_field(user: str) -> None:
 
 
 @pytest.mark.parametrize("name", GETS)
-def test_page_says_so_where_scripts_are_off(name: str) -> None:
-    assert "<noscript><p" in answer(name)["body"]
+def test_page_says_so_where_its_script_does_not_run(name: str) -> None:
+    body = answer(name)["body"]
+    assert Markup(body).element("without-script") == {"id": "without-script", "class": "problem"}
+    assert 'byId("without-script").remove();' in Markup(body).inline["script"][-1].splitlines()[-1]
 
 
 def test_importing_the_function_loads_no_client() -> None:

@@ -73,7 +73,7 @@ def _source(inline: str) -> str:
 
 def _lay_out(name: str, sections: str, scripts: str) -> _Layout:
     """Put a page together; `sections` and `scripts` name its parts, separated by blanks."""
-    script = "".join(_read(f"{each}.js") for each in ["shared", *scripts.split()])
+    script = "".join(_read(f"{each}.js") for each in ["shared", *scripts.split(), "ready"])
     main = "".join(_read(f"{each}.html") for each in sections.split())
     text = _read("shell.html").replace("{{main}}", main)
     return _Layout(text.replace("{{title}}", f"{{{{{name}.title}}}}"), script)

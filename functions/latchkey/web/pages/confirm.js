@@ -1,7 +1,7 @@
 function offer(answer, view) {
   const button = byId(answer);
-  const send = async () => conclude(await press("confirm", { answer }, view), view);
-  button.addEventListener("click", (event) => alone(event, button, byId("status"), send));
+  const give = async () => conclude(await press("confirm", { answer }, view), view);
+  button.addEventListener("click", (event) => alone(event, button, byId("status"), give));
 }
 
 offer("yes", "confirmed");

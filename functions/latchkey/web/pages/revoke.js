@@ -1,4 +1,4 @@
 const button = byId("revoke");
-const send = async () => conclude(await press("revoke", {}, "revoked"), "revoked");
+const revoke = async () => conclude(await press("revoke", {}, "revoked"), "revoked");
 
-button.addEventListener("click", (event) => alone(event, button, byId("status"), send));
+button.addEventListener("click", (event) => alone(event, button, byId("status"), revoke));

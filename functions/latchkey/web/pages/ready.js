@@ -1,0 +1,2 @@
+// Last: whatever keeps this from running leaves the sentence that says what to do.
+byId("without-script").remove();
