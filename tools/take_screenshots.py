@@ -5,6 +5,7 @@ No picture holds a secret: what a link and a password are made of is painted ove
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from contextlib import closing
@@ -17,13 +18,15 @@ from local.seed import USERS
 from tests.e2e.browser import installed, open_chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 #: What a README may ask of who reads it, in bytes.
 LARGEST = 60_000
 
+#: Words that are no words.
+_LONG = re.compile(r"(?<=[\s=>&])[\w.=-]{30,}")
 _PAINT = "(element) => { element.textContent = '••••••••••••••••••••' }"
 
 
@@ -37,10 +40,12 @@ def main() -> None:
         open_chromium() as browser,
     ):
         cloud.deploy()
-        page = browser.new_page(viewport={"width": 640, "height": 480}, color_scheme="light")
         with closing(Product(cloud)) as product:
-            take_pages(product, page)
-            take_view(product, page)
+            take_pages(product, browser.new_page(viewport={"width": 540, "height": 440}))
+            # Drawn smaller: it is a whole screen.
+            screen: ViewportSize = {"width": 1000, "height": 740}
+            take_view(product, browser.new_page(viewport=screen, device_scale_factor=0.66))
+    report()
 
 
 def take_pages(product: Product, page: Page) -> None:
@@ -51,7 +56,8 @@ def take_pages(product: Product, page: Page) -> None:
     product.start_reset(user)
     link = product.wait_for_link(user)
     mail = product.wait_for_mail(user, "CONFIDENTIAL")
-    page.set_content(mail["html"].replace(link.rs, "…").replace(link.ph, "…"))
+    # The link, and the code that stands for it.
+    page.set_content(_LONG.sub("…", mail["html"]))
     save(page, "mail")
     wait_for("the reset to wait", lambda: product.phase(user) == "waiting")
     page.goto(f"{link.page}#ph={link.ph}&rs={link.rs}")
@@ -65,23 +71,26 @@ def take_view(product: Product, page: Page) -> None:
     """Let one reset end and another wait."""
     arn = product.start_reset(USERS[1])
     product.wait_for_state(arn, "WaitForClaim")
-    page.set_viewport_size({"width": 1000, "height": 800})
     page.goto(f"{product.stack.endpoint_url}/_latchkey/executions#{arn.rpartition(':')[2]}")
     page.locator("#picture g.node.running").wait_for()
     save(page, "executions")
 
 
 def save(page: Page, name: str) -> None:
-    """Save what the window shows.
+    """Save what the window shows."""
+    page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
+
+
+def report() -> None:
+    """Tell the size of each picture.
 
     Raises:
-        SystemExit: when the picture is too large for a README.
+        SystemExit: when one is too large for a README.
     """
-    path = PICTURES / f"{name}.png"
-    page.screenshot(path=path, animations="disabled", caret="hide")
-    if path.stat().st_size > LARGEST:
-        sys.exit(f"{path.name} has {path.stat().st_size} bytes; {LARGEST} are the most.")
-    sys.stdout.write(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes\n")
+    sizes = {path.relative_to(ROOT): path.stat().st_size for path in sorted(PICTURES.glob("*.png"))}
+    sys.stdout.writelines(f"{path}: {size} bytes\n" for path, size in sizes.items())
+    if max(sizes.values()) > LARGEST:
+        sys.exit(f"{LARGEST} bytes are the most.")
 
 
 if __name__ == "__main__":
