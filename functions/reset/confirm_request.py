@@ -1,6 +1,7 @@
 """ConfirmRequest: asks the mailbox's owner before anything changes, where anyone may ask for a reset."""
 
 import os
+from dataclasses import replace
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
@@ -17,6 +18,7 @@ class Event(TypedDict):
     name: str
     mail: str
     language: NotRequired[str]
+    unlock: bool
     entered_at: str
     task_token: str
 
@@ -32,8 +34,10 @@ def handler(event: Event, _context: object) -> None:
         execution=event["execution"],
         task_token=event["task_token"],
     )
+    if event["unlock"]:
+        link = replace(link, page="unlock")
     mail = emails.render(
-        "confirm_request",
+        "confirm_unlock" if event["unlock"] else "confirm_request",
         {"user": user.name, **link.words(os.environ["BASE_URL"]), "expires_at": handle.expires_at},
         event.get("language", ""),
         settings.style(),

@@ -24,6 +24,7 @@ class Event(TypedDict):
     mail: str
     language: NotRequired[str]
     window: str
+    unlock: bool
     error: str
 
 
@@ -38,6 +39,8 @@ def handler(event: Event, _context: object) -> None:
         return
     link = request_link(os.environ["REQUEST_PAGE"], directory=is_in_directory(event["user"]))
     values = {"user": event["name"], "link": link}
-    name = "change_denied" if event["error"] == PasswordChangeDeniedError.__name__ else "failed"
+    name = "unlock_failed" if event["unlock"] else "failed"
+    if event["error"] == PasswordChangeDeniedError.__name__:
+        name = "change_denied"
     mail = emails.render(name, values, event.get("language", ""), settings.style())
     ses.send_notice(mail, os.environ["SENDER_ADDRESS"], event["name"], event["mail"])

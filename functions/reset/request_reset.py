@@ -8,7 +8,7 @@ from typing import Any
 from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
-from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind
+from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, Wish
 from latchkey.domain.claims import new_execution_name, user_key
 from latchkey.domain.directory_users import account_name, is_in_directory
 from latchkey.domain.users import is_mail_address
@@ -31,6 +31,7 @@ SUBMITTED = "Your request has been submitted. Please check your email for furthe
 def handler(event: dict[str, Any], _context: object) -> Response:
     fields = read_fields(event)
     kind = account_kind(fields)
+    unlock = wants_unlock(fields, kind)
     user = text_field(fields, "user", MAXIMUM_CHARACTERS[kind])
     if kind is AccountKind.AWS and not is_mail_address(user):
         user = text_field(fields, "user", users.MAXIMUM_NAME_CHARACTERS)
@@ -46,7 +47,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     if kind is AccountKind.AWS and is_possible(user):
         request_reset(user, datetime.now(UTC), address)
     elif kind is AccountKind.DIRECTORY and directory_users.is_possible_name(user):
-        request_reset(account_name(user), datetime.now(UTC), address)
+        request_reset(account_name(user), datetime.now(UTC), address, unlock=unlock)
     return json_response(202, {"message": SUBMITTED})
 
 
@@ -67,18 +68,33 @@ def account_kind(fields: Mapping[str, object]) -> AccountKind:
     return kind
 
 
-def request_reset(account: str, now: datetime, address: str = "") -> None:
+def wants_unlock(fields: Mapping[str, object], kind: AccountKind) -> bool:
+    """Tell whether the account is to be unlocked, and nothing else.
+
+    Raises:
+        BadRequestError: when the field names neither wish, or accounts of that kind are never locked.
+    """
+    unlock = choice_field(fields, "wish", Wish.RESET) is Wish.UNLOCK
+    if unlock and kind is AccountKind.AWS:
+        raise BadRequestError("wish", "Accounts of AWS are never locked.")
+    return unlock
+
+
+def request_reset(account: str, now: datetime, address: str = "", *, unlock: bool = False) -> None:
     """Start the one reset the user may have now, by the name that is noted for it.
 
     The first request and repeated ones make the same two calls. A repeated one starts what the first noted:
     that changes nothing, unless the first one's function crashed in between.
     """
-    # Any other value means no authentication: then the mailbox's owner is asked first.
-    confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
+    # Any other value means no authentication: then the mailbox's owner is asked first. A link alone unlocks.
+    confirm = unlock or os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
     # Until it is known whose the account is, a person's requests swallow no one else's.
     window = user_key(account if address.lower() in {"", account.lower()} else f"{address} {account}")
     name = registry.open_window(
         window, new_execution_name(account), int(now.timestamp()), settings.request_window()
     )
     logger.append_keys(execution=name)
-    stepfunctions.start_reset(account, name, window, confirm=confirm, address=address)
+    more: dict[str, object] = {"address": address} if address else {}
+    if unlock:
+        more["unlock"] = True
+    stepfunctions.start_reset(account, name, window, confirm=confirm, **more)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.cloud import LocalCloud
 from local.console import say
-from local.demo import reminders, resets, rotation
+from local.demo import directory, reminders, resets, rotation
 from local.driver.product import Product
 
 
@@ -27,6 +27,7 @@ def run() -> None:
         resets.claimed(product)
         resets.expired(product)
         resets.declined(product)
+        directory.forgotten(product)
         rotation.filled(product)
         rotation.rotated(product)
         reminders.mailed(product)

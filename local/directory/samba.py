@@ -35,6 +35,7 @@ USERS_BASE = f"OU=People,{BASE}"
 EXCLUSION_GROUP = f"CN=No reminders,{BASE}"
 SERVICE_ACCOUNT = f"latchkey@{REALM}"
 RESET_ACCOUNT = f"latchkey-reset@{REALM}"
+RIGHTS = ("Reset password", "pwdLastSet", "lockoutTime")
 MAXIMUM_AGE_DAYS = 90
 SHORT_POLICY_DAYS = 30
 PROCESS_FILE = "samba.json"
@@ -187,7 +188,7 @@ class Samba:
         der = ssl.PEM_cert_to_DER_cert(authority.cert_pem.bytes().decode())
         self.ca = base64.b64encode(der).decode()
 
-    def _seed(self, users: Iterable[DirectoryUser]) -> None:
+    def _seed(self, users: Iterable[DirectoryUser], delegated: Iterable[str] = RIGHTS) -> None:
         wanted = {
             "conf": str(self.conf),
             "sam": str(self.folder / "private" / "sam.ldb"),
@@ -196,6 +197,7 @@ class Samba:
             "exclusion_group": EXCLUSION_GROUP,
             "service_account": SERVICE_ACCOUNT,
             "reset_account": RESET_ACCOUNT,
+            "delegated": list(delegated),
             "password": self.password,
             "maximum_age_days": MAXIMUM_AGE_DAYS,
             "short_policy_days": SHORT_POLICY_DAYS,
@@ -206,6 +208,10 @@ class Samba:
     def add(self, users: Iterable[DirectoryUser]) -> None:
         """Add users while it runs; it has one process, and reads its files anew."""
         self._seed(users)
+
+    def delegate(self, rights: Iterable[str]) -> None:
+        """Let the account of the resets do this and no more, of `RIGHTS`, while the directory runs."""
+        self._seed([], rights)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -292,10 +298,12 @@ async def _stand_open(listener: socket.socket, owner: int, samba: subprocess.Pop
     """Forward connections to Samba until SIGTERM, its own end, or the owner's."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with await asyncio.start_server(_let_in, sock=listener):
+    async with await asyncio.start_server(_let_in, sock=listener) as server:
         while not stop.is_set() and samba.poll() is None and _lives(owner):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _POLL_SECONDS)
+        # Else a client that keeps its connection would keep us here.
+        server.close_clients()
 
 
 def main() -> None:

@@ -29,14 +29,14 @@ _SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 _NORMAL, _DISABLED, _NEVER_EXPIRES, _SMART_CARD = 0x200, 0x2, 0x10000, 0x40000
 # DSDB_CONTROL_BYPASS_PASSWORD_HASH: the time of a password's last change is taken as it is given.
 _AS_GIVEN = ["local_oid:1.3.6.1.4.1.7165.4.3.12:0"]
-# What is delegated to the account of the resets, on users: to reset passwords, and to write pwdLastSet and
-# lockoutTime. https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, section 5.1.3.2.1, and
+# What may be delegated to the account of the resets, on users, as docs/operations.md says.
+# https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, section 5.1.3.2.1, and
 # https://learn.microsoft.com/windows/win32/adschema
-_DELEGATED = (
-    ("CR", "00299570-246d-11d0-a768-00aa006e0529"),
-    ("WP", "bf967a0a-0de6-11d0-a285-00aa003049e2"),
-    ("WP", "28630ebf-41d5-11d1-a9c1-0000f80367c1"),
-)
+_DELEGATED = {
+    "Reset password": "CR;00299570-246d-11d0-a768-00aa006e0529",
+    "pwdLastSet": "WP;bf967a0a-0de6-11d0-a285-00aa003049e2",
+    "lockoutTime": "WP;28630ebf-41d5-11d1-a9c1-0000f80367c1",
+}
 _USER_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2"
 _SHORT_POLICY = "CN=Short,CN=Password Settings Container,CN=System"
 
@@ -59,6 +59,7 @@ def main() -> None:
     sam.transaction_start()
     if not sam.search(wanted["base"], expression="(ou=People)", attrs=["1.1"]):
         _prepare(sam, wanted)
+    _delegate(sam, wanted)
     for user in [*special, plain[0]] if plain else users:
         _add(sam, wanted, user)
     sam.transaction_commit()
@@ -120,7 +121,6 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
     for account in ("service_account", "reset_account"):
         sam.newuser(wanted[account].partition("@")[0], wanted["password"])
     sam.add({"dn": wanted["users_base"], "objectClass": "organizationalUnit"})
-    _delegate(sam, wanted)
     sam.add({"dn": wanted["exclusion_group"], "objectClass": "group", "sAMAccountName": "No reminders"})
     # A group within the group, so that membership has to be followed.
     inner = f"CN=Interns,{base}"
@@ -143,13 +143,19 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
 
 
 def _delegate(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # as above
-    """Let the account of the resets do what it has to below the users' base, as docs/operations.md says."""
+    """Let the account of the resets do what is wanted below the users' base, and no more."""
     name = wanted["reset_account"].partition("@")[0]
     (account,) = sam.search(wanted["base"], expression=f"(sAMAccountName={name})", attrs=["objectSid"])
     identifier = str(ndr_unpack(security.dom_sid, account["objectSid"][0]))
-    for rights, on in _DELEGATED:
-        entry = f"(OA;CIIO;{rights};{on};{_USER_CLASS};{identifier})"
-        SDUtils(sam).dacl_add_ace(wanted["users_base"], entry)
+    entries = {right: f"(OA;CIIO;{entry};{_USER_CLASS};{identifier})" for right, entry in _DELEGATED.items()}
+    descriptors = SDUtils(sam)
+    known = descriptors.get_sd_as_sddl(wanted["users_base"])
+    for entry in entries.values():
+        known = known.replace(entry, "")
+    # Entries begin at the first bracket, those of the access list's own before inherited ones.
+    start = known.index("(")
+    given = "".join(entries[right] for right in wanted["delegated"])
+    descriptors.modify_sd_on_dn(wanted["users_base"], f"{known[:start]}{given}{known[start:]}")
 
 
 def _dn(wanted: dict[str, Any], user: dict[str, Any]) -> str:

@@ -39,11 +39,12 @@ class Directory:
     samba: Samba
 
     @contextmanager
-    def _bound(self, user: str, password: str) -> Generator[Any]:
+    def signed_in(self, user: str, password: str = "") -> Generator[Any]:
+        """Connect as a user; without a password as one of those that a new directory has."""
         tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.samba.folder / "ca.pem"))
         host, _, port = self.samba.host.partition(":")
         server = Server(host, int(port), use_ssl=True, tls=tls, get_info=NONE)
-        connection = Connection(server, user, password)
+        connection = Connection(server, user, password or self.samba.password)
         try:
             connection.bind()
             yield connection
@@ -53,7 +54,7 @@ class Directory:
     @contextmanager
     def administered(self) -> Generator[Any]:
         """Connect as the administrator."""
-        with self._bound(_ADMINISTRATOR, self.samba.password) as connection:
+        with self.signed_in(_ADMINISTRATOR) as connection:
             yield connection
 
     def create_user(self, password: str, **attributes: Any) -> str:  # noqa: ANN401  # of any attribute
@@ -136,7 +137,7 @@ class Directory:
 
     def sign_in(self, name: str, password: str) -> str:
         """Try a password: `SIGNED_IN`, or the code by which a controller says why not."""
-        with self._bound(f"{name}@{REALM}", password) as connection:
+        with self.signed_in(f"{name}@{REALM}", password) as connection:
             if connection.bound:
                 return SIGNED_IN
             return str(connection.result["message"]).partition("data ")[2].partition(",")[0]
@@ -144,14 +145,25 @@ class Directory:
     def change_password(self, name: str, old: str, new: str) -> bool:
         """Change a password as its owner does, who has to know the old one."""
         name = self.distinguished_name(name)
-        with self._bound(SERVICE_ACCOUNT, self.samba.password) as connection:
+        with self.signed_in(SERVICE_ACCOUNT) as connection:
             return bool(connection.extend.microsoft.modify_password(name, new, old))
 
-    def policy(self) -> dict[str, list[bytes]]:
-        """Return the domain's policy for passwords."""
+    @contextmanager
+    def policy(self, **wanted: int) -> Generator[None]:
+        """Let the domain's policy be another meanwhile, such as `minPwdLength=64`."""
         with self.administered() as connection:
-            connection.search(BASE, "(objectClass=*)", THIS_ENTRY, attributes=["minPwdLength"])
-            return dict(connection.response[0]["raw_attributes"])
+            connection.search(BASE, "(objectClass=*)", THIS_ENTRY, attributes=list(wanted))
+            known = connection.response[0]["raw_attributes"]
+        self._set_policy(wanted)
+        try:
+            yield
+        finally:
+            self._set_policy({name: int(values[0]) for name, values in known.items()})
+
+    def _set_policy(self, wanted: dict[str, int]) -> None:
+        with self.administered() as connection:
+            changes = {name: [(MODIFY_REPLACE, [str(value)])] for name, value in wanted.items()}
+            _succeed(connection, connection.modify(BASE, changes))
 
 
 def _succeed(connection: Any, done: object) -> None:  # noqa: ANN401  # ldap3 has types in part

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _DEADLINE_SECONDS = 60
 _POLL_SECONDS = 0.05
 _CODE = re.compile(
-    r"^(?P<page>extract|confirm|revoke)(?P<user>\w{32})(?P<expiry>\d{10})(?P<reset>\w{32})(?P<rs>[\w-]{43})$",
+    r"^(?P<page>extract|confirm|revoke|unlock)(?P<user>\w{32})(?P<expiry>\d{10})(?P<reset>\w{32})(?P<rs>[\w-]{43})$",
     re.MULTILINE,
 )
-_LINK = re.compile(r"(?P<page>\S+/(?:extract|confirm|revoke))#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>\S+)")
+_LINK = re.compile(r"(?P<page>\S+/(?:extract|confirm|revoke|unlock))#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>\S+)")
 
 
 class NothingHappenedError(AssertionError):

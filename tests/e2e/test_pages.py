@@ -52,6 +52,8 @@ class Linked:
     answer: Response
     end: str
     fields: dict[str, str] = field(default_factory=dict)
+    #: Where the button's press goes, if not to the page's own route.
+    answered_by: str = ""
 
     @property
     def path(self) -> str:
@@ -59,7 +61,7 @@ class Linked:
 
     @property
     def post(self) -> tuple[str, dict[str, str]]:
-        return self.path, {"ph": HANDLE, "rs": SECRET, **self.fields}
+        return STAGE + (self.answered_by or self.route), {"ph": HANDLE, "rs": SECRET, **self.fields}
 
 
 REVEAL = Linked("/extract", "Reveal your temporary password", "Reveal", REVEALED, "Your temporary password")
@@ -79,8 +81,17 @@ REVOKE = Linked(
     REVOKED,
     "The password has been revoked",
 )
-LINKED = {"reveal": REVEAL, "yes": YES, "no": NO, "revoke": REVOKE}
-LINKED_PAGES = {"reveal": REVEAL, "confirm": YES, "revoke": REVOKE}
+UNLOCK = Linked(
+    "/unlock",
+    "Did you ask to unlock your account?",
+    "Yes, unlock my account",
+    NOTED,
+    "Your account is being unlocked",
+    {"answer": "yes"},
+    answered_by="/confirm",
+)
+LINKED = {"reveal": REVEAL, "yes": YES, "no": NO, "revoke": REVOKE, "unlock": UNLOCK}
+LINKED_PAGES = {"reveal": REVEAL, "confirm": YES, "revoke": REVOKE, "unlock": UNLOCK}
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +311,8 @@ VIEWS: dict[str, View] = {
     "declined": show_end(NO),
     "confirm-invalid": show_invalid(YES),
     "confirm-cut": show_cut(YES),
+    "unlock-question": show_start(UNLOCK),
+    "unlock-confirmed": show_end(UNLOCK),
     "revoke-question": show_start(REVOKE),
     "revoke-not-ready": show_not_ready(REVOKE),
     "revoked": show_end(REVOKE),
@@ -465,6 +478,26 @@ class TestRequestPage:
         page.get_by_role("button").click()
         heading(page, "Your request has been submitted")
         assert site.posts == [(f"{STAGE}/generate", {"user": "bob@example.com"})]
+
+    @pytest.mark.parametrize(
+        ("label", "sent"),
+        [
+            ("The AWS console's", {"account": "aws"}),
+            ("Windows and company sign-in", {"account": "directory"}),
+            ("my Windows account is locked", {"account": "directory", "wish": "unlock"}),
+        ],
+        ids=["aws", "directory", "unlock"],
+    )
+    def test_the_account_that_is_chosen_is_sent(
+        self, page: Page, site: Site, monkeypatch: pytest.MonkeyPatch, label: str, sent: dict[str, str]
+    ) -> None:
+        monkeypatch.setenv("RESETS_DIRECTORY_USERS", "true")
+        site.answers.append(ACCEPTED)
+        page.goto(f"{site.request_url}?user=dana")
+        page.get_by_label(label).check()
+        page.get_by_role("button").click()
+        heading(page, "Your request has been submitted")
+        assert site.posts == [(f"{STAGE}/generate", {"user": "dana", **sent})]
 
     def test_markup_in_the_query_is_inert(self, page: Page, site: Site) -> None:
         user = '"><script>window.ran = true</script><img src=x onerror="window.ran = true">'

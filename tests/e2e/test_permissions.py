@@ -304,6 +304,8 @@ ALLOWED: dict[str, set[str]] = {
     "FindDirectoryUser": {"read the directory's secret"},
     "SetDirectoryPassword": {"read the secret of the directory's resets", "decrypt"},
     "RevokeDirectoryPassword": {"read the secret of the directory's resets"},
+    "UnlockDirectoryAccount": {"read the secret of the directory's resets"},
+    "NotifyUnlocked": {"move a user's reset", "send a mail", "tell a step"},
     "StorePassword": {
         "store a password",
         "seal a password",

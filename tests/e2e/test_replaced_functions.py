@@ -257,6 +257,8 @@ BEYOND = {
     "FindDirectoryUser": "read the secret of the directory's resets",
     "SetDirectoryPassword": "open a password",
     "RevokeDirectoryPassword": "decrypt",
+    "UnlockDirectoryAccount": "decrypt",
+    "NotifyUnlocked": "open a password",
     "FindOrphans": "move a user's reset",
     "RemoveOrphans": PROTECTED,
     "PlanRotation": "make an SMTP key",

@@ -112,8 +112,9 @@ class Controller:
         self.fail("modify")
         self.changes.append((name, changes))
         values = {key: value[0][1][0] for key, value in changes.items()}
-        self.password = values["unicodePwd"].decode("utf-16-le")[1:-1]
-        self.entry["pwdLastSet"] = values["pwdLastSet"].encode()
+        if "unicodePwd" in values:
+            self.password = values["unicodePwd"].decode("utf-16-le")[1:-1]
+            self.entry["pwdLastSet"] = values["pwdLastSet"].encode()
         if self.after.get("modify"):
             raise self.after["modify"].pop(0)
 
@@ -412,6 +413,34 @@ class TestSetting:
         with pytest.raises(DirectoryUnreachableError):
             set_password()
         assert network.hosts == ["dc1", "dc1", "dc2", "dc2"]
+
+
+class TestUnlocking:
+    def unlock(self) -> DirectoryUser:
+        return DirectoryPasswords(SETTINGS, LOGIN).unlock(DirectoryUsers.of(SETTINGS, ""), IDENTITY, NOW)
+
+    def test_nothing_but_the_lock_is_touched(self, connect: Connect) -> None:
+        controller = Controller()
+        connect(controller)
+        assert self.unlock().mail == "dana@corp.example.com"
+        ((name, changes),) = controller.changes
+        assert name == f"<GUID={IDENTITY}>"
+        assert {key: value[0][1] for key, value in changes.items()} == {"lockoutTime": ["0"]}
+
+    def test_who_may_not_be_reset_is_not_unlocked(self, connect: Connect) -> None:
+        controller = Controller()
+        controller.entry["adminCount"] = b"1"
+        connect(controller)
+        with pytest.raises(UserNotEligibleError):
+            self.unlock()
+        assert controller.changes == []
+
+    def test_a_lost_connection_is_tried_again(self, connect: Connect) -> None:
+        first, second = Controller(), Controller("dc2")
+        first.fails = {"modify": [LOST]}
+        connect(first, second)
+        self.unlock()
+        assert (len(first.changes), len(second.changes)) == (0, 1)
 
 
 class TestRevoking:

@@ -110,7 +110,7 @@ class TestRequest:
         assert len(self.started(stack)) == 1
 
     def test_a_directory_has_longer_names(self, stack: Stack) -> None:
-        long = f"{'d' * 64}@corp.example.com"
+        long = f"{'ü' * 64}@corp.example.com"
         assert self.post(user=long, account="directory")["statusCode"] == 202
         assert self.post(user=long)["statusCode"] == 400
         assert len(self.started(stack)) == 1
@@ -118,6 +118,23 @@ class TestRequest:
     def test_what_can_be_no_name_there_goes_nowhere(self, stack: Stack) -> None:
         for text in ("*)(cn=*", "a password of 27 characters"):
             assert self.post(user=text, account="directory")["statusCode"] == 202
+        assert self.started(stack) == []
+
+    def test_a_locked_account_is_unlocked_by_a_link_whoever_asks(
+        self, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUEST_ACCESS", "Iam")
+        signed: dict[str, object] = {"identity": {"userArn": "arn:aws:iam::123456789012:user/portal"}}
+        assert self.post(signed, account="directory", wish="unlock")["statusCode"] == 202
+        (started,) = self.started(stack)
+        assert (started["user"], started["unlock"], started["confirm"]) == ("directory/dana", True, True)
+
+    @pytest.mark.parametrize(
+        "fields", [{"wish": "unlock"}, {"wish": "enable", "account": "directory"}, {"wish": 7}]
+    )
+    def test_no_other_wish_is_understood(self, stack: Stack, fields: dict[str, Any]) -> None:
+        answered = self.post(**fields)
+        assert (answered["statusCode"], json.loads(answered["body"])["field"]) == (400, "wish")
         assert self.started(stack) == []
 
     def test_a_user_pools_verified_address_goes_along(
@@ -284,7 +301,7 @@ class TestMails:
 
     def test_the_question_the_notices_and_their_links_are_the_accounts(self, stack: Stack) -> None:
         entered_at = (EXPIRY - timedelta(minutes=15)).isoformat()
-        run(confirm_request, **FOUND, entered_at=entered_at, task_token=TASK_TOKEN)
+        run(confirm_request, **FOUND, unlock=False, entered_at=entered_at, task_token=TASK_TOKEN)
         run(notify_claimed, **FOUND, claimed_at="2026-03-01T09:30:00+00:00", claimed_from="192.0.2.10")
         run(notify_expired, **FOUND, window="")
         assert addresses(stack) == [[MAIL]] * 3
@@ -292,6 +309,13 @@ class TestMails:
             ((handle, link),) = stack.links(kind).items()
             assert (link.user, Handle.parse(handle).user_key) == (DANA, user_key(DANA))  # type: ignore[union-attr]
         assert {detail["user"] for _, detail in stack.told()} == {DANA}
+
+    def test_the_question_of_an_unlocking_leads_to_a_page_that_says_so(self, stack: Stack) -> None:
+        entered_at = (EXPIRY - timedelta(minutes=15)).isoformat()
+        run(confirm_request, **FOUND, unlock=True, entered_at=entered_at, task_token=TASK_TOKEN)
+        simple = stack.sent("SendEmail")[0]["Content"]["Simple"]
+        assert simple["Subject"]["Data"] == "Did you ask to unlock your account?"
+        assert "/unlock#ph=" in simple["Body"]["Text"]["Data"]
 
 
 class TestReveal:

@@ -48,6 +48,14 @@ VALUES: dict[str, dict[str, Value]] = {
         "expires_at": MOMENT,
     },
     "expired": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
+    "confirm_unlock": {
+        "user": "alice@example.com",
+        "link": "https://reset.example.com/unlock#ph=0123.4102444800.4567&rs=secret-_",
+        "code": "unlock012341024448004567secret-_",
+        "expires_at": MOMENT,
+    },
+    "unlocked": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
+    "unlock_failed": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
     "change_denied": {"user": "alice@example.com"},
     "failed": {"user": "alice@example.com", "link": "https://reset.example.com/generate"},
     "manager_summary": {"people": Each((("alice@example.com", InDays(3)),))},
@@ -74,7 +82,7 @@ VALUES: dict[str, dict[str, Value]] = {
 }
 MAILS = [name for name in VALUES if name != REPORT]
 #: The mails that say what else to do where there is no link.
-WITHOUT_LINK = ["expired", "failed", "password_expired", "reminder"]
+WITHOUT_LINK = ["expired", "failed", "password_expired", "reminder", "unlock_failed", "unlocked"]
 EACH_MAIL = pytest.mark.parametrize(("name", "language"), [*product(MAILS, LANGUAGES), (REPORT, "en")])
 EACH_TRANSLATION = pytest.mark.parametrize(("name", "language"), list(product(MAILS, LANGUAGES)))
 EACH_LINK = pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def test_no_text_of_a_mail_is_left_untranslated(tmp_path: Path, name: str, *, li
     values = VALUES[name] | ({} if link or name not in WITHOUT_LINK else {"link": ""})
     with pseudo.spoken(tmp_path):
         mail = emails.render(name, values, pseudo.TAG, Style(language="en", zone="Australia/Sydney"))
-    given = r"alice@example\.com|https?://\S+|(extract|confirm|revoke)\d+secret-_|192\.0\.2\.10|Australia/Sydney|UTC|\d+"
+    given = r"alice@example\.com|https?://\S+|(extract|confirm|revoke|unlock)\d+secret-_|192\.0\.2\.10|Australia/Sydney|UTC|\d+"
     for text in (mail.subject, mail.text, Reader(mail.html).text):
         assert not re.search(r"[A-Za-z]", re.sub(given, "", pseudo.bare(text)))
     assert f'<html lang="{pseudo.TAG}" dir="ltr">' in mail.html

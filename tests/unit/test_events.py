@@ -5,14 +5,18 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
+from uuid import UUID
 
 import pytest
 
 from latchkey.adapters import iam, registry
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import user_key
+from latchkey.domain.directory_users import DirectoryUser
 from latchkey.domain.resets import Phase
 from latchkey.errors import SealBrokenError, UserNotFoundError
+from reset import unlock_directory_account
 from tests.unit.stack import ALICE, CONTEXT, HANDLE, PASSWORD, Stack, load_event
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +34,8 @@ INVALID_INPUT_OF_TASKS: dict[str, type[Exception]] = {
     "revoke_password": KeyError,
     "send_claim_link": SealBrokenError,
     "store_password": SealBrokenError,
+    "notify_unlocked": KeyError,
+    "unlock_directory_account": ValueError,
     "validate_user": UserNotFoundError,
 }
 DANA = "directory/8af02d8d-ffa8-483b-a016-16e9f430b206"
@@ -46,6 +52,13 @@ OTHERS = {
 }
 
 
+class Unlocked:
+    """Stands for a directory that unlocks the account."""
+
+    def unlock(self, _users: object, identity: UUID, _now: object) -> DirectoryUser:
+        return DirectoryUser(identity=identity, name="dana", mail="dana@corp.example.com")
+
+
 def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     (folder,) = [each for each in FOLDERS if (ROOT / "functions" / each / f"{function}.py").exists()]
     result: dict[str, Any] = import_module(f"{folder}.{function}").handler(event, CONTEXT)
@@ -53,8 +66,13 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reset(sealing_stack: Stack) -> Stack:
-    """Return a stack in the middle of a reset: the workflow waits for its claim."""
+def reset(sealing_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return a stack in the middle of a reset: the workflow waits for its claim; a directory unlocks."""
+    for name in ("DirectoryPasswords", "DirectoryUsers", "Settings", "read_login"):
+        monkeypatch.setattr(unlock_directory_account, name, MagicMock())
+    monkeypatch.setattr(unlock_directory_account, "DirectoryPasswords", lambda *_: Unlocked())
+    for name in ("DIRECTORY_PROTECTED_GROUPS", "DIRECTORY_SECRET"):
+        monkeypatch.setenv(name, "directory")
     sealing_stack.add_user(ALICE)
     iam.set_password(ALICE, PASSWORD)
     sealing_stack.keep_reset()

@@ -13,7 +13,7 @@ from latchkey.adapters import registry
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import Handle, user_key
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
-from reset import notify_claimed, notify_expired, notify_failed
+from reset import notify_claimed, notify_expired, notify_failed, notify_unlocked
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, REQUEST_WINDOW, Stack
 
 type Lines = Callable[[], list[dict[str, Any]]]
@@ -22,13 +22,24 @@ SUBJECTS = {
     notify_claimed: "Your temporary password was shown",
     notify_expired: "Your password link expired",
     notify_failed: "Your password could not be reset",
+    notify_unlocked: "Your account is unlocked",
 }
-METRICS = {notify_claimed: "Claimed", notify_expired: "Expired", notify_failed: "Failed"}
+METRICS = {
+    notify_claimed: "Claimed",
+    notify_expired: "Expired",
+    notify_failed: "Failed",
+    notify_unlocked: "Unlocked",
+}
 EACH_NOTICE = pytest.mark.parametrize("notice", METRICS, ids=METRICS.values())
 
 
 def notify(
-    notice: ModuleType, user: str = "alice", error: str = "SealBrokenError", claimed_from: str = "192.0.2.10"
+    notice: ModuleType,
+    user: str = "alice",
+    error: str = "SealBrokenError",
+    claimed_from: str = "192.0.2.10",
+    *,
+    unlock: bool = False,
 ) -> None:
     event = {
         "execution": EXECUTION,
@@ -38,6 +49,7 @@ def notify(
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": claimed_from,
         "window": user_key("alice"),
+        "unlock": unlock,
         "error": error,
     }
     notice.handler(event, CONTEXT)
@@ -56,10 +68,25 @@ def text(stack: Stack) -> str:
 
 def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no_one(stack: Stack) -> None:
     notify_failed.handler(
-        {"execution": EXECUTION, "user": "", "name": "", "mail": "", "window": "", "error": ""}, CONTEXT
+        {
+            "execution": EXECUTION,
+            "user": "",
+            "name": "",
+            "mail": "",
+            "window": "",
+            "unlock": False,
+            "error": "",
+        },
+        CONTEXT,
     )
     assert stack.told() == [("Failed", {"stack": "latchkey-test", "execution": EXECUTION})]
     assert stack.sent("SendEmail") == []
+
+
+def test_an_account_that_could_not_be_unlocked_has_words_of_its_own(stack: Stack) -> None:
+    notify(notify_failed, unlock=True)
+    (call,) = stack.sent("SendEmail")
+    assert call["Content"]["Simple"]["Subject"]["Data"] == "Your account could not be unlocked"
 
 
 @EACH_NOTICE
@@ -251,6 +278,7 @@ def test_a_failure_before_the_user_was_found_frees_what_was_typed() -> None:
             "name": "",
             "mail": "",
             "window": user_key("typed"),
+            "unlock": False,
             "error": "",
         },
         CONTEXT,

@@ -147,6 +147,7 @@ def test_only_what_speaks_to_the_directory_is_in_its_network() -> None:
     assert inside == {
         "FindDirectoryUserFunction",
         "SetDirectoryPasswordFunction",
+        "UnlockDirectoryAccountFunction",
         "RevokeDirectoryPasswordFunction",
         "ListDirectoryUsersFunction",
     }

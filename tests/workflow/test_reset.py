@@ -39,6 +39,9 @@ SUPERSEDED = ["PublishSuperseded", "Superseded"]
 ASKED = [*HAPPY[:2], "ConfirmRequest"]
 UNDONE = ["RevokePassword", "ExpiredOrFailed", "NotifyFailed", "Failed"]
 
+#: The states that `test_directory_reset.py` comes to.
+OF_A_DIRECTORY = {"ResetDirectoryPassword", "UnlockDirectoryAccount", "NotifyUnlocked", "Unlocked"}
+
 #: What the executions of this module went through; the last test looks for transitions not taken.
 seen: set[Transition] = set()
 
@@ -811,5 +814,6 @@ def test_input_without_a_user_fails(product: Product) -> None:
 
 
 def test_every_transition_was_taken() -> None:
-    """Runs last: the tests above together leave no way through the definition untried."""
-    assert transitions(DEFINITION) - seen == set()
+    """Runs last: the tests above leave no way through the definition untried, but for a directory's."""
+    elsewhere = {each for each in transitions(DEFINITION) if OF_A_DIRECTORY & {each.source, each.target}}
+    assert transitions(DEFINITION) - seen == elsewhere

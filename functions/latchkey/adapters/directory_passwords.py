@@ -17,6 +17,9 @@ from latchkey.domain.directory_users import (
 from latchkey.domain.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
 from latchkey.errors import DirectoryUnreachableError
 
+#: https://learn.microsoft.com/windows/win32/adschema/a-lockouttime
+_UNLOCKED = {"lockoutTime": "0"}
+
 
 class DirectoryPasswords:
     """The passwords of a directory's users.
@@ -50,11 +53,28 @@ class DirectoryPasswords:
             ensure_eligible(user, now)
             # An earlier try may have made the change: all of it, as there is one.
             if user.password_set_at or not session.takes(user.distinguished_name, password):
-                session.replace(_by_guid(identity), {**_temporary(password), "lockoutTime": "0"})
+                session.replace(_by_guid(identity), _temporary(password) | _UNLOCKED)
             return user
 
         twice = tuple(host for host in self._settings.hosts for _ in range(2))
         return Controllers(replace(self._settings, hosts=twice), self._login, read_only=False).run(change)
+
+    def unlock(self, users: DirectoryUsers, identity: UUID, now: datetime) -> DirectoryUser:
+        """Unlock the account of a user who may be reset, locked or not, and change nothing else.
+
+        Raises:
+            UserNotFoundError: when there is no such user below the search bases.
+            UserNotEligibleError: when the user may not be reset.
+            DirectoryChangeError: when the service account lacks a right.
+        """
+
+        def change(session: Session) -> DirectoryUser:
+            user, _ = users.look_up(session, str(identity))
+            ensure_eligible(user, now)
+            session.replace(_by_guid(identity), _UNLOCKED)
+            return user
+
+        return Controllers(self._settings, self._login, read_only=False).run(change)
 
     def revoke(self, identity: UUID, reset: PasswordReset | None) -> bool:
         """Give a user an unknown password, unless it is no longer the one that a reset set.

@@ -26,6 +26,7 @@ type Step = Literal[
     "Failed",
     "ClaimRevoked",
     "Lapsed",
+    "Unlocked",
     "Orphaned",
 ]
 """What docs/events.md describes; `Superseded` is published by the state machine itself."""

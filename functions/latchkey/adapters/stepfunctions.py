@@ -13,21 +13,25 @@ from latchkey.errors import ClaimGoneError
 _sfn = boto3.client("stepfunctions", config=CLIENT_CONFIG)
 
 
-def start_reset(user: str, name: str, window: str, *, confirm: bool, address: str = "") -> None:
+def start_reset(user: str, name: str, window: str, **more: object) -> None:
     """Start the reset execution of that name, unless it was started before.
 
-    With an `address` it goes on only for the account that is known by that mail address.
-    With `confirm` it changes nothing before the user says yes. When a start is repeated with the same name
-    and input, Step Functions answers as to the first, or says that the execution is over.
+    When a start is repeated with the same name and input, Step Functions answers as to the first, or says
+    that the execution is over.
+
+    Args:
+        user: whose account.
+        name: the execution's name.
+        window: the key of the window of requests that let it through.
+        more: what else its input says: with `confirm` it changes nothing before the user says yes; with an
+            `address` it goes on only for the account that is known by that mail address; with `unlock` it
+            unlocks the account, and changes nothing else.
     """
     with translate_errors("start the reset"), suppress(_sfn.exceptions.ExecutionAlreadyExists):
         _sfn.start_execution(
             stateMachineArn=os.environ["RESET_STATE_MACHINE_ARN"],
             name=name,
-            input=json.dumps(
-                {"user": user, "window": window, "confirm": confirm}
-                | ({"address": address} if address else {})
-            ),
+            input=json.dumps({"user": user, "window": window, **more}),
         )
 
 

@@ -1,4 +1,4 @@
-"""Which of a person's accounts a reset is for, and how long what people type may be."""
+"""Which of a person's accounts a request is for, what it asks for, and how long what people type may be."""
 
 from enum import StrEnum
 
@@ -11,3 +11,10 @@ class AccountKind(StrEnum):
 
     AWS = "aws"
     DIRECTORY = "directory"
+
+
+class Wish(StrEnum):
+    """What a person asks for; what callers of the API say."""
+
+    RESET = "reset"
+    UNLOCK = "unlock"

@@ -114,6 +114,7 @@ _LINKED = MappingProxyType(
         "extract": _lay_out("reveal", "reveal cut", "link reveal"),
         "confirm": _lay_out("confirm", "confirm cut", "link confirm"),
         "revoke": _lay_out("revoke", "revoke cut", "link revoke"),
+        "unlock": _lay_out("unlock", "unlock cut", "link confirm"),
     }
 )
 

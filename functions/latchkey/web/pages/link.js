@@ -2,7 +2,7 @@
 // Mail programs escape, wrap, break and lengthen links. Wherever the three are still there, the link works: each has a
 // form of its own, so it does not matter what stands between and behind them.
 const LINK =
-  /(extract|confirm|revoke).{0,12}?([0-9a-f]{32})\.?(\d{10})\.?([0-9a-f]{32})(?:.{1,20}?rs=(?:3D)?)?([\w-]{43})/;
+  /(extract|confirm|revoke|unlock).{0,12}?([0-9a-f]{32})\.?(\d{10})\.?([0-9a-f]{32})(?:.{1,20}?rs=(?:3D)?)?([\w-]{43})/;
 
 function findLink(text) {
   const whole = text
@@ -14,7 +14,7 @@ function findLink(text) {
   return rs && rs !== rs.toLowerCase() ? { page, ph: `${user}.${expiry}.${reset}`, rs } : null;
 }
 
-const [, base, page] = /^(.*?)(extract|confirm|revoke)/.exec(location.pathname);
+const [, base, page] = /^(.*?)(extract|confirm|revoke|unlock)/.exec(location.pathname);
 const addressOf = (link) => `${base}${link.page}#ph=${link.ph}&rs=${link.rs}`;
 
 // The query is never read: servers on the way write it into their logs.

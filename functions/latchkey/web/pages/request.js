@@ -5,8 +5,9 @@ const credentials = {};
 
 async function request() {
   // Asked only where a directory is there beside the account.
-  const account = document.querySelector("input[name=account]:checked")?.value;
-  const response = await post("generate", { user: field.value.trim(), account }, credentials);
+  const chosen = document.querySelector("input[name=account]:checked")?.value;
+  const more = chosen === "unlock" ? { account: "directory", wish: chosen } : { account: chosen };
+  const response = await post("generate", { user: field.value.trim(), ...more }, credentials);
   if (response.ok) return show("submitted");
   if (response.status === 401 && byId("sign-in")) return show("sign-in");
   if (response.status !== 400) return explain(response);
