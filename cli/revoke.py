@@ -62,16 +62,9 @@ def revoke(target: Target, what: str, *, yes: bool) -> None:
 
 def _under_way(target: Target, what: str) -> Execution | None:
     """Return the reset of that name, or the last of the user of that name, in whichever spelling."""
-    found = executions.last_of(target.session, target.stack, what, "RUNNING")
-    if found:
-        return found
-    every = [
-        each
-        for each in executions.running(target.sfn, target.stack)
-        if each.machine == "reset"
-        and (each.user.casefold() == what.casefold() or what in {each.name, each.arn})
-    ]
-    return every[-1] if every else None
+    running = [each for each in executions.running(target.sfn, target.stack) if each.machine == "reset"]
+    named = next((each for each in running if what in {each.name, each.arn}), None)
+    return named or executions.last_of(target.session, target.stack, what, "RUNNING")
 
 
 class _Item:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The most that ListExecutions gives at once: 5 calls a second are granted.
 _PAGE = 1000
+#: How many resets are described to find a user by a spelling that nothing is named after.
+_LOOKED_AT = 50
 #: How many log lines of an execution are of interest.
 _LINES = 100
 
@@ -138,7 +140,14 @@ def last_of(
         )
         if candidate and (each := _described(sfn, candidate)) and status in {None, each.status}
     ]
-    return max(found, key=lambda each: each.started, default=None)
+    if found:
+        return max(found, key=lambda each: each.started)
+    # In another spelling than the request's, and than IAM's: what the newest ones were asked for.
+    newest = (
+        describe(sfn, each["executionArn"])
+        for each in itertools.islice(_listed(sfn, arn, status), _LOOKED_AT)
+    )
+    return next((each for each in newest if each.user.casefold() == user.casefold()), None)
 
 
 def describe(sfn: SFNClient, arn: str) -> Execution:

@@ -260,6 +260,16 @@ def test_a_reset_is_found_in_whichever_spelling_it_was_asked_for(
     assert (refused.exit_code, asked in refused.output, machines.started) == (1, True, [])
 
 
+def test_a_spelling_that_iam_does_not_take_finds_a_recent_reset(
+    machines: Machines, latchkey: Latchkey
+) -> None:
+    machines.run("reset", NAME, ("WaitForClaim",), input=json.dumps({"user": ALICE}))
+    for typed in (ALICE.lower(), ALICE.upper()):
+        assert json.loads(latchkey("show", "--json", typed).output)["execution"] == arn("reset", NAME)
+        assert latchkey("ask", typed).exit_code == 1
+    assert machines.started == []
+
+
 def test_of_two_resets_the_later_one_is_shown(machines: Machines, latchkey: Latchkey) -> None:
     machines.run("reset", NAME, status="SUCCEEDED", startDate=NOW)
     machines.run("reset", f"{user_key('x')}-1", status="SUCCEEDED", startDate=NOW - timedelta(hours=1))
