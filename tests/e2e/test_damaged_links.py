@@ -129,6 +129,12 @@ class Case:
         """Return the id of the view that is shown, once it is one of these."""
         return str(self.browser.wait_for(f"{LOADED} && {list(expected)}.includes({VIEW}) && {VIEW}"))
 
+    def reload(self) -> None:
+        """Load the page again, and wait until the old one is gone."""
+        self.browser.evaluate("window.left = true")
+        self.browser.evaluate("location.reload()")
+        self.browser.wait_for(f"!window.left && {LOADED}")
+
     def newest_link(self) -> str:
         """Return the link of the last mail."""
         (link,) = re.findall(r"^http\S+$", self.service.mails[-1], re.MULTILINE)
@@ -278,7 +284,7 @@ def answer_lost_and_loaded_again(case: Case) -> None:
     case.open(case.newest_link())
     case.reveal()
     assert case.status().startswith("No answer from the service.")
-    case.browser.evaluate("location.reload()")
+    case.reload()
     case.reveal()
     assert "Your press used the link up" in case.told("lost")
     ask_for_a_new_link(case)

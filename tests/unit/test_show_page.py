@@ -145,6 +145,18 @@ def test_page_brings_everything_it_needs(name: str) -> None:
     assert "url(" not in "".join(markup.inline["style"])
 
 
+def test_the_parts_of_each_pages_script_make_one_module(tmp_path: Path) -> None:
+    """Each part is right by itself, and two that declare the same name are none together."""
+    pages = [answer(name)["body"] for name in GETS]
+    pages += [request_page(door, "", "en", STYLE).html for door in (SIGN_IN, *CLOSED)]
+    for script in {"".join(Markup(page).inline["script"]) for page in pages}:
+        module = tmp_path / "page.mjs"
+        module.write_text(script)
+        node = ["node", "--check", str(module)]  # comes with npm
+        checked = subprocess.run(node, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        assert checked.returncode == 0, checked.stderr
+
+
 @pytest.mark.parametrize("name", GETS)
 def test_page_has_no_inline_style_or_handler_that_the_policy_would_block(name: str) -> None:
     attributes = {name for _, attributes in Markup(answer(name)["body"]).elements for name in attributes}
