@@ -74,7 +74,7 @@ class Site:
         url = urlsplit(target)
         if url.path == "/elsewhere":  # how a mail gateway's own link leads on
             return Response(302, headers={"Location": dict(parse_qsl(url.query))["url"]})
-        route = url.path.removeprefix(STAGE)
+        route = url.path.partition(STAGE)[2]  # whatever a proxy has before it
         event = {
             "resource": route if route in ROUTES else "/{link+}",
             "pathParameters": None if route in ROUTES else {"link": unquote(route).removeprefix("/")},

@@ -722,6 +722,14 @@ class TestEveryLinkedPage:
         heading(page, linked.end)
         assert site.posts == [linked.post]
 
+    def test_page_finds_itself_below_any_address(self, page: Page, site: Site, linked: Linked) -> None:
+        site.answers.append(linked.answer)
+        proxy = "/confirm-or-revoke"
+        page.goto(f"{site.origin}{proxy}{linked.path}%23ph={HANDLE}&rs={SECRET}")
+        button_of(page, linked).click()
+        heading(page, linked.end)
+        assert site.posts == [(proxy + linked.post[0], linked.post[1])]
+
     @pytest.mark.parametrize("pasted", ["", f"extract{HANDLE}", "https://reset.example.com/dev/extract"])
     def test_half_a_code_is_told_at_the_field(
         self, page: Page, site: Site, linked: Linked, pasted: str

@@ -14,7 +14,7 @@ function findLink(text) {
   return rs && rs !== rs.toLowerCase() ? { page, ph: `${user}.${expiry}.${reset}`, rs } : null;
 }
 
-const [, base, page] = /^(.*?)(extract|confirm|revoke|unlock)/.exec(location.pathname);
+const [, base, page] = /^(.*\/)(extract|confirm|revoke|unlock)/.exec(location.pathname);
 const addressOf = (link) => `${base}${link.page}#ph=${link.ph}&rs=${link.rs}`;
 
 // The query is never read: servers on the way write it into their logs.
