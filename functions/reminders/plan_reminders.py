@@ -31,6 +31,7 @@ _SHARE = 0.8
 _BATCH_SECONDS = 100
 _LARGEST_BATCH = 500
 
+#: So many accounts are in memory while it is looked up who of them was told.
 _LOOKED_UP_AT_ONCE = 1000
 
 
