@@ -111,7 +111,9 @@ def test_one_run_mails_exactly_those_due_at_the_given_rate_and_a_second_sends_no
                 DIRECTORY_CA_CERTIFICATE=samba.ca,
                 DIRECTORY_EXCLUSION_GROUP="",
             ),
-            reminders.variables("PlanReminders", SEND_RATE=str(SEND_RATE), NOTIFY_DAYS=str(NOTIFY_DAYS)),
+            reminders.variables(
+                "PlanReminders", SEND_RATE=str(SEND_RATE), NOTIFY_DAYS=str(NOTIFY_DAYS), NOTIFY_AFTER_DAYS=""
+            ),
         ):
             run = reminders.run(scheduled_at=moment.isoformat())
             assert run.states[-1] == "Reported", run.cause
