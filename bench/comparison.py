@@ -104,11 +104,12 @@ class Postman:
 
 @dataclass(frozen=True)
 class Asked:
-    """A reset from the request to the mail."""
+    """A reset from the request to the mail, which was sent at `mailed_at`, in seconds since 1970."""
 
     user: str
     link: Link
     seconds: float
+    mailed_at: float
 
 
 class Comparison:
@@ -177,8 +178,8 @@ class Comparison:
         mail = self.postman.wait(user)
         if "CONFIDENTIAL" not in mail["subject"]:
             raise ResetFailedError(f"The reset of {user} failed; this machine may be too busy to measure on.")
-        seconds = datetime.fromisoformat(mail["sent_at"]).timestamp() - started
-        return Asked(user, Link.within(mail["text"]), seconds)
+        mailed_at = datetime.fromisoformat(mail["sent_at"]).timestamp()
+        return Asked(user, Link.within(mail["text"]), mailed_at - started, mailed_at)
 
     def claim(self, service: Service, asked: Asked) -> float:
         """Claim a link and return the seconds that the revealing answer took.

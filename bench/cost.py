@@ -33,7 +33,6 @@ class Usage:
     invocations: Mapping[str, int]
     transitions: int
     log_bytes: int
-    traced: bool = True
 
     def calls_of(self, role: str) -> int:
         """Count the AWS calls a function made."""
@@ -92,7 +91,7 @@ def amounts(
         "lambda:request": sum(usage.invocations.values()),
         "lambda:gb-second": gb_seconds(usage, handlers, assumptions),
         "apigateway:request": len(usage.api),
-        "xray:trace": len(usage.api) if usage.traced else 0,
+        "xray:trace": int(usage.transitions > 0),
         "logs:gb": usage.log_bytes / _GIB,
         "events:event": sum(action == "PutEvents" for _, _, action in usage.calls),
     }
@@ -144,7 +143,6 @@ def use_once(comparison: Comparison, service: Service, *, claimed: bool) -> Usag
         invocations=_invocations(calls, events, api) if ours else {"Baseline": len(api)},
         transitions=transitions(events),
         log_bytes=comparison.log_bytes() - logged,
-        traced=ours,
     )
 
 

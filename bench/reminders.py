@@ -1,4 +1,4 @@
-"""The reminders of a large directory: what listing, planning and mailing take.
+"""The reminders of a large directory: what listing, planning and mailing take; and a reset of its users.
 
 `python -m bench.reminders [PEOPLE]` prints the figures as JSON. Up to 10,000 people are in a Samba directory;
 more than a quarter of an hour to index 100,000 is too long, so more come from `bench.ldap_server`.
@@ -16,6 +16,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import directory_resets
 from bench.ldap_server import LdapServer
 from bench.process_usage import Used, used_by_functions
 from local import system
@@ -78,6 +79,7 @@ def measure(people: int = PEOPLE) -> dict[str, Any]:
                 **_listing(directory),
                 **_run(Reminders(product), cloud.pid),
                 "one_connection_each_per_second": _one_by_one(product),
+                "directory_resets": directory_resets.measure(product, cloud.directory),
             }
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +19,14 @@ DOCUMENT: Final = ROOT / "docs" / "performance.md"
 
 #: What the figures should reach.
 MOST_START_RATIO: Final = 1.10
-MOST_CLAIM_RATIO: Final = 1.5
+MOST_CLAIM_RATIOS: Final = {"1": 1.05, "8": 1.5, "32": 1.5}
 MOST_CPU_SECONDS: Final = 0.150
-MOST_TRANSITIONS: Final = 14
+MOST_TRANSITIONS: Final = 10
+MOST_READS: Final = 4
+LEAST_SUSTAINED: Final = 2.5
 MOST_USD_PER_1000: Final = 0.60
 
+_NO_DIRECTORY: Final = "Not measured: the machine had no Samba (`make setup`)."
 _BLOCK: Final = re.compile(
     r"(<!-- bench-(?P<name>[\w-]+):begin -->\n).*?(<!-- bench-(?P=name):end -->)", re.DOTALL
 )
@@ -80,6 +84,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "memory": _memory(results["memory"]),
         "open": _open(results["resets"]),
         "throttled": _throttled(results["throttled"]),
+        "directory-resets": _directory_resets(results["reminders"]),
         "reminders": _reminders(results["reminders"]),
         "reminder-functions": _reminder_functions(results),
         "quotas": _quotas(
@@ -100,24 +105,35 @@ def _where(results: dict[str, Any]) -> str:
 def _summary(results: dict[str, Any]) -> str:
     starts = [each for each in results["cold_starts"] if each["clients"]]
     worst = max(starts, key=lambda each: float(each["ratio"]))
-    claimed = results["cost"]["claimed"]
-    figures = [
+    claimed, claims, calls = results["cost"]["claimed"], results["resets"]["claims"], Counter[str]()
+    calls.update({name: number for name, number in claimed["calls"].items() if name.startswith("ssm:")})
+    at_most = [
         (f"start of a function, the worst ({worst['function']}), to the bare import and its clients",
          worst["ratio"], MOST_START_RATIO, "{:.2f}"),
-        ("`POST /extract` warm, p50, to the baseline's", results["resets"]["claims"]["1"]["ratio"],
-         MOST_CLAIM_RATIO, "{:.2f}"),
+        *(("`POST /extract` warm, p50, to the baseline's, " + f"{at_once} at a time",
+           claims[at_once]["ratio"], most, "{:.2f}") for at_once, most in MOST_CLAIM_RATIOS.items()),
         ("a reset's own handlers, ms of a processor", 1000 * handlers_seconds(results["resets"]),
          1000 * MOST_CPU_SECONDS, "{:.0f}"),
         ("state transitions of a claimed reset", claimed["transitions"], MOST_TRANSITIONS, "{:.0f}"),
+        ("its puts into SSM", calls.pop("ssm:PutParameter"), 1, "{:.0f}"),
+        ("its deletions from SSM", calls.pop("ssm:DeleteParameter"), 1, "{:.0f}"),
+        ("its other calls of SSM", calls.total(), MOST_READS, "{:.0f}"),
         ("USD per 1,000 resets claimed within an hour", claimed["total"], MOST_USD_PER_1000, "{:.3f}"),
     ]  # fmt: skip
-    return table(
-        ["figure", "is", "at most", ""],
+    sustained = results["throttled"]["sustained_per_second"]
+    rows = [
+        [what, form.format(value), f"at most {form.format(most)}", "yes" if value <= most else "no"]
+        for what, value, most, form in at_most
+    ]
+    rows.append(
         [
-            [what, form.format(value), form.format(most), "yes" if value <= most else "no"]
-            for what, value, most, form in figures
-        ],
+            "resets a second, sustained where SSM takes three puts",
+            f"{sustained:.2f}",
+            f"at least {LEAST_SUSTAINED:.2f}",
+            "yes" if sustained >= LEAST_SUSTAINED else "no",
+        ]
     )
+    return table(["figure", "is", "wanted", ""], rows)
 
 
 def handlers_seconds(resets: dict[str, Any]) -> float:
@@ -237,16 +253,35 @@ def _open(resets: dict[str, Any]) -> str:
 
 
 def _throttled(found: dict[str, Any]) -> str:
-    counted = ("asked", "puts_per_second", "refused", "retried", "mailed_once", "claimed")
+    counted = ("asked", "at_once", "puts_per_second", "refused", "retried", "mailed_once", "claimed")
+    head = ["asked", "at a time", "puts a second", "refused", "retried", "mailed once", "claimed"]
+    rates = [f"{found['slowest']:.0f}", f"{found['sustained_per_second']:.2f}"]
     return table(
-        ["asked at once", "puts a second", "refused", "retried", "mailed once", "claimed", "slowest mail s"],
-        [[*(str(found[name]) for name in counted), f"{found['slowest']:.0f}"]],
+        [*head, "slowest mail s", "sustained a second"], [[*(str(found[name]) for name in counted), *rates]]
+    )
+
+
+def _directory_resets(reminders: dict[str, Any] | None) -> str:
+    if reminders is None:
+        return _NO_DIRECTORY
+    found = reminders["directory_resets"]
+    return table(
+        ["what", "directory ms", "IAM ms", "ratio", "samples"],
+        [
+            [
+                "start to mail, p50",
+                milliseconds(found["directory"]),
+                milliseconds(found["iam"]),
+                f"{found['ratio']:.2f}",
+                str(found["samples"]),
+            ]
+        ],
     )
 
 
 def _reminders(found: dict[str, Any] | None) -> str:
     if found is None:
-        return "Not measured: the machine had no Samba (`make setup`)."
+        return _NO_DIRECTORY
     states = found["state_seconds"]
     planning = states["PlanReminders"] / found["listed"] * 10_000
     return table(
@@ -267,7 +302,7 @@ def _reminders(found: dict[str, Any] | None) -> str:
 def _reminder_functions(results: dict[str, Any]) -> str:
     found = results["reminders"]
     if found is None:
-        return "Not measured."
+        return _NO_DIRECTORY
     memory = {each["function"]: each["memory_mb"] for each in results["cold_starts"]}
     return table(
         ["function", "processor s per 10,000 people", "peak MiB", "memory MB"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from bench import resets
 from bench.comparison import at_a_time
 from bench.cost import transitions
+from bench.figures import steady_rate
 from bench.resets import Open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.comparison import Asked, Comparison
+    from bench.comparison import Comparison
 
 FEW: Final = 10
 SOME: Final = 100
@@ -30,7 +30,9 @@ _AT_MANY: Final = 24
 
 #: What SSM takes of an account by default (bench/quotas.json).
 PUTS_PER_SECOND: Final = 3
-THROTTLED: Final = 16
+#: Enough that half of them, without the beginning and the end, take some ten seconds.
+THROTTLED: Final = 60
+_AT_ONCE: Final = 32
 
 
 def measure(comparison: Comparison, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -78,8 +80,8 @@ def alone(comparison: Comparison) -> dict[str, float]:
     return {"request": median(requests.ours), "claim": median(claims.ours)}
 
 
-def throttled(comparison: Comparison) -> dict[str, Any]:
-    """Ask for more at once than SSM takes, and tell what became of each."""
+def throttled(comparison: Comparison, number: int = THROTTLED) -> dict[str, Any]:
+    """Ask for more than SSM takes, some at a time, and tell what became of each and how many a second."""
     fault = {
         "service": "ssm",
         "action": "PutParameter",
@@ -87,26 +89,25 @@ def throttled(comparison: Comparison) -> dict[str, Any]:
         "times": None,
         "per_second": PUTS_PER_SECOND,
     }
-    started = time.monotonic()
-    users = comparison.users(THROTTLED)
     with comparison.product.faults(fault) as hits:
-        asked: list[Asked] = at_a_time(THROTTLED, lambda user: comparison.ask(comparison.ours, user), users)
+        asked = resets.ask_many(comparison, comparison.ours, _AT_ONCE, number)
         at_a_time(4, lambda each: comparison.claim(comparison.ours, each), asked)
         refused = hits()[0]
-    executions = [comparison.product.execution_arns(user)[-1] for user in users]
-    runs = [comparison.product.wait_for_end(arn, 300) for arn in executions]
+    users = [each.user for each in asked]
+    runs = [comparison.product.wait_for_end(arn, 300) for arn in comparison.product.execution_arns(*users)]
     mails = Counter(
         mail["to"][0] for mail in comparison.product.all_mails() if "CONFIDENTIAL" in mail["subject"]
     )
     return {
-        "asked": len(users),
+        "asked": number,
+        "at_once": _AT_ONCE,
         "puts_per_second": PUTS_PER_SECOND,
         "refused": refused,
         "retried": sum(retries(run.events) for run in runs),
         "mailed_once": sum(mails[user] == 1 for user in users),
         "claimed": sum(run.states[-1] == "Claimed" for run in runs),
-        "seconds": time.monotonic() - started,
         "slowest": max(each.seconds for each in asked),
+        "sustained_per_second": steady_rate(each.mailed_at for each in asked),
     }
 
 

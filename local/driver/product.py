@@ -185,15 +185,16 @@ class Product:
             self._clients[service] = self.cloud.client(service)
         return self._clients[service]
 
-    def execution_arns(self, user: str) -> list[str]:
-        """Return the user's resets, oldest first."""
+    def execution_arns(self, *users: str) -> list[str]:
+        """Return the resets of one user or several, oldest first."""
         pages = (
             self.client("stepfunctions")
             .get_paginator("list_executions")
             .paginate(stateMachineArn=self.stack.outputs["ResetStateMachineArn"])
         )
         found = [execution for page in pages for execution in page["executions"]]
-        mine = [execution for execution in found if execution["name"].startswith(user_key(user))]
+        keys = tuple(user_key(user) for user in users)
+        mine = [execution for execution in found if execution["name"].startswith(keys)]
         return [execution["executionArn"] for execution in sorted(mine, key=lambda each: each["startDate"])]
 
     def start_reset(self, user: str, *, confirm: bool = False) -> str:

@@ -113,7 +113,7 @@ def test_confirm_request_gives_no_answer_itself(product: Product) -> None:
     body = "attempt('stepfunctions', 'send_task_success', taskToken=event['task_token'], output='{}')"
     with replaced(product, "ConfirmRequest", body):
         run = finish(product, product.start_reset(user, confirm=True))
-    assert (run.status, "GeneratePassword" in run.states) == ("FAILED", False)
+    assert (run.status, "ResetIamPassword" in run.states) == ("FAILED", False)
     assert "AccessDenied" in run.cause
     assert untouched(product, user)
 

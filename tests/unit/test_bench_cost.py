@@ -74,7 +74,7 @@ def test_what_a_reset_uses_is_counted() -> None:
     assert used["lambda:request"] == 2
     assert used["apigateway:request"] == 2
     assert used["ssm:advanced-hour"] == 1
-    assert used["xray:trace"] == 2
+    assert used["xray:trace"] == 1
 
 
 def test_only_the_password_is_an_advanced_parameter() -> None:

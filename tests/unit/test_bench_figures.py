@@ -9,7 +9,7 @@ import pytest
 
 from bench.cold_starts import Function, functions_of, most_expensive
 from bench.comparison import function_in, role_in
-from bench.figures import paired_ratio, percentile
+from bench.figures import paired_ratio, percentile, steady_rate
 from bench.process_usage import used_by_functions
 from bench.resets import Times, cpu_per_call
 from tools.asl import read_template
@@ -28,6 +28,16 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 def test_a_percentile_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="of nothing"):
         percentile([], 0.5)
+
+
+def test_a_rate_is_steady_between_the_first_and_the_last_quarter() -> None:
+    ramp, steady, tail = [0.0, 20.0, 24.0], [25.0, 25.5, 26.0, 26.5, 27.0, 27.5], [28.0, 40.0, 90.0]
+    assert steady_rate([*tail, *ramp, *steady]) == pytest.approx(2)
+
+
+def test_there_is_no_steady_rate_of_three_moments() -> None:
+    with pytest.raises(ValueError, match="no quarters"):
+        steady_rate([1.0, 2.0, 3.0])
 
 
 def test_a_slow_round_leaves_the_ratio_alone() -> None:

@@ -8,7 +8,7 @@ from bench.report import DOCUMENT, ROOT, MissingMarksError, draw, table
 
 TABLES = (
     "where", "summary", "cold-starts", "imports", "resets", "handlers", "cost", "ttl", "memory", "open",
-    "throttled", "reminders", "reminder-functions", "quotas",
+    "throttled", "directory-resets", "reminders", "reminder-functions", "quotas",
 )  # fmt: skip
 
 

@@ -24,9 +24,8 @@ OLD_PASSWORD = "0ld-Password-of-the-user"
 
 HAPPY = [
     "ValidateUser",
-    "NeedsConfirmation",
     "GeneratePassword",
-    "WhichAccount",
+    "ConfirmOrChange",
     "ResetIamPassword",
     "StorePassword",
     "SendClaimLink",
@@ -36,7 +35,7 @@ CLAIMED = [*HAPPY, "DeletePassword", "NotifyClaimed", "Claimed"]
 UNSENT = ["CountUnsentNotice", "ClaimedOrExpired"]
 EXPIRED = [*HAPPY, "RevokePassword", "ExpiredOrFailed", "NotifyExpired", "Expired"]
 SUPERSEDED = ["PublishSuperseded", "Superseded"]
-ASKED = [*HAPPY[:2], "ConfirmRequest"]
+ASKED = [*HAPPY[:3], "ConfirmRequest"]
 UNDONE = ["RevokePassword", "ExpiredOrFailed", "NotifyFailed", "Failed"]
 
 #: The states that `test_directory_reset.py` comes to.
@@ -91,7 +90,7 @@ FAILURES = [
     Failure(
         "the key denies sealing",
         [fault("kms", "Encrypt", "AccessDeniedException")],
-        [*HAPPY[:3], "NotifyFailed", "Failed"],
+        [*HAPPY[:2], "NotifyFailed", "Failed"],
         ["GeneratePassword failed with AccessDeniedError", "seal the secrets"],
         ["could not be reset"],
         old_password_works=True,
@@ -99,7 +98,7 @@ FAILURES = [
     Failure(
         "generating hangs",
         [hangs("GeneratePassword")],
-        [*HAPPY[:3], "NotifyFailed", "Failed"],
+        [*HAPPY[:2], "NotifyFailed", "Failed"],
         ["GeneratePassword failed with States.Timeout"],
         ["could not be reset"],
         old_password_works=True,
@@ -107,7 +106,7 @@ FAILURES = [
     Failure(
         "the account's policy refuses the password",
         [fault("iam", "UpdateLoginProfile", "PasswordPolicyViolation", times=1)],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:4], *UNDONE],
         ["ResetIamPassword failed with PasswordPolicyViolationError", "set the password"],
         ["could not be reset"],
         old_password_works=True,
@@ -115,14 +114,14 @@ FAILURES = [
     Failure(
         "IAM takes the password but its answer never arrives",
         [fault("lambda", "Invoke", "States.Timeout", match="ResetIamPasswordFunction", late=True)],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:4], *UNDONE],
         ["ResetIamPassword failed with States.Timeout"],
         ["could not be reset"],
     ),
     Failure(
         "the key denies unsealing",
         [fault("kms", "Decrypt", "AccessDeniedException")],
-        [*HAPPY[:5], *UNDONE],
+        [*HAPPY[:4], *UNDONE],
         ["ResetIamPassword failed with AccessDeniedError", "unseal the secrets"],
         ["could not be reset"],
         old_password_works=True,
@@ -130,35 +129,35 @@ FAILURES = [
     Failure(
         "SSM throttles for ever",
         [fault("ssm", "PutParameter", "ThrottlingException")],
-        [*HAPPY[:6], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with ThrottledError", "store the password"],
         ["could not be reset"],
     ),
     Failure(
         "storing crashes after the password was stored",
         [fault("lambda", "Invoke", "Runtime.ExitError", match="StorePasswordFunction", late=True)],
-        [*HAPPY[:6], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with Runtime.ExitError"],
         ["could not be reset"],
     ),
     Failure(
         "storing hangs",
         [hangs("StorePassword")],
-        [*HAPPY[:6], *UNDONE],
+        [*HAPPY[:5], *UNDONE],
         ["StorePassword failed with States.Timeout"],
         ["could not be reset"],
     ),
     Failure(
         "SES refuses the mail",
         [fault("ses", "SendEmail", "MessageRejected", times=1)],
-        [*HAPPY[:7], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["SendClaimLink failed with MailRefusedError", "send the mail"],
         ["could not be reset"],
     ),
     Failure(
         "sending hangs after the mail went out",
         [fault("lambda", "Invoke", "States.Timeout", match="SendClaimLinkFunction", late=True)],
-        [*HAPPY[:7], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["SendClaimLink failed with States.Timeout"],
         ["CONFIDENTIAL", "CONFIDENTIAL", "CONFIDENTIAL", "could not be reset"],
     ),
@@ -172,13 +171,13 @@ FAILURES = [
     Failure(
         "neither the mail nor the notice goes out",
         [fault("ses", "SendEmail", "MailFromDomainNotVerifiedException")],
-        [*HAPPY[:7], *UNDONE],
+        [*HAPPY[:6], *UNDONE],
         ["SendClaimLink failed with MailRefusedError"],
     ),
     Failure(
         "the notice hangs as well",
         [fault("kms", "Encrypt", "AccessDeniedException"), hangs("NotifyFailed")],
-        [*HAPPY[:3], "NotifyFailed", "Failed"],
+        [*HAPPY[:2], "NotifyFailed", "Failed"],
         ["GeneratePassword failed with AccessDeniedError"],
         old_password_works=True,
     ),
@@ -380,7 +379,7 @@ def test_failed_revocation_tells_of_the_first_failure_too(product: Product) -> N
     denied = fault("dynamodb", "UpdateItem", "AccessDeniedException", match=user_key(user))
     with product.faults(denied):
         run = finish(product, product.start_reset(user))
-    assert run.states == [*HAPPY[:5], "RevokePassword", "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:4], "RevokePassword", "NotifyFailed", "Failed"]
     assert "RevokePassword failed" in run.cause
     assert "(after ResetIamPassword failed with AccessDeniedError: Could not write" in run.cause
 
@@ -428,7 +427,7 @@ def test_storing_that_comes_after_a_newer_reset_is_superseded(product: Product) 
         newer = product.start_reset(user)
         password = product.claim(product.wait_for_link(user)).json()["password"]
         run = finish(product, older)
-    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:6], *SUPERSEDED])
+    assert (run.status, run.states) == ("SUCCEEDED", [*HAPPY[:5], *SUPERSEDED])
     assert finish(product, newer).states == CLAIMED
     assert product.sign_in(user, password)["signed_in"]
     assert product.waiting(user) == []
@@ -451,7 +450,7 @@ def test_reset_that_never_gets_the_account_changes_nothing(product: Product) -> 
     user = product.create_user(OLD_PASSWORD)
     take_the_account(product, user, "resetting")
     run = finish(product, product.start_reset(user))
-    assert run.states == [*HAPPY[:5], "NotifyFailed", "Failed"]
+    assert run.states == [*HAPPY[:4], "NotifyFailed", "Failed"]
     assert "ResetInProgressError: Another reset of" in run.cause
     assert product.sign_in(user, OLD_PASSWORD)["signed_in"]
     assert product.waiting(user) == ["resetting"]
@@ -739,7 +738,7 @@ def test_user_who_could_not_choose_a_password_keeps_theirs_and_is_told(
             product.answer(product.wait_for_question(user), "yes").raise_for_status()
         run = finish(product, arn)
     asked = ASKED if confirm else []
-    assert run.states == [*asked, *HAPPY[:2], "NotifyFailed", "Failed"]
+    assert run.states == [*asked, *HAPPY[:3], "NotifyFailed", "Failed"]
     assert f"ValidateUser failed with PasswordChangeDeniedError: {reason}" in run.cause.replace(
         f"{user} has", "has"
     )
