@@ -79,11 +79,11 @@ def test_the_helpdesk_asks_in_no_ones_name() -> None:
     assert authorize_request({"authorizer": {"claims": claims}}, "bob", HELPDESK) == ""
 
 
-@pytest.mark.parametrize("claims", NOT_OWN)
-def test_without_a_verified_address_of_their_own_people_ask_for_no_name(claims: dict[str, object]) -> None:
-    if claims.get("email") != "mallory@example.com":
-        with pytest.raises(NotAllowedError):
-            ask(claims, "alice")
+# Whose name another's address may stand for, only IAM knows.
+@pytest.mark.parametrize("case", sorted(NOT_OWN.keys() - {"another's address"}))
+def test_without_a_verified_address_of_their_own_people_ask_for_no_name(case: str) -> None:
+    with pytest.raises(NotAllowedError):
+        ask(NOT_OWN[case], "alice")
 
 
 @pytest.mark.parametrize("groups", [HELPDESK, f"staff,{HELPDESK}", f"{HELPDESK},staff", f"a,{HELPDESK},b"])

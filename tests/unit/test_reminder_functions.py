@@ -325,9 +325,6 @@ class TestSend:
         name, values = send_reminders.about(reminder)
         assert (name, values["link"]) == ("reminder", "https://passwords.example.com")
         assert values["in_days"] == InDays(1)
-        monkeypatch.setenv("DIRECTORY_PASSWORD_URL", "")
-        link = "https://reset.example.com/generate?user=a%20b&account=directory"
-        assert send_reminders.about(reminder)[1]["link"] == link
 
     @pytest.mark.parametrize(
         ("source", "resettable", "page", "link"),

@@ -23,6 +23,7 @@ def run(stack: Stack, handler: Callable[..., Any], user: str = ALICE) -> None:
         "execution": EXECUTION,
         "user": user,
         "name": "another",
+        "unlock": False,
         "mail": "thief@example.com",
         "window": "",
         "sealed": stack.seal(),
