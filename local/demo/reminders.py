@@ -30,11 +30,13 @@ def mailed(product: Product) -> None:
         say(f"Only IAM users are reminded here. {system.missing(system.SAMBA)}.")
     else:
         say(f"A Samba domain controller answers on ldaps://{product.cloud.directory.host}.")
+    # The client of the rotation mailed before, by the same endpoint.
+    before = len(reminders.mails())
     run = reminders.run()
     tell(run, ends="Reported")
     for row in csv.DictReader(reminders.report_text(run).splitlines()):
         say(f"  {row['source']:<10}{row['user'][:24]:<26}{row['outcome']:<28}{row['days left']:>3}")
-    sent = reminders.mails()
+    sent = reminders.mails()[before:]
     quote(next(mail for mail in sent if _IAM_USER in mail["to"]))
     quote(product.wait_for_mail("admin@example.com", "Password reminders of"))
 
@@ -43,5 +45,5 @@ def mailed(product: Product) -> None:
     tell(again, ends="Reported")
     counts = json.loads(again.description["output"])["counts"]
     say(f"  {counts.get('already mailed', 0)} were mailed already")
-    check("the second run sent nothing", len(reminders.mails()) == len(sent))
+    check("the second run sent nothing", len(reminders.mails()) == before + len(sent))
     check("everyone due got one mail", set(Counter(mail["to"][0] for mail in sent).values()) == {1})
