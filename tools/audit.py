@@ -18,6 +18,7 @@ ANSWERED: Final = (
     "CKV_AWS_21",
     "CKV_AWS_26",
     "CKV_AWS_28",
+    "CKV_AWS_73",
     "CKV_AWS_115",
     "CKV_AWS_116",
     "CKV_AWS_117",
