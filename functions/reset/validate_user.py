@@ -109,7 +109,7 @@ def find_in_iam(event: Event) -> Result:
 
 
 def find_in_directory(event: Event) -> Result:
-    """Return the user as the directory knows it. Whoever has the password may change it there."""
+    """Return the user as the directory knows it. The holder of the password may change it there."""
     user = directory.find_eligible_user(
         os.environ["FIND_DIRECTORY_USER"], event["user"], event["execution"], event["address"]
     )

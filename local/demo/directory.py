@@ -66,7 +66,7 @@ def _locked(product: Product, directory: Directory, name: str, mail: str) -> Non
 
 
 def _disabled(product: Product, directory: Directory) -> None:
-    title("A disabled account is refused, and whoever asks is not told")
+    title("A disabled account is refused, and the asker is not told")
     name = directory.create_user(_OLD, userAccountControl="514")
     show("POST /generate", product.request(name, account="directory"), expected=202)
     (arn,) = wait_for("the execution", lambda: product.execution_arns(f"directory/{name}"))

@@ -204,7 +204,7 @@ def open_firefox_tab() -> Iterator[Browser]:
 
 @contextmanager
 def open_webkit_tab() -> Iterator[Browser]:
-    """Start WebKit on a screen that nobody sees: it has no mode without one."""
+    """Start WebKit on a screen of no monitor: it has no mode without one."""
     system.provide(system.WEBKIT)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

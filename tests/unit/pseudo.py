@@ -1,4 +1,4 @@
-"""A language that nobody speaks: each text of ours in brackets, so that what is not translated stands out."""
+"""A made-up language: each text of ours in brackets, so that what is not translated stands out."""
 
 import json
 import re

@@ -250,7 +250,7 @@ def test_who_may_not_be_reset_is_rejected_and_nobody_is_told(product: Product, d
         assert reason in run.description["output"] or "no user of that name" in run.description["output"]
     for name in users.values():
         assert product.mails(address(name)) == []
-    # Whoever has to sign in by smart card has no password that anyone knows.
+    # A user who has to sign in by smart card has no password that anyone knows.
     del users["smart card"]
     for name in users.values():
         assert directory.sign_in(name, OLD_PASSWORD) != WRONG_PASSWORD

@@ -25,7 +25,7 @@ def find_names(spelling: str, now: int, list_users: Callable[[], Iterable[IamUse
     Args:
         spelling: what was typed.
         now: in seconds since 1970.
-        list_users: lists all users; called once in two seconds at most, whoever asks for whatever.
+        list_users: lists all users; called once in two seconds at most, however many ask.
 
     Raises:
         ListingInProgressError: when the index knows no such user and is just being made.
