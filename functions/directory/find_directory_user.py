@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from latchkey.adapters.directory_secret import read_login
-from latchkey.adapters.directory_users import ANSWER_SECONDS, DirectoryUsers
-from latchkey.adapters.ldap import Controllers, Settings
+from latchkey.adapters.directory_users import DirectoryUsers
 from latchkey.domain.directory_users import ensure_eligible, ensure_own_address, typed_name
 from latchkey.handler import task_handler
 
@@ -29,10 +28,8 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    settings = Settings.of(os.environ, ANSWER_SECONDS)
-    users = DirectoryUsers.of(settings, os.environ["DIRECTORY_PROTECTED_GROUPS"])
-    controllers = Controllers(settings, read_login(os.environ["DIRECTORY_SECRET"]))
-    user, policy = controllers.run(lambda session: users.look_up(session, typed_name(event["user"])))
+    users = DirectoryUsers.of(os.environ, read_login(os.environ["DIRECTORY_SECRET"]))
+    user, policy = users.find(typed_name(event["user"]))
     if event["address"]:
         ensure_own_address(user, event["address"], os.environ["DIRECTORY_ADDRESS_ATTRIBUTE"])
     ensure_eligible(user, datetime.now(UTC))

@@ -5,8 +5,7 @@ from typing import TypedDict
 
 from latchkey.adapters.directory_passwords import DirectoryPasswords
 from latchkey.adapters.directory_secret import read_login
-from latchkey.adapters.directory_users import ANSWER_SECONDS
-from latchkey.adapters.ldap import Settings
+from latchkey.adapters.directory_users import DirectoryUsers
 from latchkey.domain.directory_users import PasswordReset, identity_of
 from latchkey.handler import task_handler
 
@@ -26,7 +25,6 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    settings = Settings.of(os.environ, ANSWER_SECONDS)
-    passwords = DirectoryPasswords(settings, read_login(os.environ["DIRECTORY_SECRET"]))
+    users = DirectoryUsers.of(os.environ, read_login(os.environ["DIRECTORY_SECRET"]))
     reset = PasswordReset.of(event["begun_at"], event["stored_at"]) if event["begun_at"] else None
-    return {"revoked": passwords.revoke(identity_of(event["user"]), reset)}
+    return {"revoked": DirectoryPasswords(users).revoke(identity_of(event["user"]), reset)}

@@ -33,17 +33,10 @@ def handler(event: Event, _context: object) -> Result:
         Settings.of(os.environ),
         read_login(os.environ["DIRECTORY_SECRET"]),
         os.environ["DIRECTORY_EXCLUSION_GROUP"],
-        protected_groups(),
+        resets=settings.resets_directory_users(),
     )
     accounts = directory.find(event["user"]) if event["user"] else directory.all()
     key = f"{s3.folder(event['execution'])}/directory.jsonl"
     users = s3.write_lines(key, (each.as_json() for each in accounts))
     result: Result = {"source": "directory", "list": key, "users": users}
     return {**result, "because": _NOT_FOUND} if event["user"] and not users else result
-
-
-def protected_groups() -> list[str] | None:
-    """Return the groups whose members are never reset; None where no user of the directory is."""
-    if not settings.resets_directory_users():
-        return None
-    return [each.strip() for each in os.environ["DIRECTORY_PROTECTED_GROUPS"].split(";") if each.strip()]

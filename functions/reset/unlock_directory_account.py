@@ -6,8 +6,7 @@ from typing import TypedDict
 
 from latchkey.adapters.directory_passwords import DirectoryPasswords
 from latchkey.adapters.directory_secret import read_login
-from latchkey.adapters.directory_users import ANSWER_SECONDS, DirectoryUsers
-from latchkey.adapters.ldap import Settings
+from latchkey.adapters.directory_users import DirectoryUsers
 from latchkey.domain.directory_users import identity_of
 from latchkey.handler import task_handler
 
@@ -27,8 +26,6 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    settings = Settings.of(os.environ, ANSWER_SECONDS)
-    passwords = DirectoryPasswords(settings, read_login(os.environ["DIRECTORY_SECRET"]))
-    users = DirectoryUsers.of(settings, os.environ["DIRECTORY_PROTECTED_GROUPS"])
-    user = passwords.unlock(users, identity_of(event["user"]), datetime.now(UTC))
+    users = DirectoryUsers.of(os.environ, read_login(os.environ["DIRECTORY_SECRET"]))
+    user = DirectoryPasswords(users).unlock(identity_of(event["user"]), datetime.now(UTC))
     return {"user": user.account, "name": user.name, "mail": user.mail}

@@ -34,7 +34,7 @@ def controller(monkeypatch: pytest.MonkeyPatch) -> Controller:
         "DIRECTORY_HOSTS": controller.name,
         "DIRECTORY_CA_CERTIFICATE": AUTHORITY,
         "DIRECTORY_SEARCH_BASES": PEOPLE,
-        "DIRECTORY_PROTECTED_GROUPS": "Domain Admins",
+        "DIRECTORY_PROTECTED_GROUPS": "Domain Admins; Payroll;",
         "DIRECTORY_ADDRESS_ATTRIBUTE": "mail",
         "DIRECTORY_SECRET": "latchkey-test/directory",
     }.items():
@@ -67,6 +67,12 @@ def test_a_person_finds_only_the_account_of_the_own_address(controller: Controll
 def test_a_user_who_may_not_be_reset_is_not_found(controller: Controller) -> None:
     controller.entry["userAccountControl"] = b"514"
     with pytest.raises(UserNotEligibleError, match="dana is disabled"):
+        run(find_directory_user, address="")
+
+
+def test_members_of_every_protected_group_are_not_found(controller: Controller) -> None:
+    controller.groups, controller.member_of = {"Payroll": 2000}, {"Payroll"}
+    with pytest.raises(UserNotEligibleError, match="the group Payroll"):
         run(find_directory_user, address="")
 
 

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from ldap3.core.exceptions import (
 from latchkey.adapters import ldap, ldap_session
 from latchkey.adapters.directory_passwords import DirectoryPasswords
 from latchkey.adapters.directory_users import DirectoryUsers
-from latchkey.adapters.ldap import Controllers, Login, Settings
+from latchkey.adapters.ldap import Login, Settings
 from latchkey.domain.directory_users import DirectoryUser, PasswordReset
 from latchkey.domain.passwords import PasswordPolicy
 from latchkey.errors import (
@@ -190,15 +191,16 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     return build
 
 
-def find(name: str, groups: str = "") -> tuple[DirectoryUser, PasswordPolicy]:
-    users = DirectoryUsers.of(SETTINGS, groups)
-    return Controllers(SETTINGS, LOGIN).run(lambda session: users.look_up(session, name))
+def users(*groups: str) -> DirectoryUsers:
+    return DirectoryUsers(replace(SETTINGS, protected_groups=groups), LOGIN)
+
+
+def find(name: str, *groups: str) -> tuple[DirectoryUser, PasswordPolicy]:
+    return users(*groups).find(name)
 
 
 def set_password() -> DirectoryUser:
-    return DirectoryPasswords(SETTINGS, LOGIN).set(
-        DirectoryUsers.of(SETTINGS, "Domain Admins"), IDENTITY, PASSWORD, NOW
-    )
+    return DirectoryPasswords(users("Domain Admins")).set(IDENTITY, PASSWORD, NOW)
 
 
 class TestFinding:
@@ -277,12 +279,12 @@ class TestFinding:
         controller = Controller()
         controller.groups = {"Domain Admins": 512, "Payroll": 2000}
         connect(controller)
-        assert find("dana", "Domain Admins;Payroll")[0].protected_by == ""
+        assert find("dana", "Domain Admins", "Payroll")[0].protected_by == ""
         controller.member_of = {"Payroll"}
-        assert find("dana", "Domain Admins; Payroll;")[0].protected_by == "Payroll"
+        assert find("dana", "Domain Admins", "Payroll")[0].protected_by == "Payroll"
         assert find("dana", "Domain Admins")[0].protected_by == ""
         controller.entry["primaryGroupID"] = b"512"
-        assert find("dana", "Domain Admins;Payroll")[0].protected_by == "Domain Admins"
+        assert find("dana", "Domain Admins", "Payroll")[0].protected_by == "Domain Admins"
 
     def test_a_primary_group_within_a_protected_one_counts(self, connect: Connect) -> None:
         controller = Controller()
@@ -417,7 +419,7 @@ class TestSetting:
 
 class TestUnlocking:
     def unlock(self) -> DirectoryUser:
-        return DirectoryPasswords(SETTINGS, LOGIN).unlock(DirectoryUsers.of(SETTINGS, ""), IDENTITY, NOW)
+        return DirectoryPasswords(users()).unlock(IDENTITY, NOW)
 
     def test_nothing_but_the_lock_is_touched(self, connect: Connect) -> None:
         controller = Controller()
@@ -447,7 +449,7 @@ class TestRevoking:
     reset = PasswordReset(begun_at=NOW, stored_at=NOW + timedelta(seconds=2))
 
     def revoke(self, reset: PasswordReset | None) -> bool:
-        return DirectoryPasswords(SETTINGS, LOGIN).revoke(IDENTITY, reset)
+        return DirectoryPasswords(users()).revoke(IDENTITY, reset)
 
     def pair(self, connect: Connect) -> tuple[Controller, Controller, Network]:
         first, second = Controller(), Controller("dc2")

@@ -55,7 +55,7 @@ OTHERS = {
 class Unlocked:
     """Stands for a directory that unlocks the account."""
 
-    def unlock(self, _users: object, identity: UUID, _now: object) -> DirectoryUser:
+    def unlock(self, identity: UUID, _now: object) -> DirectoryUser:
         return DirectoryUser(identity=identity, name="dana", mail="dana@corp.example.com")
 
 
@@ -68,11 +68,10 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def reset(sealing_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Return a stack in the middle of a reset: the workflow waits for its claim; a directory unlocks."""
-    for name in ("DirectoryPasswords", "DirectoryUsers", "Settings", "read_login"):
+    for name in ("DirectoryUsers", "read_login"):
         monkeypatch.setattr(unlock_directory_account, name, MagicMock())
-    monkeypatch.setattr(unlock_directory_account, "DirectoryPasswords", lambda *_: Unlocked())
-    for name in ("DIRECTORY_PROTECTED_GROUPS", "DIRECTORY_SECRET"):
-        monkeypatch.setenv(name, "directory")
+    monkeypatch.setenv("DIRECTORY_SECRET", "directory")
+    monkeypatch.setattr(unlock_directory_account, "DirectoryPasswords", lambda _: Unlocked())
     sealing_stack.add_user(ALICE)
     iam.set_password(ALICE, PASSWORD)
     sealing_stack.keep_reset()

@@ -194,6 +194,7 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
         "DIRECTORY_CA_CERTIFICATE": base64.b64encode(ssl.PEM_cert_to_DER_cert(authority)).decode(),
         "DIRECTORY_SEARCH_BASES": "DC=corp",
         "DIRECTORY_EXCLUSION_GROUP": "",
+        "DIRECTORY_PROTECTED_GROUPS": "",
         "SEND_RATE": "1000",
     }.items():
         monkeypatch.setenv(name, value)

@@ -93,8 +93,8 @@ def directory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[DirectoryA
     ) -> tuple[DirectoryAccounts, Server]:
         server = Server(*answers)
         monkeypatch.setattr(ldap, "Connection", server)
-        settings = Settings(("dc1", "dc2:3269"), (AUTHORITY,), ("DC=corp",))
-        return DirectoryAccounts(settings, LOGIN, group, protected), server
+        settings = Settings(("dc1", "dc2:3269"), (AUTHORITY,), ("DC=corp",), protected or ())
+        return DirectoryAccounts(settings, LOGIN, group, resets=protected is not None), server
 
     return build
 
@@ -155,12 +155,33 @@ def test_an_account_may_sign_in_by_smart_card_alone(
 
 def test_those_are_resettable_whom_no_group_protects(directory: Build) -> None:
     context = {"type": "searchResEntry", "raw_attributes": {"defaultNamingContext": [b"DC=corp"]}}
-    group = {"type": "searchResEntry", "raw_attributes": {"distinguishedName": [b"CN=Guarded,DC=corp"]}}
+    groups = [
+        {
+            "type": "searchResEntry",
+            "raw_attributes": {"distinguishedName": [f"CN={name},DC=corp".encode()], "objectSid": [sid]},
+        }
+        for name, sid in (
+            ("Guarded", b"\x01" * 24 + b"\x10\x27\0\0"),
+            ("Within", b"\x01" * 24 + b"\0\x02\0\0"),
+        )
+    ]
     people = page(entry(1), entry(2), entry(3, adminCount="1"))
-    corp, server = directory(page(context), page(group), page(entry(2)), people, protected=("Guarded",))
+    corp, server = directory(
+        page(context), page(groups[0]), page(groups[1]), page(entry(2)), people, protected=("Guarded",)
+    )
     assert [each.resettable for each in corp.all()] == [True, False, False]
-    assert "(sAMAccountName=Guarded)" in server.searches[1][1]
-    assert "CN=Guarded,DC=corp" in server.searches[2][1]
+    member = "(memberOf:1.2.840.113556.1.4.1941:=CN=Guarded,DC=corp)"
+    assert [what for _, what in server.searches[1:3]] == [
+        f"(&(objectClass=group)(|{each}))" for each in ("(sAMAccountName=Guarded)", member)
+    ]
+    # Members, and those whose primary group it is or one within.
+    assert f"(|{member}(primaryGroupID=10000)(primaryGroupID=512))" in server.searches[3][1]
+
+
+def test_no_group_of_that_name_protects_no_one(directory: Build) -> None:
+    context = {"type": "searchResEntry", "raw_attributes": {"defaultNamingContext": [b"DC=corp"]}}
+    corp, _ = directory(page(context), page(), page(entry(1)), protected=("Guarded",))
+    assert [each.resettable for each in corp.all()] == [True]
 
 
 def test_no_user_is_resettable_where_those_of_the_directory_are_not_reset(directory: Build) -> None:

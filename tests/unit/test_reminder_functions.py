@@ -706,7 +706,7 @@ def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack
     lists.answer("GetAccount", {"SendQuota": {"MaxSendRate": 14.0}})
     s3.write_lines(SOURCES[0]["list"], [account("a").as_json(), account("b", 30).as_json()])
     write_run(results=False)
-    monkeypatch.setattr(list_directory_users, "DirectoryAccounts", lambda *_: Listed())
+    monkeypatch.setattr(list_directory_users, "DirectoryAccounts", lambda *_, **__: Listed())
     secret = SECRETS.create_secret(Name="directory", SecretString='{"username": "u", "password": "p"}')
     for name, value in {
         "DIRECTORY_SECRET": secret["Name"],
@@ -714,6 +714,7 @@ def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack
         "DIRECTORY_CA_CERTIFICATE": "MIIA,MIIB",
         "DIRECTORY_SEARCH_BASES": "DC=a; DC=b",
         "DIRECTORY_EXCLUSION_GROUP": "",
+        "DIRECTORY_PROTECTED_GROUPS": "",
     }.items():
         monkeypatch.setenv(name, value)
     return lists

@@ -1,6 +1,6 @@
 """The directory as the reminders read it: who has a password there, and when it expires."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
@@ -19,11 +19,16 @@ _ENABLED_PEOPLE = (
 )
 #: 1.2.840.113556.1.4.1941 follows the chain of groups within groups.
 _MEMBER_OF = "(memberOf:1.2.840.113556.1.4.1941:={})"
+_PRIMARY = "(primaryGroupID={})"
+_GROUPS = "(&(objectClass=group)(|{}))"
 _ONE_USER = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
 
 _ID = "objectGUID"
 _EXPIRY = "msDS-UserPasswordExpiryTimeComputed"
 _POLICY = "msDS-ResultantPSO"
+_SID = "objectSid"
+#: Bytes of the last number of a security identifier, by which `primaryGroupID` names a group.
+_RELATIVE = 4
 #: AdminSDHolder sets it to 1 for members of the domain's own groups of administrators.
 _ADMIN_COUNT = "adminCount"
 _ATTRIBUTES = (
@@ -44,8 +49,7 @@ _ATTRIBUTES = (
 class DirectoryAccounts:
     """The accounts of a directory.
 
-    `exclusion_group` is a distinguished name, or empty for none. `protected_groups` are names of groups whose
-    members are never reset; None where no user of the directory is.
+    `exclusion_group` is a distinguished name, or empty for none; `resets` is whether its users are reset.
     """
 
     def __init__(
@@ -53,7 +57,8 @@ class DirectoryAccounts:
         settings: Settings,
         login: Login,
         exclusion_group: str = "",
-        protected_groups: Collection[str] | None = None,
+        *,
+        resets: bool = False,
     ) -> None:
         """Describe the directory.
 
@@ -62,7 +67,8 @@ class DirectoryAccounts:
         """
         self._bases = settings.bases
         self._exclusion_group = exclusion_group
-        self._protected_groups = protected_groups
+        self._resets = resets
+        self._protected_groups = settings.protected_groups if resets else ()
         self._controllers = Controllers(settings, login)
 
     def all(self) -> Iterator[Account]:
@@ -87,7 +93,7 @@ class DirectoryAccounts:
                         if identity not in seen:
                             # Entries without one are not duplicates of each other.
                             seen.update({identity} - {b""})
-                            yield _account(entry, identity in excluded, self._resets(entry, protected))
+                            yield _account(entry, identity in excluded, self._is_resettable(entry, protected))
             except LostConnectionError:
                 continue
             return
@@ -107,7 +113,7 @@ class DirectoryAccounts:
             except LostConnectionError:
                 continue
             for each, entry in {first(entry, _ID): entry for entry in entries}.items():
-                account = _account(entry, each in excluded, self._resets(entry, protected))
+                account = _account(entry, each in excluded, self._is_resettable(entry, protected))
                 yield replace(account, policy=account.policy or "the domain's password policy")
             return
 
@@ -115,11 +121,9 @@ class DirectoryAccounts:
         for base in self._bases:
             yield from session.search(base, what, attributes)
 
-    def _resets(self, entry: Entry, protected: frozenset[bytes]) -> bool:
+    def _is_resettable(self, entry: Entry, protected: frozenset[bytes]) -> bool:
         """Tell whether a reset would let the user of an entry pass, as far as protection goes."""
-        if self._protected_groups is None or number(entry, _ADMIN_COUNT) == 1:
-            return False
-        return first(entry, _ID) not in protected
+        return self._resets and number(entry, _ADMIN_COUNT) != 1 and first(entry, _ID) not in protected
 
     def _excluded(self, session: Session) -> frozenset[bytes]:
         group = self._exclusion_group
@@ -127,22 +131,29 @@ class DirectoryAccounts:
             return frozenset()
         # Active Directory finds no members of a group that does not exist; a typo must not mail everyone.
         session.read(group, "(objectClass=group)", ("1.1",))
-        return self._members(session, group)
+        return self._ids(session, _MEMBER_OF.format(escape_filter_chars(group)))
 
     def _protected(self, session: Session) -> frozenset[bytes]:
+        """Return the members of protected groups, through other groups too.
+
+        No chain of groups begins with a user's primary group: that one is known by its number.
+        """
         if not self._protected_groups:
             return frozenset()
         root = text(session.read("", "(objectClass=*)", ("defaultNamingContext",)), "defaultNamingContext")
         wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in self._protected_groups)
-        groups = session.search(root, f"(&(objectClass=group)(|{wanted}))", ("distinguishedName",))
-        return frozenset().union(
-            *(self._members(session, text(group, "distinguishedName")) for group in list(groups))
-        )
+        groups = list(session.search(root, _GROUPS.format(wanted), ("distinguishedName", _SID)))
+        if not groups:
+            return frozenset()
+        names = (escape_filter_chars(text(group, "distinguishedName")) for group in groups)
+        within = "".join(map(_MEMBER_OF.format, names))
+        groups += session.search(root, _GROUPS.format(within), (_SID,))
+        numbers = (int.from_bytes(first(group, _SID)[-_RELATIVE:], "little") for group in groups)
+        return self._ids(session, f"(|{within}{''.join(map(_PRIMARY.format, numbers))})")
 
-    def _members(self, session: Session, group: str) -> frozenset[bytes]:
-        """Return the members of a group, nested groups included."""
-        members = _ENABLED_PEOPLE.format(_MEMBER_OF.format(escape_filter_chars(group)))
-        return frozenset(first(entry, _ID) for entry in self._search_bases(session, members, (_ID,)))
+    def _ids(self, session: Session, what: str) -> frozenset[bytes]:
+        people = self._search_bases(session, _ENABLED_PEOPLE.format(what), (_ID,))
+        return frozenset(first(entry, _ID) for entry in people)
 
 
 def _account(entry: Entry, excluded: bool, resettable: bool) -> Account:  # noqa: FBT001

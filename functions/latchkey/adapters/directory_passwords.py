@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from latchkey.adapters.directory_users import DirectoryUsers, find_anywhere
-from latchkey.adapters.ldap import Controllers, Login, Settings
+from latchkey.adapters.ldap import Controllers
 from latchkey.adapters.ldap_session import Session
 from latchkey.domain.directory_users import (
     DirectoryUser,
@@ -31,12 +31,13 @@ class DirectoryPasswords:
         DirectoryUnreachableError: when no controller answers.
     """
 
-    def __init__(self, settings: Settings, login: Login) -> None:
+    def __init__(self, users: DirectoryUsers) -> None:
         """Describe the directory."""
-        self._settings = settings
-        self._login = login
+        self._users = users
+        self._settings = users.settings
+        self._login = users.login
 
-    def set(self, users: DirectoryUsers, identity: UUID, password: str, now: datetime) -> DirectoryUser:
+    def set(self, identity: UUID, password: str, now: datetime) -> DirectoryUser:
         """Give a user who may be reset a password to be changed at the next sign-in, and unlock the account.
 
         Where the connection is lost, the same controller is asked first whether the change was made.
@@ -49,7 +50,7 @@ class DirectoryPasswords:
         """
 
         def change(session: Session) -> DirectoryUser:
-            user, _ = users.look_up(session, str(identity))
+            user = self._users.look_up(session, str(identity))
             ensure_eligible(user, now)
             # An earlier try may have made the change: all of it, as there is one.
             if user.password_set_at or not session.takes(user.distinguished_name, password):
@@ -59,7 +60,7 @@ class DirectoryPasswords:
         twice = tuple(host for host in self._settings.hosts for _ in range(2))
         return Controllers(replace(self._settings, hosts=twice), self._login, read_only=False).run(change)
 
-    def unlock(self, users: DirectoryUsers, identity: UUID, now: datetime) -> DirectoryUser:
+    def unlock(self, identity: UUID, now: datetime) -> DirectoryUser:
         """Unlock the account of a user who may be reset, locked or not, and change nothing else.
 
         Raises:
@@ -69,7 +70,7 @@ class DirectoryPasswords:
         """
 
         def change(session: Session) -> DirectoryUser:
-            user, _ = users.look_up(session, str(identity))
+            user = self._users.look_up(session, str(identity))
             ensure_eligible(user, now)
             session.replace(_by_guid(identity), _UNLOCKED)
             return user

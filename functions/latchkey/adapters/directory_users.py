@@ -1,6 +1,6 @@
 """The directory as resets look at it: who a user is, what protects it, what its password has to meet."""
 
-import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ldap3.utils.conv import escape_bytes, escape_filter_chars
 
-from latchkey.adapters.ldap import Settings
+from latchkey.adapters.ldap import Controllers, Login, Settings
 from latchkey.adapters.ldap_session import Entry, Session, first, number, text
 from latchkey.domain.directory_users import AccountControl, DirectoryUser, policy_for, read_time
 from latchkey.domain.passwords import PasswordPolicy
@@ -44,25 +44,38 @@ _ATTRIBUTES = (
 #: Bytes of the last number of a security identifier, which names the group or user within its domain.
 _RELATIVE = 4
 
-
 #: A function inside the network has 20 seconds, and two controllers have to fit in.
-ANSWER_SECONDS = 5
+_ANSWER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryUsers:
-    """The users below a directory's search bases; `protected_groups` are names (`sAMAccountName`)."""
+    """The users below a directory's search bases."""
 
-    bases: tuple[str, ...]
-    protected_groups: tuple[str, ...] = ()
+    settings: Settings
+    login: Login
 
     @classmethod
-    def of(cls, settings: Settings, protected_groups: str) -> Self:
-        """Read the groups, which are separated by semicolons."""
-        names = (each.strip() for each in protected_groups.split(";"))
-        return cls(settings.bases, tuple(each for each in names if each))
+    def of(cls, environment: Mapping[str, str], login: Login) -> Self:
+        """Read the variables the template gives."""
+        return cls(Settings.of(environment, _ANSWER_SECONDS), login)
 
-    def look_up(self, session: Session, name: str) -> tuple[DirectoryUser, PasswordPolicy]:
+    def find(self, name: str) -> tuple[DirectoryUser, PasswordPolicy]:
+        """Return the user of a name, as `look_up` does, and what the user's password has to meet.
+
+        Raises:
+            UserNotFoundError: when there is none below the search bases.
+            UserNotEligibleError: when the name leads to several users.
+            LatchkeyError: as `Controllers.run` does.
+        """
+
+        def read(session: Session) -> tuple[DirectoryUser, PasswordPolicy]:
+            user = self.look_up(session, name)
+            return user, policy_for(user, _minimum_length(session, user))
+
+        return Controllers(self.settings, self.login).run(read)
+
+    def look_up(self, session: Session, name: str) -> DirectoryUser:
         """Return the one user with that `objectGUID`, account name, principal name or mail address.
 
         Raises:
@@ -71,15 +84,14 @@ class DirectoryUsers:
             DirectorySearchError: when a base does not exist, or may not be read.
             LostConnectionError: when the connection is lost.
         """
-        entry, root = self._entry(session, name), _root(session)
-        user = replace(_read(entry), protected_by=self._protecting_group(session, root, entry))
-        return user, policy_for(user, _minimum_length(session, root, entry))
+        entry = self._entry(session, name)
+        return replace(_read(entry), protected_by=self._protecting_group(session, entry))
 
     def _entry(self, session: Session, name: str) -> Entry:
         """Return the one entry of that name below the search bases."""
         found = {
             first(entry, "objectGUID"): entry
-            for base in self.bases
+            for base in self.settings.bases
             for entry in session.search(base, _PERSON.format(_named(name)), _ATTRIBUTES)
         }
         if len(found) > 1:
@@ -91,16 +103,18 @@ class DirectoryUsers:
             raise UserNotFoundError("The directory has no user of that name below the search bases.")
         return next(iter(found.values()))
 
-    def _protecting_group(self, session: Session, root: str, entry: Entry) -> str:
+    def _protecting_group(self, session: Session, entry: Entry) -> str:
         """Return the name of a protected group that the user is in, through other groups too; else empty.
 
         No chain of groups begins with the user's primary group: that one is looked at by its identifier.
         """
-        if not self.protected_groups:
+        names = self.settings.protected_groups
+        if not names:
             return ""
-        wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in self.protected_groups)
+        root = _root(session)
+        wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in names)
         domain = first(entry, "objectSid")[:-_RELATIVE]
-        primary = domain + struct.pack("<I", number(entry, "primaryGroupID"))
+        primary = domain + number(entry, "primaryGroupID").to_bytes(_RELATIVE, "little")
         identity = escape_bytes(first(entry, "objectGUID"))
         groups = session.search(
             root, f"(&(objectClass=group)(|{wanted}))", ("distinguishedName", "objectSid", "sAMAccountName")
@@ -136,21 +150,21 @@ def _root(session: Session) -> str:
     return text(session.read("", _ANYTHING, ("defaultNamingContext",)), "defaultNamingContext")
 
 
-def _minimum_length(session: Session, root: str, entry: Entry) -> int:
+def _minimum_length(session: Session, user: DirectoryUser) -> int:
     """Return how long a password has to be: by the user's fine-grained policy, else the domain's.
 
     A fine-grained policy that the service account may not read counts as none; a password that it then
     refuses fails the reset with the reason.
     """
-    own = text(entry, "msDS-ResultantPSO")
-    if own:
+    if user.policy:
         with suppress(DirectorySearchError):
-            length = number(
-                session.read(own, _ANYTHING, ("msDS-MinimumPasswordLength",)), "msDS-MinimumPasswordLength"
-            )
-            if length:
+            if length := _number_of(session, user.policy, "msDS-MinimumPasswordLength"):
                 return length
-    return number(session.read(root, _ANYTHING, ("minPwdLength",)), "minPwdLength")
+    return _number_of(session, _root(session), "minPwdLength")
+
+
+def _number_of(session: Session, name: str, attribute: str) -> int:
+    return number(session.read(name, _ANYTHING, (attribute,)), attribute)
 
 
 def _read(entry: Entry) -> DirectoryUser:
@@ -166,6 +180,7 @@ def _read(entry: Entry) -> DirectoryUser:
         language=text(entry, "preferredLanguage"),
         account_expires_at=read_time(number(entry, "accountExpires")),
         has_admin_count=number(entry, "adminCount") == 1,
+        policy=text(entry, "msDS-ResultantPSO"),
         password_set_at=read_time(number(entry, "pwdLastSet")),
         signed_in_at=max((each for each in signed_in_at if each), default=None),
     )

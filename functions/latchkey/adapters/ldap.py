@@ -51,24 +51,30 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the directory is and where in it to look for users.
+    """Where the directory is, where in it to look for users, and whose members are never reset.
 
     `hosts` are `name` or `name:port`; `authorities` hold a certificate each, as DER in base64; `bases` are
-    distinguished names. An answer may take `answer_seconds`.
+    distinguished names; `protected_groups` are names (`sAMAccountName`). An answer may take `answer_seconds`.
     """
 
     hosts: tuple[str, ...]
     authorities: tuple[str, ...]
     bases: tuple[str, ...]
+    protected_groups: tuple[str, ...] = ()
     answer_seconds: int = _ANSWER_SECONDS
 
     @classmethod
     def of(cls, environment: Mapping[str, str], answer_seconds: int = _ANSWER_SECONDS) -> Self:
-        """Read the variables the template gives; the bases are separated by semicolons."""
+        """Read the variables the template gives; bases and groups are separated by semicolons."""
         return cls(
             hosts=tuple(environment["DIRECTORY_HOSTS"].split(",")),
             authorities=tuple(environment["DIRECTORY_CA_CERTIFICATE"].split(_BETWEEN_AUTHORITIES)),
             bases=tuple(base.strip() for base in environment["DIRECTORY_SEARCH_BASES"].split(";")),
+            protected_groups=tuple(
+                group.strip()
+                for group in environment["DIRECTORY_PROTECTED_GROUPS"].split(";")
+                if group.strip()
+            ),
             answer_seconds=answer_seconds,
         )
 

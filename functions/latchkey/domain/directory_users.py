@@ -94,6 +94,7 @@ class DirectoryUser:
         account_expires_at: when the account ends; None for never.
         has_admin_count: whether AdminSDHolder protects the account, or once did (`adminCount=1`).
         protected_by: a protected group that the user is in; empty for none.
+        policy: the distinguished name of the user's fine-grained password policy; empty for the domain's.
         password_set_at: None where the password must be changed at the next sign-in.
         signed_in_at: the latest sign-in this controller knows of.
     """
@@ -109,6 +110,7 @@ class DirectoryUser:
     account_expires_at: datetime | None = None
     has_admin_count: bool = False
     protected_by: str = ""
+    policy: str = ""
     password_set_at: datetime | None = None
     signed_in_at: datetime | None = None
 
