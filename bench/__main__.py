@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import cold_starts, cost, reminders, report, scale
+from bench import cold_starts, cost, quota, reminders, report, scale
 from bench.comparison import deployed
 from local import ROOT, system
 from local.console import say
@@ -60,7 +60,7 @@ def measure(people: int, show: Callable[[dict[str, Any]], None]) -> None:
         tell(f"Opening {scale.MANY} resets, the baseline's in between ...")
         results["resets"] = scale.measure(comparison, tell)
         tell("Asking for more than SSM takes ...")
-        results["throttled"] = scale.throttled(comparison)
+        results["sustained"] = quota.sustained(comparison)
         handlers = handlers_of(results)
         results["cost"] = cost.sums(usages, handlers)
         results["memory"] = cost.memory_choices(usages["claimed"], handlers)

@@ -182,19 +182,23 @@ class Comparison:
         return Asked(user, Link.within(mail["text"]), mailed_at - started, mailed_at)
 
     def claim(self, service: Service, asked: Asked) -> float:
-        """Claim a link and return the seconds that the revealing answer took.
+        """Claim a link and return the seconds that the revealing answer took."""
+        return self.reveal(service, asked)[0]
+
+    def reveal(self, service: Service, asked: Asked) -> tuple[float, str]:
+        """Claim a link; return the seconds that the revealing answer took, and the password.
 
         A moment after the mail the workflow may not wait yet; those answers are not timed.
         """
 
-        def look() -> float | None:
+        def look() -> tuple[float, str] | None:
             started = time.perf_counter()
             answer = self.product.http.post(
                 f"{service.api_url}/extract", json={"ph": asked.link.ph, "rs": asked.link.rs}
             )
             seconds = time.perf_counter() - started
-            if answer.status_code == httpx.codes.OK and answer.json()["password"]:
-                return seconds
+            if answer.status_code == httpx.codes.OK and (password := answer.json()["password"]):
+                return seconds, str(password)
             if answer.status_code not in _TRY_AGAIN:
                 raise RuntimeError(f"{service.name} answered {answer.status_code} to a claim: {answer.text}")
             return None

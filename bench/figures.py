@@ -21,21 +21,6 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def steady_rate(moments: Iterable[float]) -> float:
-    """Return how many a second came between the first and the last quarter of these moments, in seconds.
-
-    Without the beginning, while the first of them still pass through the steps before, and without the end,
-    when the last that were refused sleep until their next try.
-
-    Raises ValueError for fewer than four.
-    """
-    ordered = sorted(moments)
-    quarter = len(ordered) // 4
-    if not quarter:
-        raise ValueError("There are no quarters of fewer than four.")
-    return (len(ordered) - 2 * quarter) / (ordered[-quarter] - ordered[quarter])
-
-
 def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Return the median of the ratios of what was measured in the same round.
 

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.quota import SOON, highest_held
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -83,7 +85,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "ttl": _ttl(results["cost"]),
         "memory": _memory(results["memory"]),
         "open": _open(results["resets"]),
-        "throttled": _throttled(results["throttled"]),
+        "sustained": _sustained(results["sustained"]),
         "directory-resets": _directory_resets(results["reminders"]),
         "reminders": _reminders(results["reminders"]),
         "reminder-functions": _reminder_functions(results),
@@ -120,7 +122,7 @@ def _summary(results: dict[str, Any]) -> str:
         ("its other calls of SSM", calls.total(), MOST_READS, "{:.0f}"),
         ("USD per 1,000 resets claimed within an hour", claimed["total"], MOST_USD_PER_1000, "{:.3f}"),
     ]  # fmt: skip
-    sustained = results["throttled"]["sustained_per_second"]
+    sustained = highest_held(results["sustained"])
     rows = [
         [what, form.format(value), f"at most {form.format(most)}", "yes" if value <= most else "no"]
         for what, value, most, form in at_most
@@ -128,8 +130,8 @@ def _summary(results: dict[str, Any]) -> str:
     rows.append(
         [
             "resets a second, sustained where SSM takes three puts",
-            f"{sustained:.2f}",
-            f"at least {LEAST_SUSTAINED:.2f}",
+            f"{sustained:.1f}",
+            f"at least {LEAST_SUSTAINED:.1f}",
             "yes" if sustained >= LEAST_SUSTAINED else "no",
         ]
     )
@@ -252,12 +254,28 @@ def _open(resets: dict[str, Any]) -> str:
     )
 
 
-def _throttled(found: dict[str, Any]) -> str:
-    counted = ("asked", "at_once", "puts_per_second", "refused", "retried", "mailed_once", "claimed")
-    head = ["asked", "at a time", "puts a second", "refused", "retried", "mailed once", "claimed"]
-    rates = [f"{found['slowest']:.0f}", f"{found['sustained_per_second']:.2f}"]
+def _sustained(found: list[dict[str, Any]]) -> str:
     return table(
-        [*head, "slowest mail s", "sustained a second"], [[*(str(found[name]) for name in counted), *rates]]
+        [
+            "asked a second",
+            "asked",
+            f"mailed within {SOON} s",
+            "queue",
+            "puts refused",
+            "mailed once",
+            "opened",
+            "slowest s",
+        ],
+        [
+            [
+                f"{each['rate']:.1f}",
+                str(each["asked"]),
+                f"{each['soon']:.0%}",
+                *(str(each[name]) for name in ("queue", "refused", "mailed_once", "opened")),
+                f"{each['slowest']:.1f}",
+            ]
+            for each in found
+        ],
     )
 
 

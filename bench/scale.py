@@ -1,15 +1,11 @@
-"""How time per reset grows with the resets that are open, and what happens where a quota ends."""
+"""How time per reset grows with the resets that are open."""
 
 from __future__ import annotations
 
-from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import resets
-from bench.comparison import at_a_time
-from bench.cost import transitions
-from bench.figures import steady_rate
 from bench.resets import Open
 
 if TYPE_CHECKING:
@@ -27,12 +23,6 @@ _EIGHT: Final = 192
 _WARM_32: Final = (16, 24, 32, 32, 32)
 _THIRTY_TWO: Final = 384
 _AT_MANY: Final = 24
-
-#: What SSM takes of an account by default (bench/quotas.json).
-PUTS_PER_SECOND: Final = 3
-#: Enough that half of them, without the beginning and the end, take some ten seconds.
-THROTTLED: Final = 60
-_AT_ONCE: Final = 32
 
 
 def measure(comparison: Comparison, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -78,40 +68,3 @@ def alone(comparison: Comparison) -> dict[str, float]:
     """Measure one at a time beside what is open."""
     requests, claims = resets.one_at_a_time(comparison, _AT_MANY)
     return {"request": median(requests.ours), "claim": median(claims.ours)}
-
-
-def throttled(comparison: Comparison, number: int = THROTTLED) -> dict[str, Any]:
-    """Ask for more than SSM takes, some at a time, and tell what became of each and how many a second."""
-    fault = {
-        "service": "ssm",
-        "action": "PutParameter",
-        "error": "ThrottlingException",
-        "times": None,
-        "per_second": PUTS_PER_SECOND,
-    }
-    with comparison.product.faults(fault) as hits:
-        asked = resets.ask_many(comparison, comparison.ours, _AT_ONCE, number)
-        at_a_time(4, lambda each: comparison.claim(comparison.ours, each), asked)
-        refused = hits()[0]
-    users = [each.user for each in asked]
-    runs = [comparison.product.wait_for_end(arn, 300) for arn in comparison.product.execution_arns(*users)]
-    mails = Counter(
-        mail["to"][0] for mail in comparison.product.all_mails() if "CONFIDENTIAL" in mail["subject"]
-    )
-    return {
-        "asked": number,
-        "at_once": _AT_ONCE,
-        "puts_per_second": PUTS_PER_SECOND,
-        "refused": refused,
-        "retried": sum(retries(run.events) for run in runs),
-        "mailed_once": sum(mails[user] == 1 for user in users),
-        "claimed": sum(run.states[-1] == "Claimed" for run in runs),
-        "slowest": max(each.seconds for each in asked),
-        "sustained_per_second": steady_rate(each.mailed_at for each in asked),
-    }
-
-
-def retries(events: list[dict[str, Any]]) -> int:
-    """Count the tries of an execution that were not the first of their state."""
-    states = sum(str(event["type"]).endswith("StateEntered") for event in events)
-    return transitions(events) - states

@@ -88,7 +88,17 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
         ),
         "delete a password": call("ssm", "delete_parameter", Name=password),
         "list passwords": call("ssm", "get_parameters_by_path", Path=f"/latchkey/{stack}/passwords"),
-        "move a user's reset": call("dynamodb", "update_item", TableName=table, Key=users, **touch),
+        "move a user's reset": call(
+            "dynamodb",
+            "update_item",
+            TableName=table,
+            Key=users,
+            UpdateExpression="REMOVE #c.phase",
+            ExpressionAttributeNames={"#c": "current"},
+        ),
+        "close a user's window": call(
+            "dynamodb", "update_item", TableName=table, Key=users, UpdateExpression="REMOVE open_until"
+        ),
         "read a user's reset": call("dynamodb", "get_item", TableName=table, Key=users),
         "ask a question": call("dynamodb", "put_item", TableName=table, Item=questions),
         "read questions": call("dynamodb", "get_item", TableName=table, Key=questions),
@@ -255,12 +265,13 @@ LISTS = (
 #: What speaks to the directory, for functions outside its network.
 WITHIN = ("FindDirectoryUser", "SetDirectoryPassword", "RevokeDirectoryPassword")
 READ_USERS = {"read a user", "list a user's groups", "read a login profile"}
+MOVE_RESETS = {"move a user's reset", "close a user's window"}
 READ_SECRET = {"list the SMTP secret's versions", "read the SMTP secret"}
 
 #: What each function needs; every call not named here must be refused.
 ALLOWED: dict[str, set[str]] = {
     "ShowPage": set(),
-    "RequestReset": {"start a reset", "move a user's reset"},
+    "RequestReset": {"start a reset", "close a user's window"},
     "AnswerRequest": {"read questions", "forget questions", "tell a step"},
     "RevokeClaim": {
         "read notices",
@@ -268,14 +279,14 @@ ALLOWED: dict[str, set[str]] = {
         "read a user's reset",
         "look at a reset",
         "set a password",
-        "move a user's reset",
+        *MOVE_RESETS,
         "delete a password",
         "call RevokeDirectoryPassword",
         "tell a step",
     },
     "ConfirmRequest": {*READ_USERS, "ask a question", "send a mail", "tell a step"},
     "ExpireRequest": {"forget questions", "tell a step"},
-    "RevealPassword": {"move a user's reset", "read a password", "open a password"},
+    "RevealPassword": {*MOVE_RESETS, "read a password", "open a password"},
     "ValidateUser": {
         *READ_USERS,
         "list the users",
@@ -287,7 +298,7 @@ ALLOWED: dict[str, set[str]] = {
         "read the password policy",
         "call FindDirectoryUser",
         "tell a step",
-        "move a user's reset",
+        "close a user's window",
         "read the send quota",
         "see whether an identity is verified",
         "see whether an address is suppressed",
@@ -297,20 +308,20 @@ ALLOWED: dict[str, set[str]] = {
         *READ_USERS,
         "set a password",
         "decrypt",
-        "move a user's reset",
+        *MOVE_RESETS,
         "delete a password",
     },
-    "ResetDirectoryPassword": {"move a user's reset", "delete a password", "call SetDirectoryPassword"},
+    "ResetDirectoryPassword": {*MOVE_RESETS, "delete a password", "call SetDirectoryPassword"},
     "FindDirectoryUser": {"read the directory's secret"},
     "SetDirectoryPassword": {"read the secret of the directory's resets", "decrypt"},
     "RevokeDirectoryPassword": {"read the secret of the directory's resets"},
     "UnlockDirectoryAccount": {"read the secret of the directory's resets"},
-    "NotifyUnlocked": {"move a user's reset", "send a mail", "tell a step"},
+    "NotifyUnlocked": {"close a user's window", "send a mail", "tell a step"},
     "StorePassword": {
         "store a password",
         "seal a password",
         "delete a password",
-        "move a user's reset",
+        *MOVE_RESETS,
         "decrypt",
     },
     "SendClaimLink": {*READ_USERS, "send a mail", "decrypt", "tell a step"},
@@ -318,7 +329,7 @@ ALLOWED: dict[str, set[str]] = {
         "read a user",
         "read a login profile",
         "set a password",
-        "move a user's reset",
+        *MOVE_RESETS,
         "delete a password",
         "call RevokeDirectoryPassword",
     },
@@ -328,7 +339,7 @@ ALLOWED: dict[str, set[str]] = {
         "read a login profile",
         "set a password",
         "read a user's reset",
-        "move a user's reset",
+        *MOVE_RESETS,
         "delete a password",
         "call RevokeDirectoryPassword",
         "look at a reset",
@@ -389,8 +400,8 @@ ALLOWED: dict[str, set[str]] = {
         "send a mail",
     },
     "NotifyClaimed": {"read a user", "send a mail", "keep a notice", "tell a step"},
-    "NotifyExpired": {"send a mail", "tell a step", "move a user's reset"},
-    "NotifyFailed": {"send a mail", "tell a step", "move a user's reset"},
+    "NotifyExpired": {"send a mail", "tell a step", "close a user's window"},
+    "NotifyFailed": {"send a mail", "tell a step", "close a user's window"},
 }
 
 

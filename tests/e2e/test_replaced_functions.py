@@ -210,27 +210,49 @@ def test_send_claim_link_reads_no_password_that_waits(product: Product) -> None:
     assert finish(product, waiting).states[-1] == "Claimed"
 
 
-#: What may move users' resets in the registry, beside the functions that learn passwords anyway.
-WRITERS = ("RequestReset", "ValidateUser", "NotifyExpired", "NotifyFailed")
-
-
-@pytest.mark.parametrize("function", WRITERS)
-def test_what_writes_the_registry_exchanges_no_links_secret(product: Product, function: str) -> None:
-    victim = product.create_user(OLD_PASSWORD)
-    waiting = product.start_reset(victim)
-    link = product.wait_for_link(victim)
-    product.wait_for_state(waiting, "WaitForClaim")
+def exchange_hash(product: Product, victim: str, link: Link) -> tuple[str, str]:
+    """Return code that exchanges the hash of a user's waiting link in the registry, and the new hash."""
     forged = hashlib.sha256(f"{link.ph}&forged".encode()).hexdigest()
     key = {"id": product.item(victim)["id"]}
     body = f"""attempt('dynamodb', 'update_item', TableName=os.environ['REGISTRY_TABLE'], Key={key!r},
         UpdateExpression='SET #c.secret_sha256 = :f', ExpressionAttributeNames={{'#c': 'current'}},
         ExpressionAttributeValues={{':f': {{'S': {forged!r}}}}})"""
-    functions, name = product.client("lambda"), product.cloud.function_name(f"{function}Function")
-    with replaced(product, function, body):
+    return body, forged
+
+
+def test_what_moves_resets_exchanges_no_links_secret(product: Product) -> None:
+    victim = product.create_user(OLD_PASSWORD)
+    waiting = product.start_reset(victim)
+    link = product.wait_for_link(victim)
+    product.wait_for_state(waiting, "WaitForClaim")
+    body, forged = exchange_hash(product, victim, link)
+    functions, name = product.client("lambda"), product.cloud.function_name("RevokePasswordFunction")
+    with replaced(product, "RevokePassword", body):
         functions.invoke(FunctionName=name, Payload=b"{}")
     assert product.item(victim)["current"]["M"]["secret_sha256"]["S"] == forged
     assert product.extract(Link("", link.ph, "forged")).status_code == 410
     product.client("stepfunctions").stop_execution(executionArn=waiting)
+
+
+#: What opens and closes windows of requests in the item that also holds the user's reset.
+WINDOWS = ("RequestReset", "ValidateUser", "NotifyExpired", "NotifyUnlocked", "NotifyFailed")
+
+
+def test_what_writes_windows_moves_no_reset(product: Product) -> None:
+    victim = product.create_user(OLD_PASSWORD)
+    waiting = product.start_reset(victim)
+    link = product.wait_for_link(victim)
+    product.wait_for_state(waiting, "WaitForClaim")
+    body, _ = exchange_hash(product, victim, link)
+    functions, answers = product.client("lambda"), {}
+    for function in WINDOWS:
+        with replaced(product, function, body):
+            name = product.cloud.function_name(f"{function}Function")
+            answer = json.load(functions.invoke(FunctionName=name, Payload=b"{}")["Payload"])
+            answers[function] = answer["errorMessage"] in DENIED
+    assert answers == dict.fromkeys(WINDOWS, True)
+    assert product.claim(link).status_code == 200
+    assert finish(product, waiting).states[-1] == "Claimed"
 
 
 def test_find_orphans_has_no_reset_undone_that_is_looked_after(product: Product) -> None:

@@ -3,14 +3,16 @@
 import gc
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.cold_starts import Function, functions_of, most_expensive
 from bench.comparison import function_in, role_in
-from bench.figures import paired_ratio, percentile, steady_rate
+from bench.figures import paired_ratio, percentile
 from bench.process_usage import used_by_functions
+from bench.quota import Outcome, highest_held, summary
 from bench.resets import Times, cpu_per_call
 from tools.asl import read_template
 
@@ -28,16 +30,6 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 def test_a_percentile_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="of nothing"):
         percentile([], 0.5)
-
-
-def test_a_rate_is_steady_between_the_first_and_the_last_quarter() -> None:
-    ramp, steady, tail = [0.0, 20.0, 24.0], [25.0, 25.5, 26.0, 26.5, 27.0, 27.5], [28.0, 40.0, 90.0]
-    assert steady_rate([*tail, *ramp, *steady]) == pytest.approx(2)
-
-
-def test_there_is_no_steady_rate_of_three_moments() -> None:
-    with pytest.raises(ValueError, match="no quarters"):
-        steady_rate([1.0, 2.0, 3.0])
 
 
 def test_a_slow_round_leaves_the_ratio_alone() -> None:
@@ -122,3 +114,36 @@ def test_a_function_is_the_sum_of_its_processes(tmp_path: Path) -> None:
     store = used["StorePasswordFunction"]
     assert (store.cpu_seconds, store.peak_mib, store.processes) == (6, 60, 2)
     assert cpu_per_call(used, used, 10) == {"StorePasswordFunction": 0}
+
+
+def outcomes(late: int = 0, mails: int = 1, *, opened: bool = True) -> list[Outcome]:
+    """Return twenty resets asked for within ten seconds; of the last ones, mailed late, the rest is true."""
+    usual = [Outcome(asked_at=each / 2, mailed_at=each / 2 + 0.1, mails=1, opened=True) for each in range(20)]
+    on_time = len(usual) - late
+    return usual[:on_time] + [
+        replace(each, mailed_at=30, mails=mails, opened=opened) for each in usual[on_time:]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "rate"),
+    [
+        (outcomes(), 2),
+        (outcomes(late=2), 2),
+        (outcomes(late=3), 0),
+        (outcomes(late=1, mails=2), 0),
+        (outcomes(late=1, opened=False), 0),
+    ],
+    ids=[
+        "all at once",
+        "a second's in the queue",
+        "a queue that grows",
+        "one mailed twice",
+        "one that shows another password",
+    ],
+)
+def test_a_rate_is_held_when_no_queue_grows_and_no_reset_is_lost(found: list[Outcome], rate: float) -> None:
+    lower = summary(1, outcomes())
+    lost = lower | {"opened": 0}
+    assert highest_held([lost, summary(2, found)]) == rate
+    assert highest_held([lower, summary(2, found)]) == (rate or 1)

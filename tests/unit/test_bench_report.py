@@ -8,7 +8,7 @@ from bench.report import DOCUMENT, ROOT, MissingMarksError, draw, table
 
 TABLES = (
     "where", "summary", "cold-starts", "imports", "resets", "handlers", "cost", "ttl", "memory", "open",
-    "throttled", "directory-resets", "reminders", "reminder-functions", "quotas",
+    "sustained", "directory-resets", "reminders", "reminder-functions", "quotas",
 )  # fmt: skip
 
 

@@ -111,6 +111,33 @@ def test_a_metric_is_checked_for_its_namespace() -> None:
 
 
 @pytest.mark.parametrize(
+    ("expressions", "names", "attributes"),
+    [
+        (
+            {"UpdateExpression": "SET #a.#b = if_not_exists(c.d, :e), f[0] = :g REMOVE #h"},
+            {"#a": "A", "#b": "B", "#h": "H"},
+            ["A", "H", "c", "f"],
+        ),
+        (
+            {"ConditionExpression": "attribute_not_exists(#a) OR b<=:c AND d IN (:e, :f)"},
+            {"#a": "A"},
+            ["A", "b", "d"],
+        ),
+        ({"ProjectionExpression": "#a, b.c"}, {"#a": "A"}, ["A", "b"]),
+        ({}, {}, []),
+    ],
+    ids=["update", "condition", "projection", "none"],
+)
+def test_a_call_about_an_item_is_checked_for_the_attributes_it_names(
+    expressions: dict[str, str], names: dict[str, str], attributes: list[str]
+) -> None:
+    key = {"TableName": "t", "Key": {"id": {"S": "user#1"}}, "ExpressionAttributeNames": names}
+    found = checked("dynamodb", key | expressions, PLACE, no_machine)
+    assert found is not None
+    assert found.context == {"dynamodb:LeadingKeys": "user#1", "dynamodb:Attributes": attributes}
+
+
+@pytest.mark.parametrize(
     ("service", "request_"),
     [("ssm", {"Name": "/a"}), ("ssm", {"Names": []}), ("states", {"taskToken": "unknown"}), ("kms", {})],
 )

@@ -24,7 +24,7 @@ from latchkey.errors import (
     ThrottledError,
 )
 from tests.unit.stack import DYNAMODB, REQUEST_WINDOW, Stack
-from tools.asl import read_definition
+from tools.asl import read_definition, read_template
 
 ROOT = Path(__file__).parents[2]
 KEY, NOW, DAY = "key", 1000, timedelta(days=1)
@@ -232,6 +232,17 @@ def test_failures_close_the_window_once_in_its_length() -> None:
     assert registry.open_window(ALICE_KEY, "later", NOW + 901, REQUEST_WINDOW) == "later"
     registry.close_windows("alice", ALICE_KEY, "later", failed_at=NOW + 902, once_in=REQUEST_WINDOW)
     assert registry.open_window(ALICE_KEY, "at-once", NOW + 903, REQUEST_WINDOW) == "at-once"
+
+
+def test_windows_write_what_their_policy_lists_and_nothing_else(stack: Stack) -> None:
+    registry.open_window(KEY, "first", NOW, REQUEST_WINDOW)
+    registry.close_windows("alice", KEY, "first", failed_at=NOW, once_in=REQUEST_WINDOW)
+    named = {name for sent in stack.sent("UpdateItem") for name in sent["ExpressionAttributeNames"].values()}
+    policy = read_template(ROOT / "template.yaml")["Resources"]["WriteWindowsPolicy"]["Properties"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    allowed = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:Attributes"]
+    # As DynamoDB asks, the table's key is among them.
+    assert {*named, "id"} == set(allowed)
 
 
 @pytest.mark.usefixtures("stack")

@@ -13,6 +13,7 @@ https://github.com/ministackorg/ministack/issues/1587
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,15 @@ from local.emulator.patches.base import Untyped, module, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+
+#: The values of condition keys; of those with several values, a list.
+type Context = dict[str, Any]
+
+#: What begins a path in one of DynamoDB's expressions, and names no function: the attribute at its top.
+_TOP_ATTRIBUTE = re.compile(r"(?<![\w.#:])[#A-Za-z_][\w#]*(?!\w|\s*\()")
+_EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "ProjectionExpression")
+_KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN"}
 
 
 @dataclass(frozen=True)
@@ -38,10 +48,10 @@ class Checked(str):
     __slots__ = ("context", "others", "uses")
 
     others: tuple[str, ...]
-    context: dict[str, str]
+    context: Context
     uses: tuple[KeyUse, ...]
 
-    def __new__(cls, resources: Sequence[str], context: dict[str, str] | None = None) -> Self:
+    def __new__(cls, resources: Sequence[str], context: Context | None = None) -> Self:
         """Name all resources of a call, and its condition keys."""
         checked = super().__new__(cls, resources[0])
         checked.others = tuple(resources[1:])
@@ -62,8 +72,8 @@ def apply(machine_of_token: Callable[[str], str | None]) -> None:
     MiniStack checks calls that name several parameters, a path of parameters, a sender, a task token, a
     schedule, the API's account or the principal of a simulation against the resource `*`, which no policy
     that names resources allows, a log group against an ARN without `:*`, and knows none of
-    `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`.
-    The user a call names it checks without path and tags.
+    `ses:FromAddress`, `events:source`, `cloudwatch:namespace` and `dynamodb:LeadingKeys`, and of
+    `dynamodb:Attributes` those of reads alone. The user a call names it checks without path and tags.
     Raises PatchError.
     """
     users = module("services.iam", "_users")._users
@@ -152,7 +162,11 @@ def checked(  # noqa: PLR0911  # one answer for each service
             {"TableName": str(table), "Key": {"id": {"S": str(name)}}}
             | {"TableName": str(table), "Item": {"id": {"S": str(name)}}}
         ):
-            return Checked([f"arn:aws:dynamodb:{place}:table/{table}"], {"dynamodb:LeadingKeys": name})
+            context: Context = {
+                "dynamodb:LeadingKeys": name,
+                "dynamodb:Attributes": attributes_named(request),
+            }
+            return Checked([f"arn:aws:dynamodb:{place}:table/{table}"], context)
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
         case "logs", {"logGroupName": str(name)}:
             return Checked([f"arn:aws:logs:{place}:log-group:{name}:log-stream:"])
@@ -160,6 +174,18 @@ def checked(  # noqa: PLR0911  # one answer for each service
             machine = machine_of_token(token)
             return Checked([machine]) if machine else None
     return None
+
+
+def attributes_named(request: Mapping[str, Any]) -> list[str]:
+    """Return the attributes at the top of an item that the expressions of a request name.
+
+    AWS checks those of writes and of their conditions too, MiniStack the projections alone:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    text = " ".join(request.get(name, "") for name in _EXPRESSIONS)
+    names = request.get("ExpressionAttributeNames", {})
+    found = (token for token in _TOP_ATTRIBUTE.findall(text) if token.upper() not in _KEYWORDS)
+    return sorted({names.get(token, token) for token in found})
 
 
 def named_by(service: str, path: str, place: str) -> Checked | None:
