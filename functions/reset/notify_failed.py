@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
+from latchkey.domain.claims import asked_for
 from latchkey.domain.directory_users import is_in_directory
 from latchkey.domain.request_links import request_link
 from latchkey.errors import PasswordChangeDeniedError
@@ -33,7 +34,11 @@ def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Failed", event["execution"], event["user"] or None)
     now = int(datetime.now(UTC).timestamp())
     registry.close_windows(
-        event["user"], event["window"], event["execution"], failed_at=now, once_in=settings.request_window()
+        asked_for(event["user"], unlock=event["unlock"]),
+        event["window"],
+        event["execution"],
+        failed_at=now,
+        once_in=settings.request_window(),
     )
     if not event["mail"]:
         return

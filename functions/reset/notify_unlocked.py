@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 from latchkey import emails, settings
 from latchkey.adapters import eventbridge, registry, ses
+from latchkey.domain.claims import asked_for
 from latchkey.domain.request_links import request_link
 from latchkey.handler import task_handler
 
@@ -21,7 +22,7 @@ class Event(TypedDict):
 @task_handler
 def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Unlocked", event["execution"], event["user"])
-    registry.close_windows(event["user"], event["window"], event["execution"])
+    registry.close_windows(asked_for(event["user"], unlock=True), event["window"], event["execution"])
     link = request_link(os.environ["REQUEST_PAGE"], directory=True)
     values = {"user": event["name"], "link": link}
     mail = emails.render("unlocked", values, event.get("language", ""), settings.style())

@@ -9,7 +9,7 @@ from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
 from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, Wish
-from latchkey.domain.claims import new_execution_name, user_key
+from latchkey.domain.claims import asked_for, new_execution_name, user_key
 from latchkey.domain.directory_users import account_name, is_in_directory
 from latchkey.domain.users import is_mail_address
 from latchkey.errors import BadRequestError
@@ -86,10 +86,12 @@ def request_reset(account: str, now: datetime, address: str = "", *, unlock: boo
     The first request and repeated ones make the same two calls. A repeated one starts what the first noted:
     that changes nothing, unless the first one's function crashed in between.
     """
-    # Any other value means no authentication: then the mailbox's owner is asked first. A link alone unlocks.
-    confirm = unlock or os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
+    # Any other value means no authentication: then the mailbox's owner is asked first. About an unlocking
+    # the machine always asks.
+    confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
     # Until it is known whose the account is, a person's requests swallow no one else's.
-    window = user_key(account if address.lower() in {"", account.lower()} else f"{address} {account}")
+    asker = "" if address.lower() == account.lower() else address
+    window = user_key(asked_for(f"{asker} {account}".lstrip(), unlock=unlock))
     name = registry.open_window(
         window, new_execution_name(account), int(now.timestamp()), settings.request_window()
     )

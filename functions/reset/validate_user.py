@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 from latchkey import settings
 from latchkey.adapters import directory, eventbridge, iam, registry, user_index
 from latchkey.adapters.ses_status import read_sending_status
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import asked_for, user_key
 from latchkey.domain.deliverability import ensure_deliverable
 from latchkey.domain.directory_users import is_in_directory
 from latchkey.domain.user_index import is_known_as
@@ -31,6 +31,7 @@ class Event(TypedDict):
     `confirm`: whether the mailbox's owner has still to be asked.
     `address`: the verified address of the person who asks, by which the user has to be known; empty where any
     user will do, and after a yes.
+    `unlock`: whether the account is to be unlocked, and nothing else.
     """
 
     execution: str
@@ -38,6 +39,7 @@ class Event(TypedDict):
     window: str
     confirm: bool
     address: str
+    unlock: bool
 
 
 class Result(TypedDict):
@@ -171,7 +173,7 @@ def refuse_repeated(event: Event, user: str, now: datetime) -> None:
     Raises:
         RequestRepeatedError: when another request for the user was first.
     """
-    key = user_key(user)
+    key = user_key(asked_for(user, unlock=event["unlock"]))
     if key != event["window"]:
         first = registry.open_window(key, event["execution"], int(now.timestamp()), settings.request_window())
         if first != event["execution"]:

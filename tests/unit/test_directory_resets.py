@@ -10,7 +10,7 @@ import pytest
 
 from latchkey.adapters import directory, kms, registry
 from latchkey.domain.action_links import LinkKind
-from latchkey.domain.claims import Handle, user_key
+from latchkey.domain.claims import Handle, asked_for, user_key
 from latchkey.domain.resets import Item, Phase, Reset, revocation_of
 from latchkey.errors import (
     AccessDeniedError,
@@ -127,7 +127,15 @@ class TestRequest:
         signed: dict[str, object] = {"identity": {"userArn": "arn:aws:iam::123456789012:user/portal"}}
         assert self.post(signed, account="directory", wish="unlock")["statusCode"] == 202
         (started,) = self.started(stack)
-        assert (started["user"], started["unlock"], started["confirm"]) == ("directory/dana", True, True)
+        # That it asks then, whatever `confirm` says, is the machine's: test_reset_definition.py.
+        assert (started["user"], started["unlock"]) == ("directory/dana", True)
+
+    def test_who_has_a_user_asked_about_an_unlocking_swallows_no_reset(self, stack: Stack) -> None:
+        for wish in ("unlock", "reset", "unlock", "reset"):
+            self.post(account="directory", wish=wish)
+        names = [call["name"] for call in stack.sent("StartExecution")]
+        assert names[:2] == names[2:]
+        assert names[0] != names[1]
 
     @pytest.mark.parametrize(
         "fields", [{"wish": "unlock"}, {"wish": "enable", "account": "directory"}, {"wish": 7}]
@@ -197,14 +205,22 @@ class TestPages:
 
 
 class TestValidation:
-    def validate(self, user: str = "directory/dana", address: str = "") -> validate_user.Result:
+    def validate(
+        self,
+        user: str = "directory/dana",
+        address: str = "",
+        execution: str = EXECUTION,
+        *,
+        unlock: bool = False,
+    ) -> validate_user.Result:
         return validate_user.handler(
             {
-                "execution": EXECUTION,
+                "execution": execution,
                 "user": user,
-                "window": user_key(user),
+                "window": user_key(asked_for(user, unlock=unlock)),
                 "confirm": False,
                 "address": address,
+                "unlock": unlock,
             },
             CONTEXT,
         )
@@ -227,7 +243,15 @@ class TestValidation:
                 window="typed",
                 confirm=False,
                 address="",
+                unlock=False,
             )
+
+    def test_an_unlocking_that_was_asked_for_otherwise_rejects_no_reset(self, stack: Stack) -> None:
+        stack.answer_within({**FOUND, "language": "de", "policy": POLICY})
+        self.validate(unlock=True)
+        assert self.validate(f"directory/{MAIL}", execution="2nd")
+        with pytest.raises(LatchkeyError, match="another spelling"):
+            self.validate(f"directory/{MAIL}", execution="3rd", unlock=True)
 
     @pytest.mark.parametrize("kind", [UserNotFoundError, UserNotEligibleError])
     def test_who_may_not_is_rejected_with_the_directorys_reason(

@@ -11,7 +11,7 @@ import pytest
 
 from latchkey.adapters import registry
 from latchkey.domain.action_links import LinkKind
-from latchkey.domain.claims import Handle, user_key
+from latchkey.domain.claims import Handle, asked_for, user_key
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed, notify_unlocked
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, REQUEST_WINDOW, Stack
@@ -252,6 +252,15 @@ def test_after_a_reset_that_came_to_nothing_the_next_request_starts_at_once(noti
     registry.open_window(user_key("alice"), EXECUTION, now, REQUEST_WINDOW)
     notify(notice)
     assert registry.open_window(user_key("alice"), "next", now, REQUEST_WINDOW) == "next"
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("notice", [notify_unlocked, notify_failed])
+def test_after_an_unlocking_the_next_one_starts_at_once(notice: ModuleType) -> None:
+    now, key = int(datetime.now(UTC).timestamp()), user_key(asked_for("alice", unlock=True))
+    registry.open_window(key, EXECUTION, now, REQUEST_WINDOW)
+    notify(notice, unlock=True)
+    assert registry.open_window(key, "next", now, REQUEST_WINDOW) == "next"
 
 
 @pytest.mark.usefixtures("stack")

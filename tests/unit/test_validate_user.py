@@ -52,6 +52,7 @@ def validate(
         "window": window,
         "address": address,
         "confirm": confirm,
+        "unlock": False,
     }
     return handler(event, CONTEXT)
 

@@ -32,6 +32,14 @@ def user_key(user: str) -> str:
     return _digits(user)
 
 
+def asked_for(user: str, *, unlock: bool) -> str:
+    """Return what a window of requests is for, by its name: resets of a user, or unlockings.
+
+    A question about the one must not swallow what the user asks for. Empty where there is no user.
+    """
+    return f"unlock {user}" if user and unlock else user
+
+
 def reset_key(execution: str) -> str:
     """Return the 32 hexadecimal digits that stand for one reset, from its execution's name."""
     return _digits(execution)
