@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,25 @@ if TYPE_CHECKING:
 _PIPE_COLUMNS = 2000
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal acts upon, or turns around; line breaks and tabs stay.
+
+    Names and causes come from people who may start executions, from directories and mail servers.
+    """
+    return "".join(
+        each if each in "\n\t" or unicodedata.category(each)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        for each in text
+    )
+
+
 def write_json(value: object) -> None:
-    """Print a value as JSON; times in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    """Print a value as JSON, in ASCII; times in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
 
 
 def write_line(text: str, *, bad: bool = False) -> None:
     """Print a line."""
-    _console().print(text, style="red" if bad else None)
+    _console().print(printable(text), style="red" if bad else None)
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -41,7 +53,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     _console().print(table)
 
 
@@ -50,8 +62,8 @@ def write_findings(findings: Iterable[Finding]) -> None:
     console = _console()
     for finding in findings:
         console.print(finding.name, style="bold" if finding.note else "bold red")
-        console.print(f"  {finding.sentence}")
-        console.print(f"  Remedy: {finding.remedy}", style="green")
+        console.print(printable(f"  {finding.sentence}"))
+        console.print(printable(f"  Remedy: {finding.remedy}"), style="green")
         console.print(f"  See {finding.see}", style="dim")
 
 

@@ -34,7 +34,9 @@ def revoke(target: Target, what: str, *, yes: bool) -> None:
     if found is None:
         raise click.ClickException(f"No reset of {what} is under way.")
     if not yes:
-        click.confirm(f"Revoke the reset of {found.user}, {found.name}?", abort=True, err=True)
+        click.confirm(
+            f"Revoke the reset of {render.printable(found.user)}, {found.name}?", abort=True, err=True
+        )
     target.sfn.stop_execution(executionArn=found.arn, error="Revoked", cause="by an operator")
     # The cleanup leaves a reset that still runs alone, and Step Functions says late that one does not.
     while executions.describe(target.sfn, found.arn).status == "RUNNING":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,6 +187,24 @@ def test_what_is_under_way_is_listed_with_its_state(machines: Machines, latchkey
         "seconds": 60,
         "execution": NAME,
     }
+
+
+@pytest.mark.parametrize(
+    "trick", ["\x1b]0;title\x07", "\x1b[2J", "\x9b2J", "\x9d52;c;eA==\x9c", "\x08", "\x7f", "\r", "\u202e"]
+)
+def test_names_and_causes_make_a_terminal_do_nothing(
+    trick: str, machines: Machines, latchkey: Latchkey
+) -> None:
+    ended: Any = {"status": "FAILED", "startDate": NOW, "stopDate": NOW}
+    given = json.dumps({"user": f"{trick}mallory"})
+    machines.run("reset", NAME, ("ValidateUser",), input=given, error="Error", cause=f"{trick}cause", **ended)
+    machines.run("reset", "2nd", ("ValidateUser",), input=given)
+    commands = [("list",), ("list", "--failed"), ("show", NAME), ("show", "--json", NAME), ("revoke", "2nd")]
+    for command in commands:
+        output = latchkey(*command, input="n").output
+        assert "mallory" in output, command
+        assert trick not in output, command
+        assert {each for each in output if unicodedata.category(each)[0] == "C"} <= {"\n"}, command
 
 
 def test_what_failed_lately_is_listed_with_its_cause_and_the_last_first(
