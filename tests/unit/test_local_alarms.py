@@ -89,6 +89,6 @@ def test_addresses_that_subscribed_get_a_mail_each() -> None:
 
 def test_a_request_is_logged_in_the_form_the_stage_was_given() -> None:
     context = context_of("POST", "/generate", 202, 0.0, 0.25)
-    form = '{"path":"$context.resourcePath","status":"$context.status","error":"$context.error.message"}'
+    form = '{"path":"$context.resourcePath","status":"$context.status","error":"$context.error.responseType"}'
     assert json.loads(line_of(form, context)) == {"path": "/generate", "status": "202", "error": "-"}
     assert (context["responseLatency"], context["requestTime"]) == ("250", "01/Jan/1970:00:00:00 +0000")

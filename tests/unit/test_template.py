@@ -104,6 +104,8 @@ def test_the_api_keeps_no_path_of_a_request() -> None:
     api = RESOURCES["Api"]["Properties"]
     assert api["TracingEnabled"] is False
     assert "$context.path" not in api["AccessLogSetting"]["Format"]
+    # API Gateway's words repeat what was signed, tokens included.
+    assert "$context.error.message" not in api["AccessLogSetting"]["Format"]
     assert not [each for each in api["MethodSettings"] if {"LoggingLevel", "DataTraceEnabled"} & set(each)]
 
 
