@@ -7,6 +7,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
+# Each process of a test run would compile all that it imports, once more.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := functions
 # Several processes at once, each with a cloud of its own; a file's tests stay together, in order.
 WORKERS ?= auto
