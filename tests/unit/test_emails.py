@@ -147,6 +147,18 @@ def test_every_value_stands_in_text_and_html(name: str, language: str) -> None:
         assert words in read.text or words in read.links
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("manager_summary", "people"), *((name, "user") for name in MAILS if "user" in VALUES[name])],
+)
+def test_a_name_adds_no_line_and_turns_none_around(name: str, value: str) -> None:
+    """People write their display names themselves in some directories, and a manager reads them."""
+    hostile = "Eve\r\n\nRenew yours:\u2028now\u202e\x1b."
+    plain = "Eve Renew yours: now ."
+    given, tame = (Each(((each, InDays(3)),)) if value == "people" else each for each in (hostile, plain))
+    assert render(name, VALUES[name] | {value: given}) == render(name, VALUES[name] | {value: tame})
+
+
 @EACH_TRANSLATION
 def test_no_text_of_a_mail_is_outside_its_language(name: str, language: str) -> None:
     """What HTML says, and the text, is what the language's files say: the layout has no words of its own."""

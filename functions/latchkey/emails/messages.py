@@ -15,6 +15,7 @@ from email.utils import formataddr
 
 from latchkey.emails import Mail
 from latchkey.errors import RecipientRefusedError
+from latchkey.languages.text import one_line
 
 _POLICY = compat32.clone(linesep="\r\n")
 
@@ -23,11 +24,6 @@ _CHARSET.body_encoding = QP
 
 #: So many bytes take 60 characters of base64, which leaves room for what stands around them and for `To:`.
 _ONE_ENCODED_WORD = 45
-
-
-def one_line(text: str) -> str:
-    """Return a text without line breaks and control characters, which would begin another header."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def display_name(text: str) -> str:

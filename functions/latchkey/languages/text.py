@@ -33,6 +33,14 @@ def keep_sections(text: str, values: Mapping[str, object]) -> str:
     return _SECTION.sub(lambda found: found[3] if bool(values[found[2]]) == (found[1] == "#") else "", text)
 
 
+def one_line(text: str) -> str:
+    """Return a text without line breaks and control characters.
+
+    Those would begin another header, or lines that no one but the text's author wrote; some turn text around.
+    """
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 def plain(text: str) -> str:
     """Return a text without its marks."""
     return _LINK.sub(r"\1", _STRONG.sub(r"\1", text))

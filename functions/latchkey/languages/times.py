@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from latchkey import languages
-from latchkey.languages.text import fill
+from latchkey.languages.text import fill, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def in_words(value: Value, language: str, zone: tzinfo) -> str:
     formats = languages.formats(language)
     match value:
         case str():
-            return value
+            return one_line(value)
         case InDays(0):
             return languages.words(language)["time.less_than_a_day"]
         case InDays(days):
@@ -47,7 +47,7 @@ def in_words(value: Value, language: str, zone: tzinfo) -> str:
         case Hours(hours):
             return _counted(formats["hours"], hours)
         case Each(lines):
-            return "\n".join(f"{name}: {in_words(days, language, zone)}" for name, days in lines)
+            return "\n".join(f"{one_line(name)}: {in_words(days, language, zone)}" for name, days in lines)
         case datetime():
             return _moment(value, formats, languages.words(language), zone)
 
