@@ -21,6 +21,8 @@ RATES: Final = (2.5, 2.9, 3.5)
 SECONDS: Final = 20
 #: Within which a mail counts as sent at once, retries included.
 SOON: Final = 10
+#: Resets under way at most: more than where a rate is held, and not so many that a slow machine chokes.
+_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def ask_steadily(comparison: Comparison, users: list[str], rate: float) -> list[
         _, password = comparison.reveal(comparison.ours, asked)
         return user, due, asked.mailed_at, comparison.product.sign_in(user, password)["signed_in"]
 
-    with ThreadPoolExecutor(len(users)) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         start = time.time()
         running = []
         for number, user in enumerate(users):
