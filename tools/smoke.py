@@ -167,6 +167,15 @@ class Stage:
 
         return wait_for(f"{' or '.join(states)} in {arn}", look)
 
+    def reach(self, arn: str, state: str) -> None:
+        """Wait until an execution is in a state that waits for a person.
+
+        Raises:
+            CaseFailedError: when it ended before, with its cause.
+        """
+        found = self.follow(arn, state)
+        expect(found.status == "RUNNING", found.failure)
+
     def states(self, arn: str) -> list[str]:
         """Return the states that an execution has entered."""
         return [
@@ -253,8 +262,7 @@ def a_mail_is_accepted_and_a_reset_is_revoked(stage: Stage) -> None:
         arn = sfn.start_execution(
             stateMachineArn=machine, name=new_execution_name(user), input=json.dumps({"user": user})
         )["executionArn"]
-        found = stage.follow(arn, "WaitForClaim")
-        expect(found.status == "RUNNING", found.failure)
+        stage.reach(arn, "WaitForClaim")
         if stage.mails.mailbox_url:
             stage.mails.link("CONFIDENTIAL")
         expect(stage.revoke(user), "the reset was not undone")
@@ -265,12 +273,11 @@ def a_link_is_claimed_once(stage: Stage) -> None:
     with stage.person(address=stage.mails.address) as user:
         arn = stage.ask(user)
         if stage.access == "Public":
-            stage.follow(arn, "ConfirmRequest")
+            stage.reach(arn, "ConfirmRequest")
             question = stage.mails.link("Did you ask")
             answer = stage.post("confirm", {**question, "answer": "yes"})
             expect(answer.is_success, f"POST /confirm answered {answer.status_code}")
-        found = stage.follow(arn, "WaitForClaim")
-        expect(found.status == "RUNNING", found.failure)
+        stage.reach(arn, "WaitForClaim")
         link = stage.mails.link("CONFIDENTIAL")
         wrong = stage.post("extract", {**link, "rs": secrets.token_urlsafe(32)})
         expect(wrong.status_code == httpx.codes.GONE, f"a wrong secret was answered {wrong.status_code}")

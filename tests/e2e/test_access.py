@@ -21,7 +21,8 @@ from local.cloud import LocalCloud
 from local.driver import stacks
 from local.driver.product import Product
 from tests.e2e.browser import open_chromium
-from tests.e2e.test_permissions import call, packed_probe, role_arn
+from tests.e2e.probe import Probe, borrowed
+from tests.e2e.test_permissions import call
 
 ALICE, BOB, UNKNOWN = "alice@example.com", "bob@example.com", "unknown@example.com"
 HERE, ELSEWHERE = "127.0.0.1/32", "192.0.2.0/24"
@@ -495,27 +496,13 @@ def test_neither_our_code_nor_iam_touches_protected_users(public: Product) -> No
         user: call("iam", "update_login_profile", UserName=user, Password=f"{old}-2")
         for user in (free, tagged, below)
     }
-    for function in ("ResetIamPassword", "RevokePassword", "RevokeClaim"):
-        assert probed(public, function, setting) == {
-            free: "allowed",
-            tagged: "AccessDenied",
-            below: "AccessDenied",
-        }
-
-
-def probed(product: Product, function: str, calls: dict[str, Any]) -> dict[str, str]:
-    """Make calls under the role of a function."""
-    functions, name = product.client("lambda"), f"probe-{function}"
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Handler="probe.handler",
-        Role=role_arn(product, function),
-        Code={"ZipFile": packed_probe()},
-        Timeout=60,
-    )
-    answer = functions.invoke(FunctionName=name, Payload=json.dumps({"calls": calls}).encode())
-    return dict(json.load(answer["Payload"]))
+    with closing(Probe(public.stack)) as probe:
+        for function in ("ResetIamPassword", "RevokePassword", "RevokeClaim"):
+            assert probe.answers(borrowed(public, function), setting) == {
+                free: "allowed",
+                tagged: "AccessDenied",
+                below: "AccessDenied",
+            }
 
 
 # How often

@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,8 +21,8 @@ from local.cloud import LocalCloud
 from local.driver.product import Product, wait_for
 from local.driver.rotation import Rotation
 from tests.conftest import WAIT_SCALE
-from tests.e2e.probe import attempt
-from tests.e2e.test_permissions import DENIED, calls
+from tests.e2e.probe import DENIED, Probe
+from tests.e2e.test_permissions import calls
 
 ROOT = Path(__file__).parents[2]
 OLD_PASSWORD = "0ld-Password-of-the-user"
@@ -172,16 +171,9 @@ FOR_OPERATORS = {
 }
 
 
-def test_a_person_on_call_is_refused_every_other_call(
-    product: Product, on_call: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**on_call, "AWS_DEFAULT_REGION": product.stack.region}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", product.stack.endpoint_url)
-    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")
-    # One that another test made in this process keeps the credentials it found.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    answers = {name: attempt(**call) for name, call in calls(product).items()}
+def test_a_person_on_call_is_refused_every_other_call(product: Product, on_call: Mapping[str, str]) -> None:
+    with closing(Probe(product.stack)) as probe:
+        answers = probe.answers(on_call, calls(product))
     passed = {name: answer for name, answer in answers.items() if answer not in DENIED}
     assert passed.keys() == FOR_OPERATORS, {name: passed[name] for name in passed.keys() - FOR_OPERATORS}
 

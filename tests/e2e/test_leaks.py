@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -62,11 +63,13 @@ def failed(product: Product) -> Ended:
 def test_no_secret_of_a_reset_is_anywhere_but_in_its_mail(
     product: Product, ending: Callable[[Product], Ended]
 ) -> None:
+    before = datetime.now(UTC)
     ended = ending(product)
     refused = product.extract(ended.link)
-    assert leaks(ended.password, everywhere(product)) == []
+    places = list(everywhere(product, before))
+    assert leaks(ended.password, iter(places)) == []
     assert leaks(ended.link.rs, iter([("a refusal", refused.text + str(refused.headers))])) == []
-    (mail,) = leaks(ended.link.rs, everywhere(product))
+    (mail,) = leaks(ended.link.rs, iter(places))
     assert "CONFIDENTIAL" in mail
     assert ended.user in mail
 
@@ -74,7 +77,7 @@ def test_no_secret_of_a_reset_is_anywhere_but_in_its_mail(
 @pytest.mark.parametrize("escaped", ["%23", "%2523"])
 def test_secret_in_the_path_of_a_damaged_link_is_logged_nowhere(product: Product, escaped: str) -> None:
     """Mail programs make such links, so the secret reaches API Gateway; there it ends."""
-    user = product.create_user(PASSWORD)
+    before, user = datetime.now(UTC), product.create_user(PASSWORD)
     arn = product.start_reset(user)
     link = product.wait_for_link(user)
     page = product.http.get(link.page)
@@ -83,7 +86,7 @@ def test_secret_in_the_path_of_a_damaged_link_is_logged_nowhere(product: Product
         assert shown.status_code == 200
         assert shown.text in {page.text, ""}
         assert leaks(link.rs, iter([("the answer", shown.text + str(shown.headers))])) == []
-    (mail,) = leaks(link.rs, everywhere(product))
+    (mail,) = leaks(link.rs, everywhere(product, before))
     assert "CONFIDENTIAL" in mail
     product.claim(link).raise_for_status()
     product.wait_for_end(arn)
@@ -91,24 +94,24 @@ def test_secret_in_the_path_of_a_damaged_link_is_logged_nowhere(product: Product
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_secret_of_a_question_is_nowhere_but_in_its_mail(product: Product, answer: str) -> None:
-    user = product.create_user(PASSWORD)
+    before, user = datetime.now(UTC), product.create_user(PASSWORD)
     product.start_reset(user, confirm=True)
     question = product.wait_for_question(user)
     answered = [product.answer(question, answer), product.answer(question, answer)]
     assert [each.status_code for each in answered] == [200, 410]
     assert leaks(question.rs, iter([(str(each), each.text + str(each.headers)) for each in answered])) == []
-    (mail,) = leaks(question.rs, everywhere(product))
+    (mail,) = leaks(question.rs, everywhere(product, before))
     assert "Did you ask" in mail
 
 
 def test_secret_of_a_notice_is_nowhere_but_in_its_mail(product: Product) -> None:
-    user = product.create_user(PASSWORD)
+    before, user = datetime.now(UTC), product.create_user(PASSWORD)
     product.start_reset_and_claim(user)
     notice = product.wait_for_notice(user)
     answered = [product.revoke(notice), product.revoke(notice)]
     assert [each.status_code for each in answered] == [200, 410]
     assert leaks(notice.rs, iter([(str(each), each.text + str(each.headers)) for each in answered])) == []
-    (mail,) = leaks(notice.rs, everywhere(product))
+    (mail,) = leaks(notice.rs, everywhere(product, before))
     assert "was shown" in mail
 
 
@@ -119,18 +122,19 @@ def secrets_of(product: Product, credentials: dict[str, Any]) -> list[str]:
 
 
 def test_rotated_credentials_are_nowhere_but_in_their_secret(product: Product) -> None:
-    rotation = Rotation(product)
-    old = secrets_of(product, rotation.credentials())
-    assert rotation.run(overlap_seconds=0, grace_seconds=0).states[-1] == "Rotated"
-    new = secrets_of(product, rotation.credentials())
+    before, rotation = datetime.now(UTC), Rotation(product)
+    rotated = []
+    for _ in range(2):
+        assert rotation.run(overlap_seconds=0, grace_seconds=0).states[-1] == "Rotated"
+        rotated += secrets_of(product, rotation.credentials())
     refused = {"service": "smtp", "action": "Login", "error": "535", "times": None}
     with product.faults(refused):
         arn = rotation.start(overlap_seconds=0, grace_seconds=0, verify_seconds=3)
         product.wait_for_state(arn, "VerifyCredentials")
         rolled_back = secrets_of(product, rotation.credentials("AWSPENDING"))
         assert product.wait_for_end(arn).states[-1] == "Failed"
-    places = list(everywhere(product))
-    assert [leaks(secret, iter(places)) for secret in (*old, *new, *rolled_back)] == [[]] * 6
+    places = list(everywhere(product, before))
+    assert [leaks(secret, iter(places)) for secret in (*rotated, *rolled_back)] == [[]] * 6
 
 
 SECRET = "Xy7!kQ_-9%w\"r'&z=R4+tL2"
@@ -146,10 +150,10 @@ def test_search_finds_a_secret_in_any_disguise(disguised: str) -> None:
 
 def test_search_finds_planted_leaks(product: Product) -> None:
     """The search itself can fail: it finds a secret planted in each kind of place."""
-    logs, ssm = product.client("logs"), product.client("ssm")
+    before, logs, ssm = datetime.now(UTC), product.client("logs"), product.client("ssm")
     group, name = f"/latchkey/{product.stack.stack_name}/reset", "/planted"
     logs.create_log_stream(logGroupName=group, logStreamName="planted")
-    event = {"timestamp": 1_700_000_000_000, "message": json.dumps({"oops": SECRET})}
+    event = {"timestamp": int(before.timestamp() * 1000), "message": json.dumps({"oops": SECRET})}
     logs.put_log_events(logGroupName=group, logStreamName="planted", logEvents=[event])
     ssm.put_parameter(Name=name, Value=SECRET, Type="SecureString")
     product.client("cloudwatch").put_metric_data(
@@ -165,7 +169,7 @@ def test_search_finds_planted_leaks(product: Product) -> None:
     arn = product.start_reset(SECRET)
     product.wait_for_end(arn)
     try:
-        found = " ".join(leaks(SECRET, everywhere(product)))
+        found = " ".join(leaks(SECRET, everywhere(product, before)))
     finally:
         logs.delete_log_stream(logGroupName=group, logStreamName="planted")
         ssm.delete_parameter(Name=name)

@@ -1,21 +1,16 @@
 """Each function, under its own role, may make the calls it needs and is refused all others."""
 
 import base64
-import io
-import json
-import secrets
-import zipfile
 from collections.abc import Generator
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from local.driver.product import Product, wait_for
+from local.driver.product import Product
 from local.driver.reminders import Reminders
 from local.driver.rotation import Rotation
-
-DENIED = {"AccessDenied", "AccessDeniedException"}
+from tests.e2e.probe import DENIED, Probe, borrowed
 
 
 def call(service: str, name: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -166,7 +161,7 @@ def calls(product: Product) -> dict[str, dict[str, Any]]:
             f"call {name}": call(
                 "lambda",
                 "invoke",
-                FunctionName=product.cloud.function_name(f"{name}Function"),
+                FunctionName=product.physical_id(f"{name}Function"),
                 InvocationType="DryRun",
             )
             for name in WITHIN
@@ -405,31 +400,22 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 
-def role_arn(product: Product, name: str) -> str:
-    function = product.cloud.function_name(f"{name}Function")
-    return str(product.client("lambda").get_function_configuration(FunctionName=function)["Role"])
+@pytest.fixture(scope="module")
+def probe(product: Product) -> Generator[Probe]:
+    with closing(Probe(product.stack)) as opened:
+        yield opened
 
 
-def packed_probe() -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.write(Path(__file__).with_name("probe.py"), "probe.py")
-    return packed.getvalue()
+@pytest.fixture(scope="module")
+def every_call(product: Product) -> dict[str, dict[str, Any]]:
+    return calls(product)
 
 
 @pytest.fixture
-def answers(request: pytest.FixtureRequest, product: Product) -> Generator[dict[str, str]]:
+def answers(
+    request: pytest.FixtureRequest, product: Product, probe: Probe, every_call: dict[str, dict[str, Any]]
+) -> dict[str, str]:
     """Make every call under the role of the function that the test names."""
-    functions = product.client("lambda")
-    name = f"probe-{secrets.token_hex(4)}"
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Handler="probe.handler",
-        Role=role_arn(product, request.param),
-        Code={"ZipFile": packed_probe()},
-        Timeout=60,
-    )
     product.client("ssm").put_parameter(
         Name=sealed_password(product),
         Value="-",
@@ -437,15 +423,7 @@ def answers(request: pytest.FixtureRequest, product: Product) -> Generator[dict[
         KeyId=product.stack.outputs["ClaimKeyArn"],
         Overwrite=True,
     )
-    payload = json.dumps({"calls": calls(product)}).encode()
-
-    def invoke() -> dict[str, str]:
-        answer = json.load(functions.invoke(FunctionName=name, Payload=payload)["Payload"])
-        assert "errorMessage" not in answer, answer
-        return dict(answer)
-
-    yield wait_for("the probe's answers", invoke)
-    functions.delete_function(FunctionName=name)
+    return probe.answers(borrowed(product, request.param), every_call)
 
 
 @pytest.mark.parametrize(("answers", "allowed"), ALLOWED.items(), indirect=["answers"], ids=list(ALLOWED))

@@ -12,12 +12,14 @@ import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from latchkey.domain.claims import user_key
 from local.driver.product import Link, Product, Run, wait_for
-from tests.e2e.test_permissions import ALLOWED, DENIED, call, calls
+from tests.e2e.probe import DENIED
+from tests.e2e.test_permissions import ALLOWED, call, calls
 
 OLD_PASSWORD = "Before-the-reset-1"
 THIEF = "thief@example.com"
@@ -27,7 +29,7 @@ THIEF = "thief@example.com"
 def replaced(product: Product, function: str, body: str) -> Generator[None]:
     """Let a function run other code, under its own role and with its own settings."""
     functions = product.client("lambda")
-    name = product.cloud.function_name(f"{function}Function")
+    name = product.physical_id(f"{function}Function")
     found = functions.get_function(FunctionName=name)
     with urllib.request.urlopen(found["Code"]["Location"]) as answer:  # noqa: S310  # the local cloud's
         genuine = answer.read()
@@ -226,7 +228,7 @@ def test_what_moves_resets_exchanges_no_links_secret(product: Product) -> None:
     link = product.wait_for_link(victim)
     product.wait_for_state(waiting, "WaitForClaim")
     body, forged = exchange_hash(product, victim, link)
-    functions, name = product.client("lambda"), product.cloud.function_name("RevokePasswordFunction")
+    functions, name = product.client("lambda"), product.physical_id("RevokePasswordFunction")
     with replaced(product, "RevokePassword", body):
         functions.invoke(FunctionName=name, Payload=b"{}")
     assert product.item(victim)["current"]["M"]["secret_sha256"]["S"] == forged
@@ -247,7 +249,7 @@ def test_what_writes_windows_moves_no_reset(product: Product) -> None:
     functions, answers = product.client("lambda"), {}
     for function in WINDOWS:
         with replaced(product, function, body):
-            name = product.cloud.function_name(f"{function}Function")
+            name = product.physical_id(f"{function}Function")
             answer = json.load(functions.invoke(FunctionName=name, Payload=b"{}")["Payload"])
             answers[function] = answer["errorMessage"] in DENIED
     assert answers == dict.fromkeys(WINDOWS, True)
@@ -304,14 +306,21 @@ BEYOND = {
 }
 
 
+@pytest.fixture(scope="module")
+def every_call(product: Product) -> dict[str, dict[str, Any]]:
+    return calls(product)
+
+
 @pytest.mark.parametrize(("function", "wish"), BEYOND.items(), ids=BEYOND)
-def test_a_replaced_function_is_refused_the_rest(product: Product, function: str, wish: str) -> None:
+def test_a_replaced_function_is_refused_the_rest(
+    product: Product, every_call: dict[str, dict[str, Any]], function: str, wish: str
+) -> None:
     tagged = product.create_user(OLD_PASSWORD, {"latchkey:protected": ""})
     password = {"UserName": tagged, "Password": "Known-to-the-Thief-1"}
     protected = call("iam", "update_login_profile", **password)
-    wanted = {**calls(product), PROTECTED: protected}[wish]
+    wanted = {**every_call, PROTECTED: protected}[wish]
     body = f"attempt({wanted['service']!r}, {wanted['call']!r}, **{wanted['arguments']!r})"
-    functions, name = product.client("lambda"), product.cloud.function_name(f"{function}Function")
+    functions, name = product.client("lambda"), product.physical_id(f"{function}Function")
     with replaced(product, function, body):
         answer = json.load(functions.invoke(FunctionName=name, Payload=b"{}")["Payload"])
     assert answer["errorType"] == "Stolen"
