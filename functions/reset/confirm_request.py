@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
@@ -17,7 +17,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
-    language: NotRequired[str]
+    language: str
     unlock: bool
     entered_at: str
     task_token: str
@@ -39,7 +39,7 @@ def handler(event: Event, _context: object) -> None:
     mail = emails.render(
         "confirm_unlock" if event["unlock"] else "confirm_request",
         {"user": user.name, **link.words(os.environ["BASE_URL"]), "expires_at": handle.expires_at},
-        event.get("language", ""),
+        event["language"],
         settings.style(),
     )
     ses.send(mail, os.environ["SENDER_ADDRESS"], user.mail)

@@ -3,7 +3,7 @@
 import os
 import secrets
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
@@ -20,7 +20,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
-    language: NotRequired[str]
+    language: str
     claimed_at: str
     claimed_from: str
 
@@ -41,7 +41,7 @@ def handler(event: Event, _context: object) -> None:
         **link.words(os.environ["BASE_URL"]),
         "expires_at": handle.expires_at,
     }
-    mail = emails.render("claimed", values, event.get("language", ""), settings.style())
+    mail = emails.render("claimed", values, event["language"], settings.style())
     ses.send_notice(mail, os.environ["SENDER_ADDRESS"], user.name, user.mail)
 
 

@@ -1,29 +1,12 @@
 """NotifyExpired: tells the user that the link was not opened in time, and how to ask again."""
 
-import os
-from typing import NotRequired, TypedDict
-
-from latchkey import emails, settings
-from latchkey.adapters import eventbridge, registry, ses
-from latchkey.domain.directory_users import is_in_directory
-from latchkey.domain.request_links import request_link
+from latchkey.adapters import eventbridge, registry
 from latchkey.handler import task_handler
-
-
-class Event(TypedDict):
-    execution: str
-    user: str
-    name: str
-    mail: str
-    language: NotRequired[str]
-    window: str
+from latchkey.notices import Event, send_notice
 
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Expired", event["execution"], event["user"])
     registry.close_windows(event["user"], event["window"], event["execution"])
-    link = request_link(os.environ["REQUEST_PAGE"], directory=is_in_directory(event["user"]))
-    values = {"user": event["name"], "link": link}
-    mail = emails.render("expired", values, event.get("language", ""), settings.style())
-    ses.send_notice(mail, os.environ["SENDER_ADDRESS"], event["name"], event["mail"])
+    send_notice("expired", event)

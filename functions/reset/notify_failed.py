@@ -1,30 +1,20 @@
 """NotifyFailed: publishes that a reset failed, and mails the user where the address is known."""
 
-import os
 from datetime import UTC, datetime
-from typing import NotRequired, TypedDict
 
-from latchkey import emails, settings
-from latchkey.adapters import eventbridge, registry, ses
+from latchkey import notices, settings
+from latchkey.adapters import eventbridge, registry
 from latchkey.domain.claims import asked_for
-from latchkey.domain.directory_users import is_in_directory
-from latchkey.domain.request_links import request_link
 from latchkey.errors import PasswordChangeDeniedError
 from latchkey.handler import task_handler
 
 
-class Event(TypedDict):
+class Event(notices.Event):
     """`user` and `mail` are empty where the user was never found: what a stranger typed gets no mail.
 
     `error` is the name of what failed first.
     """
 
-    execution: str
-    user: str
-    name: str
-    mail: str
-    language: NotRequired[str]
-    window: str
     unlock: bool
     error: str
 
@@ -40,12 +30,12 @@ def handler(event: Event, _context: object) -> None:
         failed_at=now,
         once_in=settings.request_window(),
     )
-    if not event["mail"]:
-        return
-    link = request_link(os.environ["REQUEST_PAGE"], directory=is_in_directory(event["user"]))
-    values = {"user": event["name"], "link": link}
-    name = "unlock_failed" if event["unlock"] else "failed"
+    if event["mail"]:
+        notices.send_notice(text_for(event), event)
+
+
+def text_for(event: Event) -> str:
+    """Return the name of the text that says what became of the account."""
     if event["error"] == PasswordChangeDeniedError.__name__:
-        name = "change_denied"
-    mail = emails.render(name, values, event.get("language", ""), settings.style())
-    ses.send_notice(mail, os.environ["SENDER_ADDRESS"], event["name"], event["mail"])
+        return "change_denied"
+    return "unlock_failed" if event["unlock"] else "failed"

@@ -2,7 +2,7 @@
 
 import os
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import eventbridge, kms, ses
@@ -17,7 +17,7 @@ class Event(TypedDict):
     user: str
     name: str
     mail: str
-    language: NotRequired[str]
+    language: str
     sealed: str
     handle: str
     expires_at: str
@@ -35,7 +35,7 @@ def handler(event: Event, _context: object) -> None:
             **link.words(os.environ["BASE_URL"]),
             "expires_at": datetime.fromisoformat(event["expires_at"]),
         },
-        event.get("language", ""),
+        event["language"],
         settings.style(),
     )
     ses.send(mail, os.environ["SENDER_ADDRESS"], user.mail)

@@ -26,6 +26,7 @@ def ask(task_token: str = TASK_TOKEN) -> None:
             "user": "alice",
             "name": "alice",
             "mail": "before@example.com",
+            "language": "",
             "unlock": False,
             "entered_at": ENTERED_AT,
             "task_token": task_token,

@@ -89,7 +89,12 @@ class Ordeal:
     def reset(self) -> bool:
         """Run a reset until its link waits; where a step gives up it is undone. Return whether it waits."""
         known: Any = {"execution": f"reset-of-{self.user}", "user": self.user, "window": ""}
-        known |= {"name": self.user, "mail": self.user, "entered_at": datetime.now(UTC).isoformat()}
+        known |= {
+            "name": self.user,
+            "mail": self.user,
+            "language": "",
+            "entered_at": datetime.now(UTC).isoformat(),
+        }
         known |= generate_password.handler(known, CONTEXT)
         try:
             self.run("ResetIamPassword", lambda: reset_iam_password.handler(known, CONTEXT))

@@ -52,6 +52,7 @@ from tests.unit.stack import (
 DANA = "directory/8af02d8d-ffa8-483b-a016-16e9f430b206"
 MAIL = "dana@corp.example.com"
 FOUND = {"user": DANA, "name": "dana", "mail": MAIL}
+KNOWN = FOUND | {"language": ""}
 POLICY = {"minimum_length": 24, "forbidden": ["dana", "scully"]}
 
 
@@ -313,7 +314,7 @@ class TestMails:
         expires_at = "2026-03-01T10:00:00Z"
         run(
             send_claim_link,
-            **FOUND,
+            **KNOWN,
             sealed=sealing_stack.seal(),
             handle=str(HANDLE),
             expires_at=expires_at,
@@ -325,9 +326,9 @@ class TestMails:
 
     def test_the_question_the_notices_and_their_links_are_the_accounts(self, stack: Stack) -> None:
         entered_at = (EXPIRY - timedelta(minutes=15)).isoformat()
-        run(confirm_request, **FOUND, unlock=False, entered_at=entered_at, task_token=TASK_TOKEN)
-        run(notify_claimed, **FOUND, claimed_at="2026-03-01T09:30:00+00:00", claimed_from="192.0.2.10")
-        run(notify_expired, **FOUND, window="")
+        run(confirm_request, **KNOWN, unlock=False, entered_at=entered_at, task_token=TASK_TOKEN)
+        run(notify_claimed, **KNOWN, claimed_at="2026-03-01T09:30:00+00:00", claimed_from="192.0.2.10")
+        run(notify_expired, **KNOWN, window="")
         assert addresses(stack) == [[MAIL]] * 3
         for kind in LinkKind:
             ((handle, link),) = stack.links(kind).items()
@@ -336,7 +337,7 @@ class TestMails:
 
     def test_the_question_of_an_unlocking_leads_to_a_page_that_says_so(self, stack: Stack) -> None:
         entered_at = (EXPIRY - timedelta(minutes=15)).isoformat()
-        run(confirm_request, **FOUND, unlock=True, entered_at=entered_at, task_token=TASK_TOKEN)
+        run(confirm_request, **KNOWN, unlock=True, entered_at=entered_at, task_token=TASK_TOKEN)
         simple = stack.sent("SendEmail")[0]["Content"]["Simple"]
         assert simple["Subject"]["Data"] == "Did you ask to unlock your account?"
         assert "/unlock#ph=" in simple["Body"]["Text"]["Data"]

@@ -25,6 +25,7 @@ def run(stack: Stack, handler: Callable[..., Any], user: str = ALICE) -> None:
         "name": "another",
         "unlock": False,
         "mail": "thief@example.com",
+        "language": "",
         "window": "",
         "sealed": stack.seal(),
         "handle": str(HANDLE),
@@ -106,6 +107,7 @@ def test_the_user_is_told_of_a_claim_whatever_has_changed(stack: Stack, change: 
         "user": ALICE,
         "name": ALICE,
         "mail": "before@example.com",
+        "language": "",
         "claimed_at": "2026-03-01T09:30:00+00:00",
         "claimed_from": "192.0.2.10",
     }

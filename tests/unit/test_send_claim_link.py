@@ -23,6 +23,7 @@ def send(stack: Stack, execution: str = EXECUTION) -> None:
             "user": "alice",
             "name": "alice",
             "mail": "before@example.com",
+            "language": "",
             "sealed": stack.seal(execution),
             "handle": str(HANDLE),
             "expires_at": "2026-03-01T10:00:00Z",
