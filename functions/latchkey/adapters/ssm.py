@@ -18,8 +18,8 @@ _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
 #: both have failed.
 _EXPIRATION_MARGIN = timedelta(days=1)
 
-#: Parameter Store is eventually consistent: what was just stored may not be visible yet. Pauses in seconds.
-_PAUSES = (0.1, 0.3, 1, 2)
+#: Parameter Store is eventually consistent: what was just stored may not be visible yet. Seconds before a try.
+_PAUSES = (0, 0.1, 0.3, 1, 2)
 
 
 def password_parameter(execution: str) -> str:
@@ -55,20 +55,24 @@ def read_password(execution: str, secret_sha256: str) -> str:
     Raises:
         ClaimGoneError: when there is none, or it waits for another link.
     """
-    for pause in (*_PAUSES, None):
-        with translate_errors("read the password"):
-            try:
-                found = _ssm.get_parameter(Name=password_parameter(execution), WithDecryption=True)
-            except _ssm.exceptions.ParameterNotFound:
-                if pause is None:
-                    break
-                time.sleep(pause)
-            else:
-                known, _, password = found["Parameter"]["Value"].partition(":")
-                if hmac.compare_digest(known, secret_sha256):
-                    return password
-                break
-    raise ClaimGoneError("The password of this claim is gone.")
+    found = ""
+    for pause in _PAUSES:
+        time.sleep(pause)
+        if found := _read(password_parameter(execution)):
+            break
+    known, colon, password = found.partition(":")
+    if not (colon and hmac.compare_digest(known, secret_sha256)):
+        raise ClaimGoneError("The password of this claim is gone.")
+    return password
+
+
+def _read(name: str) -> str:
+    """Return what a parameter holds; empty where there is none."""
+    with translate_errors("read the password"):
+        try:
+            return _ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        except _ssm.exceptions.ParameterNotFound:
+            return ""
 
 
 def delete_password(execution: str) -> None:
