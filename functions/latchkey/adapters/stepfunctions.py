@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import boto3
 
@@ -45,35 +47,35 @@ def running_executions(state_machine_arn: str) -> list[Execution]:
     return [Execution(each["startDate"], each["executionArn"]) for each in found]
 
 
-def _reset_arn(name: str) -> str:
-    machine = os.environ["RESET_STATE_MACHINE_ARN"].replace(":stateMachine:", ":execution:")
-    return f"{machine}:{name}"
-
-
 def user_of_claim(name: str) -> str:
     """Return the user who was shown the password of that reset, from its output; empty for none."""
-    with translate_errors("look at the reset"):
-        try:
-            described = _sfn.describe_execution(executionArn=_reset_arn(name))
-        except _sfn.exceptions.ExecutionDoesNotExist:
-            return ""
-    output = json.loads(described.get("output", "{}"))
+    output = json.loads(_describe_reset(name).get("output", "{}"))
     return str(output["user"]) if "claimed_at" in output else ""
 
 
 def is_running(name: str) -> bool:
     """Tell whether the reset execution of that name still runs; false if there is none."""
-    with translate_errors("look at the reset"):
-        try:
-            return _sfn.describe_execution(executionArn=_reset_arn(name))["status"] == "RUNNING"
-        except _sfn.exceptions.ExecutionDoesNotExist:
-            return False
+    return _describe_reset(name).get("status") == "RUNNING"
 
 
 def stop_reset(name: str, cause: str) -> None:
     """Stop the reset execution of that name."""
     with translate_errors("stop the reset"):
         _sfn.stop_execution(executionArn=_reset_arn(name), error="OrphanedError", cause=cause)
+
+
+def _reset_arn(name: str) -> str:
+    machine = os.environ["RESET_STATE_MACHINE_ARN"].replace(":stateMachine:", ":execution:")
+    return f"{machine}:{name}"
+
+
+def _describe_reset(name: str) -> Mapping[str, Any]:
+    """Return what Step Functions says of the reset execution of that name; empty where there is none."""
+    with translate_errors("look at the reset"):
+        try:
+            return _sfn.describe_execution(executionArn=_reset_arn(name))
+        except _sfn.exceptions.ExecutionDoesNotExist:
+            return {}
 
 
 def supersede(task_token: str) -> None:
