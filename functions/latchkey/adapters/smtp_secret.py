@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -114,17 +114,11 @@ def stage_credentials(credentials: SmtpCredentials, version_id: str) -> None:
         credentials: what the version holds.
         version_id: 32 to 64 characters, the same for the same credentials.
     """
-    value = {
-        "username": credentials.username,
-        "password": credentials.password,
-        "host": credentials.host,
-        "port": credentials.port,
-    }
     with translate_errors("stage the credentials", _GONE):
         _secrets.put_secret_value(
             SecretId=os.environ["SMTP_SECRET"],
             ClientRequestToken=version_id,
-            SecretString=json.dumps(value),
+            SecretString=json.dumps(asdict(credentials)),
             VersionStages=[PENDING],
         )
 
