@@ -1,17 +1,24 @@
-"""The directory's service account: its secret holds a user name and a password."""
+"""Secrets Manager: the user name and the password of the directory's service accounts."""
 
-from latchkey.adapters import secretsmanager
+import json
+
+import boto3
+
+from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
 from latchkey.adapters.ldap import Login
 from latchkey.errors import DirectoryLoginError
 
+_secrets = boto3.client("secretsmanager", config=CLIENT_CONFIG)
+
 
 def read_login(secret_id: str) -> Login:
-    """Return the service account's credentials.
+    """Return a service account's credentials.
 
     Raises:
         DirectoryLoginError: when the secret does not hold a user name and a password.
     """
-    secret = secretsmanager.read(secret_id)
+    with translate_errors("read the secret"):
+        secret = json.loads(_secrets.get_secret_value(SecretId=secret_id)["SecretString"])
     try:
         return Login(secret["username"], secret["password"])
     except KeyError as error:

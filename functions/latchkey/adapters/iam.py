@@ -128,7 +128,11 @@ def password_policy() -> PasswordPolicy:
             policy = _iam.get_account_password_policy()["PasswordPolicy"]
         except _iam.exceptions.NoSuchEntityException:
             return PasswordPolicy()
-    return PasswordPolicy(policy["MinimumPasswordLength"], policy["AllowUsersToChangePassword"])
+    return PasswordPolicy(
+        minimum_length=policy["MinimumPasswordLength"],
+        maximum_age_days=policy.get("MaxPasswordAge") or None,
+        users_may_change=policy["AllowUsersToChangePassword"],
+    )
 
 
 def why_change_is_denied(user: IamUser) -> str:
@@ -159,15 +163,6 @@ def _may_change(user: IamUser, *, with_mfa: bool, allowed_to_all: bool) -> bool:
     with translate_errors("simulate the user's policies", {"NoSuchEntity": UserNotFoundError}):
         results = _iam.simulate_principal_policy(**question(user.arn, with_mfa=with_mfa))["EvaluationResults"]
     return Answer.of(results).lets_change(allowed_to_all=allowed_to_all)
-
-
-def maximum_password_age() -> int | None:
-    """Return after how many days passwords expire in the account; None if they do not."""
-    with translate_errors("read the account's password policy"):
-        try:
-            return _iam.get_account_password_policy()["PasswordPolicy"].get("MaxPasswordAge") or None
-        except _iam.exceptions.NoSuchEntityException:
-            return None
 
 
 def credential_report() -> str:
