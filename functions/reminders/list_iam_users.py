@@ -53,7 +53,7 @@ def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
     Raises:
         ReportNotReadyError: while IAM is making its report.
     """
-    age = iam.maximum_password_age()
+    age = iam.password_policy().maximum_age_days
     if age is None:
         return
     days = settings.reminder_days()
@@ -94,7 +94,7 @@ def is_resettable(user: IamUser) -> bool:
 
 def why_not_listed(user: str) -> str:
     """Say why no password of the user expires."""
-    if iam.maximum_password_age() is None:
+    if iam.password_policy().maximum_age_days is None:
         return "the account's password policy has no maximum age, so no password expires"
     if user.lower() in (name.lower() for name in users_of(iam.credential_report().splitlines())):
         return "the user has no console password"

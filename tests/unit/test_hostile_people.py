@@ -28,6 +28,7 @@ from latchkey.adapters import iam, ldap, s3
 from latchkey.adapters.ldap import Login
 from latchkey.adapters.smtp_secret import SmtpCredentials
 from latchkey.domain.accounts import Account, Expiry
+from latchkey.domain.passwords import PasswordPolicy
 from latchkey.domain.reminders import Outcome, Reminder, ReportRow
 from latchkey.domain.run_window import RunWindow
 from latchkey.domain.users import IamUser, is_mail_address
@@ -335,7 +336,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Callable[[IamUser | Exception], l
                 raise eve
             return eve if name == "eve" and isinstance(eve, IamUser) else IamUser(f"{name}@example.com")
 
-        monkeypatch.setattr(iam, "maximum_password_age", lambda: 14)
+        monkeypatch.setattr(iam, "password_policy", lambda: PasswordPolicy(maximum_age_days=14))
         monkeypatch.setattr(iam, "credential_report", lambda: REPORT)
         monkeypatch.setattr(iam, "find_user", find_user)
         monkeypatch.setattr(iam, "groups_of", lambda _name: frozenset())

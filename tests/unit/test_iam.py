@@ -107,8 +107,8 @@ def test_a_login_profile_is_never_created(stack: Stack) -> None:
 
 
 def test_the_password_policy_is_the_accounts(stack: Stack) -> None:
-    IAM.update_account_password_policy(MinimumPasswordLength=42)
-    assert iam.password_policy() == PasswordPolicy(minimum_length=42)
+    IAM.update_account_password_policy(MinimumPasswordLength=42, MaxPasswordAge=90)
+    assert iam.password_policy() == PasswordPolicy(minimum_length=42, maximum_age_days=90)
     assert stack.operations()[-1] == "GetAccountPasswordPolicy"
 
 

@@ -27,9 +27,10 @@ MAXIMUM_LENGTH = 128
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
-    """The part of an account's password policy that a reset has to know.
+    """The part of an account's password policy that matters here.
 
-    `forbidden` are texts that a password must not hold, in lower case, whatever the case in the password.
+    `maximum_age_days` is None where passwords do not expire. `forbidden` are texts that a password must not
+    hold, in lower case, whatever the case in the password.
     The defaults are what IAM enforces where no policy is set: 8 characters, three of the four
     classes of characters; every class is demanded here, which meets that too. Users may then change their
     passwords only where a policy of their own lets them.
@@ -37,6 +38,7 @@ class PasswordPolicy:
     """
 
     minimum_length: int = 8
+    maximum_age_days: int | None = None
     users_may_change: bool = False
     forbidden: tuple[str, ...] = ()
 
