@@ -27,7 +27,12 @@ def test_a_password_expires_so_many_days_after_its_last_change() -> None:
 
 @pytest.mark.parametrize("enabled", ["false", "not_supported", "FALSE", "no_information"])
 def test_users_without_a_password_are_skipped(enabled: str) -> None:
-    assert list(read_report(report(row("<root_account>", enabled, "not_supported")), 90)) == []
+    assert list(read_report(report(row("alice", enabled, "N/A")), 90)) == []
+
+
+def test_the_root_user_is_skipped() -> None:
+    root = "<root_account>,arn:aws:iam::123456789012:root,2020-01-01T00:00:00+00:00,not_supported,N/A,N/A"
+    assert list(read_report(report(root), 90)) == []
 
 
 @pytest.mark.parametrize(
