@@ -61,9 +61,8 @@ def reveal(reset: Reset, now: datetime, source_ip: str) -> str:
         ClaimGoneError: when it failed.
     """
     try:
-        if reset.window != user_key(
-            reset.user
-        ):  # asked for in another spelling: that has a window of its own
+        # What was asked for in another spelling has a window of its own; taking the claim closed the name's.
+        if reset.window != user_key(reset.user):
             registry.close_windows("", reset.window, reset.execution)
         password = ssm.read_password(reset.execution, reset.secret_sha256)
         task_tokens.complete_claim(reset.task_token, now, source_ip)
