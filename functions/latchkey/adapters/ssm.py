@@ -18,7 +18,8 @@ _ssm = boto3.client("ssm", config=CLIENT_CONFIG)
 #: both have failed.
 _EXPIRATION_MARGIN = timedelta(days=1)
 
-#: Parameter Store is eventually consistent: what was just stored may not be visible yet. Seconds before a try.
+#: Parameter Store is eventually consistent: what was just stored may not be visible yet. Pauses before a try,
+#: in seconds.
 _PAUSES = (0, 0.1, 0.3, 1, 2)
 
 
