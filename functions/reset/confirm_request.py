@@ -1,14 +1,13 @@
 """ConfirmRequest: asks the mailbox's owner before anything changes, where anyone may ask for a reset."""
 
 import os
-from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
 from latchkey.domain.action_links import LinkKind
-from latchkey.domain.claims import request_handle
+from latchkey.domain.claims import MailedLink, request_handle
 from latchkey.handler import task_handler
 
 
@@ -27,15 +26,14 @@ class Event(TypedDict):
 def handler(event: Event, _context: object) -> None:
     user = addressees.eligible(event["user"], event["name"], event["mail"], settings.protection())
     handle = request_handle(user.account, event["execution"], datetime.fromisoformat(event["entered_at"]))
-    link = action_links.issue(
+    secret = action_links.issue(
         LinkKind.QUESTION,
         handle,
         user=user.account,
         execution=event["execution"],
         task_token=event["task_token"],
     )
-    if event["unlock"]:
-        link = replace(link, page="unlock")
+    link = MailedLink("unlock" if event["unlock"] else "confirm", str(handle), secret)
     mail = emails.render(
         "confirm_unlock" if event["unlock"] else "confirm_request",
         {"user": user.name, **link.words(os.environ["BASE_URL"]), "expires_at": handle.expires_at},

@@ -8,7 +8,7 @@ from typing import TypedDict
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
 from latchkey.domain.action_links import LinkKind
-from latchkey.domain.claims import NOTICE_TTL, Handle
+from latchkey.domain.claims import NOTICE_TTL, Handle, MailedLink
 from latchkey.handler import task_handler
 from latchkey.languages.times import Hours, Value
 
@@ -32,13 +32,13 @@ def handler(event: Event, _context: object) -> None:
     # IAM says where the notice goes, as it holds what revokes the claim. It also goes to protected users.
     user = addressees.known(event["user"], event["name"], event["mail"])
     handle = handle_of(user.account, event["execution"], claimed_at)
-    link = action_links.issue(LinkKind.NOTICE, handle, user=user.account, execution=event["execution"])
+    secret = action_links.issue(LinkKind.NOTICE, handle, user=user.account, execution=event["execution"])
     values: dict[str, Value] = {
         "user": user.name,
         "claimed_at": claimed_at,
         "claimed_from": event["claimed_from"],
         "hours": Hours(int(os.environ["CLAIMED_TTL_HOURS"])),
-        **link.words(os.environ["BASE_URL"]),
+        **MailedLink("revoke", str(handle), secret).words(os.environ["BASE_URL"]),
         "expires_at": handle.expires_at,
     }
     mail = emails.render("claimed", values, event["language"], settings.style())

@@ -4,12 +4,12 @@ from dataclasses import asdict, fields
 
 from latchkey.adapters import table
 from latchkey.domain.action_links import ActionLink, LinkKind
-from latchkey.domain.claims import Handle, MailedLink, generate_link_secret, hash_link_secret
+from latchkey.domain.claims import Handle, generate_link_secret, hash_link_secret
 from latchkey.errors import ClaimGoneError
 
 
-def issue(kind: LinkKind, handle: Handle, *, user: str, execution: str, task_token: str = "") -> MailedLink:
-    """Keep what a link asks until its handle expires, and return what to mail.
+def issue(kind: LinkKind, handle: Handle, *, user: str, execution: str, task_token: str = "") -> str:
+    """Keep what a link asks until its handle expires, and return the secret to mail.
 
     A second try with the same handle overwrites the first.
     """
@@ -19,7 +19,7 @@ def issue(kind: LinkKind, handle: Handle, *, user: str, execution: str, task_tok
     )
     kept_until = int(handle.expires_at.timestamp())
     table.put({"id": f"{kind}#{handle}", "kept_until": kept_until, **asdict(link)})
-    return MailedLink(kind.page, str(handle), secret)
+    return secret
 
 
 def verify(kind: LinkKind, handle: Handle, link_secret: str) -> ActionLink:

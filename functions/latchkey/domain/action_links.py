@@ -12,11 +12,6 @@ class LinkKind(StrEnum):
     QUESTION = "question"
     NOTICE = "notice"
 
-    @property
-    def page(self) -> str:
-        """The page that a link of this kind leads to."""
-        return "confirm" if self is LinkKind.QUESTION else "revoke"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionLink:
