@@ -37,14 +37,26 @@ def undo(execution: str, user: str, actor: str, now: datetime) -> bool:
     revoked = False
     if item.current and item.current.phase != Phase.OVER:
         if item.older:
-            end_replaced(item.older)
+            _end_replaced(item.older)
         revoked = _revoke(user, item.current)
         registry.finish(key, attempt)
     ssm.delete_password(execution)
     return revoked
 
 
-def end_replaced(older: Reset) -> None:
+def take_account(reset: Reset) -> None:
+    """Take the account for a reset that begins, and end the one that it replaces.
+
+    Raises:
+        ResetInProgressError: when another is changing the account.
+        SupersededError: when this reset was undone meanwhile.
+    """
+    older = registry.begin(user_key(reset.user), reset)
+    if older:
+        _end_replaced(older)
+
+
+def _end_replaced(older: Reset) -> None:
     """Tell a reset that another replaced it, if it waits, and delete the password its link would show."""
     if older.phase != Phase.OVER:
         if older.task_token:

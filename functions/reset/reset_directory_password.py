@@ -4,11 +4,10 @@ import os
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from latchkey.adapters import directory, registry
-from latchkey.domain.claims import user_key
+from latchkey.adapters import directory
 from latchkey.domain.resets import Phase, Reset
 from latchkey.handler import task_handler
-from latchkey.undoing import end_replaced
+from latchkey.undoing import take_account
 
 
 class Event(TypedDict):
@@ -39,9 +38,7 @@ def handler(event: Event, _context: object) -> Result:
         window=event["window"],
         begun_at=int(datetime.now(UTC).timestamp()),
     )
-    older = registry.begin(user_key(event["user"]), reset)
-    if older:
-        end_replaced(older)
+    take_account(reset)
     function = os.environ["SET_DIRECTORY_PASSWORD"]
     user = directory.set_password(function, event["user"], event["execution"], event["sealed"])
     return {"user": user.account, "name": user.name, "mail": user.mail}

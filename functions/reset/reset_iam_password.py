@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey import settings
-from latchkey.adapters import iam, kms, registry
-from latchkey.domain.claims import user_key
+from latchkey.adapters import iam, kms
 from latchkey.domain.resets import Phase, Reset
 from latchkey.handler import task_handler
-from latchkey.undoing import end_replaced
+from latchkey.undoing import take_account
 
 
 class Event(TypedDict):
@@ -32,7 +31,5 @@ def handler(event: Event, _context: object) -> None:
         window=event["window"],
         begun_at=int(datetime.now(UTC).timestamp()),
     )
-    older = registry.begin(user_key(user), reset)
-    if older:
-        end_replaced(older)
+    take_account(reset)
     iam.set_password(user, secrets.password)
