@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from latchkey.adapters.smtp_login import PASSING, connect
+from latchkey.adapters.smtp_login import TRANSIENT, connect
 from latchkey.adapters.smtp_secret import SmtpCredentials
 from latchkey.errors import (
     CredentialsRefusedError,
@@ -83,7 +83,7 @@ def error_for(code: int, text: str, sender: str, recipient: str) -> LatchkeyErro
     said = f"The SMTP endpoint answered {code} {text}"
     if _QUOTA.search(text):
         return MailQuotaExceededError(said)
-    if code in PASSING:
+    if code in TRANSIENT:
         return TransientSmtpError(said)
     if code in {_NOT_LOGGED_IN, _BAD_LOGIN}:
         return CredentialsRefusedError(said)

@@ -8,8 +8,8 @@ from typing import Final
 from latchkey.adapters.smtp_secret import SmtpCredentials
 from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
 
-#: RFC 5321, 4.2.1: transient errors.
-PASSING: Final = range(400, 500)
+#: Replies after which the same may succeed later (RFC 5321, 4.2.1).
+TRANSIENT: Final = range(400, 500)
 _LOGIN_TIMEOUT_SECONDS: Final = 5
 
 
@@ -32,7 +32,7 @@ def connect(credentials: SmtpCredentials, timeout_seconds: float) -> smtplib.SMT
             connection.close()
         if not isinstance(error, smtplib.SMTPResponseException):
             raise SmtpUnavailableError(f"Could not speak to {where}: {type(error).__name__}.") from error
-        meaning = SmtpUnavailableError if error.smtp_code in PASSING else CredentialsRefusedError
+        meaning = SmtpUnavailableError if error.smtp_code in TRANSIENT else CredentialsRefusedError
         said = f"Could not log in as {credentials.username}: {where} answered {error.smtp_code}."
         raise meaning(said) from error
     return connection
