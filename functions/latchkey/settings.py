@@ -3,7 +3,6 @@
 import os
 from datetime import timedelta
 
-from latchkey.domain.reminders import thresholds
 from latchkey.domain.style import Style
 from latchkey.domain.users import Protection
 
@@ -26,13 +25,3 @@ def resets_directory_users() -> bool:
 def style() -> Style:
     """Return what all pages and mails have in common."""
     return Style.of(os.environ)
-
-
-def reminder_days() -> tuple[int, ...]:
-    """Return the thresholds at which people are reminded, as days left, longest first."""
-    return thresholds(os.environ["NOTIFY_DAYS"], os.environ["NOTIFY_AFTER_DAYS"])
-
-
-def manager_days() -> tuple[int, ...]:
-    """Return the thresholds at which managers are told, likewise; empty for never."""
-    return thresholds(os.environ["NOTIFY_MANAGER_DAYS"])

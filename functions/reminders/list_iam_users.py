@@ -10,7 +10,7 @@ from latchkey import settings
 from latchkey.adapters import iam, s3
 from latchkey.domain.accounts import Account
 from latchkey.domain.credential_report import read_report, users_of
-from latchkey.domain.reminders import Outcome, classify
+from latchkey.domain.reminders import Outcome, classify, thresholds
 from latchkey.domain.run_window import RunWindow
 from latchkey.domain.time_zones import time_zone
 from latchkey.domain.users import IamUser, ensure_not_protected, mail_address, preferred_language
@@ -56,7 +56,7 @@ def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:
     age = iam.password_policy().maximum_age_days
     if age is None:
         return
-    days = settings.reminder_days()
+    days = thresholds(os.environ["NOTIFY_DAYS"], os.environ["NOTIFY_AFTER_DAYS"])
     for account in read_report(iam.credential_report().splitlines(), age):
         if user and account.user.lower() != user.lower():
             continue

@@ -8,12 +8,11 @@ from datetime import datetime
 from itertools import batched
 from typing import TypedDict
 
-from latchkey import settings
 from latchkey.adapters import s3, ses
 from latchkey.adapters.reminder_idempotency import sent_by
 from latchkey.domain.accounts import Account, Expiry, unforeseen
 from latchkey.domain.manager_summary import ManagerSummary, for_manager, named_managers, summaries
-from latchkey.domain.reminders import EXPIRING, Outcome, Reminder, ReportRow, classify
+from latchkey.domain.reminders import EXPIRING, Outcome, Reminder, ReportRow, classify, thresholds
 from latchkey.domain.run_page import CHART_DAYS
 from latchkey.domain.run_report import TEST_IS_FULL, TEST_MAILS
 from latchkey.domain.run_window import RunWindow
@@ -73,7 +72,8 @@ def handler(event: Event, _context: object) -> Result:
     window = RunWindow.of(
         datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"])
     )
-    found = rows(accounts(lists), window, settings.reminder_days())
+    days = thresholds(os.environ["NOTIFY_DAYS"], os.environ["NOTIFY_AFTER_DAYS"])
+    found = rows(accounts(lists), window, days)
     if event["user"]:
         answers = [user_status(row) for row in unsent(found)]
         return {"due": 0, "batches": "", "per_second": 0, "answers": answers}
@@ -82,7 +82,7 @@ def handler(event: Event, _context: object) -> Result:
     plan = Plan(s3.folder(event["execution"]), batch_size(rate), most)
     # A test run sends again what was sent: it is there to be looked at.
     new = found if event["mode"] == "test" else unsent(found)
-    plan.store(with_managers(new, lists, settings.manager_days()))
+    plan.store(with_managers(new, lists, thresholds(os.environ["NOTIFY_MANAGER_DAYS"])))
     return {
         "due": plan.due,
         "batches": plan.batches_key,
