@@ -18,12 +18,6 @@ from latchkey.observability import logger
 from latchkey.web.access import authorize_request, ensure_signed, verified_address
 from latchkey.web.http import Response, choice_field, json_response, read_fields, text_field
 
-#: How long a name may be that people type.
-MAXIMUM_CHARACTERS = {
-    AccountKind.AWS: MAXIMUM_ADDRESS_CHARACTERS,
-    AccountKind.DIRECTORY: directory_users.MAXIMUM_NAME_CHARACTERS,
-}
-
 SUBMITTED = "Your request has been submitted. Please check your email for further details"
 
 
@@ -32,28 +26,43 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     fields = read_fields(event)
     kind = account_kind(fields)
     unlock = wants_unlock(fields, kind)
-    user = text_field(fields, "user", MAXIMUM_CHARACTERS[kind])
+    user = text_field(fields, "user", MAXIMUM_ADDRESS_CHARACTERS)
     if kind is AccountKind.AWS and not is_mail_address(user):
         user = text_field(fields, "user", users.MAXIMUM_NAME_CHARACTERS)
-    context, helpdesk, address = event["requestContext"], os.environ["HELPDESK_GROUP"], ""
+    address = required_address(event["requestContext"], user, kind)
+    account = account_of(user, kind)
+    if account:
+        request_reset(account, datetime.now(UTC), address, unlock=unlock)
+    return json_response(202, {"message": SUBMITTED})
+
+
+def required_address(context: Mapping[str, Any], user: str, kind: AccountKind) -> str:
+    """Return the mail address by which the account has to be known; empty where any account may be asked for.
+
+    Raises:
+        NotAuthenticatedError: when API Gateway verified no caller although the stack asks it to.
+        NotAllowedError: when the person who asks may not ask for that user.
+    """
+    helpdesk = os.environ["HELPDESK_GROUP"]
     match os.environ["REQUEST_ACCESS"], kind:
         case "Iam", _:
             ensure_signed(context)
         case "Cognito", AccountKind.AWS:
-            address = authorize_request(context, user, helpdesk)
+            return authorize_request(context, user, helpdesk)
         case "Cognito", AccountKind.DIRECTORY:
-            address = verified_address(context, helpdesk)
-    # What can be no name and no address goes no further, and into no log: it may be a password.
-    if kind is AccountKind.AWS and is_possible(user):
-        request_reset(user, datetime.now(UTC), address)
-    elif kind is AccountKind.DIRECTORY and directory_users.is_possible_name(user):
-        request_reset(account_name(user), datetime.now(UTC), address, unlock=unlock)
-    return json_response(202, {"message": SUBMITTED})
+            return verified_address(context, helpdesk)
+    return ""
 
 
-def is_possible(typed: str) -> bool:
-    """Tell whether a text can be the name or the mail address of an IAM user, and none of a directory's."""
-    return users.is_possible_name(typed) or (is_mail_address(typed) and not is_in_directory(typed))
+def account_of(typed: str, kind: AccountKind) -> str:
+    """Return the account that is asked for; empty where a text can be no name and no address.
+
+    Such a text goes no further, and into no log: it may be a password.
+    """
+    if kind is AccountKind.DIRECTORY:
+        return account_name(typed) if directory_users.is_possible_name(typed) else ""
+    possible = users.is_possible_name(typed) or (is_mail_address(typed) and not is_in_directory(typed))
+    return typed if possible else ""
 
 
 def account_kind(fields: Mapping[str, object]) -> AccountKind:

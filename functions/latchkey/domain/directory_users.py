@@ -11,6 +11,7 @@ from enum import IntFlag
 from typing import Self
 from uuid import UUID
 
+from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.domain.accounts import read_ticks
 from latchkey.domain.passwords import PasswordPolicy
 from latchkey.domain.users import is_mail_address
@@ -19,9 +20,6 @@ from latchkey.errors import UserNotEligibleError
 #: What the names of a directory's accounts begin with, wherever accounts are named. IAM allows no slash in a
 #: user's name, so no account of one kind is ever taken for one of the other.
 _PREFIX = "directory/"
-
-#: The longest mail address (RFC 5321, 4.5.3.1.3, less the two brackets).
-MAXIMUM_NAME_CHARACTERS = 254
 
 #: The longest `sAMAccountName` of a user; principal names and mail addresses have an `@`.
 #: https://learn.microsoft.com/windows/win32/adschema/a-samaccountname
@@ -71,7 +69,7 @@ def typed_name(account: str) -> str:
 def is_possible_name(text: str) -> bool:
     """Tell whether a text can be the name or address of a user; a longer password typed there cannot."""
     possible = text.isprintable() and _IMPOSSIBLE.isdisjoint(text)
-    return possible and len(text) <= (MAXIMUM_NAME_CHARACTERS if "@" in text else _LONGEST_ACCOUNT_NAME)
+    return possible and len(text) <= (MAXIMUM_ADDRESS_CHARACTERS if "@" in text else _LONGEST_ACCOUNT_NAME)
 
 
 class AccountControl(IntFlag):
