@@ -78,6 +78,11 @@ def machine_arn(stack: Stack, machine: str) -> str:
     return stack.find(f"{machine.capitalize()}StateMachine")
 
 
+def _execution_arn(machine: str, name: str) -> str:
+    """Return the ARN of an execution, from its state machine's."""
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
 def running(sfn: SFNClient, stack: Stack) -> Iterator[Execution]:
     """Yield what is under way, the longest first."""
     found = [
@@ -114,7 +119,7 @@ def find(session: Session, stack: Stack, what: str) -> Execution | None:
         return _described(sfn, what)
     for machine in MACHINES:
         arn = machine_arn(stack, machine)
-        if arn and (found := _described(sfn, f"{arn.replace(':stateMachine:', ':execution:')}:{what}")):
+        if arn and (found := _described(sfn, _execution_arn(arn, what))):
             return found
     return last_of(session, stack, what)
 
@@ -134,10 +139,7 @@ def last_of(
     noted = registry.current_reset(session, stack, name).get("execution", {}).get("S", "")
     found = [
         each
-        for candidate in (
-            next(listed, ""),
-            noted and f"{arn.replace(':stateMachine:', ':execution:')}:{noted}",
-        )
+        for candidate in (next(listed, ""), noted and _execution_arn(arn, noted))
         if candidate and (each := _described(sfn, candidate)) and status in {None, each.status}
     ]
     if found:
@@ -195,8 +197,8 @@ def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogL
     ]
 
 
-#: The states that tell a user how a reset ended.
-_NOTIFYING = ("NotifyClaimed", "NotifyExpired")
+#: The states that tell a user how a reset ended, and count where they cannot.
+NOTIFYING = ("NotifyClaimed", "NotifyExpired", "NotifyUnlocked")
 
 
 def unsent_notices(session: Session, stack: Stack, since: datetime) -> Iterator[Execution]:
@@ -204,7 +206,7 @@ def unsent_notices(session: Session, stack: Stack, since: datetime) -> Iterator[
 
     The functions log each try that fails, and one that does not.
     """
-    for state in _NOTIFYING:
+    for state in NOTIFYING:
         failed: dict[str, None] = {}
         pages = (
             session.client("logs")
@@ -221,9 +223,9 @@ def unsent_notices(session: Session, stack: Stack, since: datetime) -> Iterator[
                 failed[execution] = None
             elif execution and line.get("message") == "Done.":
                 failed.pop(execution, None)
-        machine = machine_arn(stack, "reset").replace(":stateMachine:", ":execution:")
+        machine = machine_arn(stack, "reset")
         for name in failed:
-            found = _described(session.client("stepfunctions"), f"{machine}:{name}")
+            found = _described(session.client("stepfunctions"), _execution_arn(machine, name))
             # One that runs tries again.
             if found and found.status != "RUNNING":
                 yield found

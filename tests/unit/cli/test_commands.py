@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli import follow
+from cli.readers import executions
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
@@ -248,6 +249,16 @@ def test_users_who_could_not_be_told_are_listed(
     unsent = [row for row in json.loads(latchkey("list", "--json").output) if row["state"] == "NoticeUnsent"]
     assert [(row["user"], row["execution"], row["seconds"]) for row in unsent] == [(ALICE, NAME, 60)]
     assert "NoticeUnsent" in latchkey("list").output
+
+
+def test_every_state_that_counts_an_unsent_notice_is_looked_at() -> None:
+    states = json.loads((ROOT / "statemachines" / "reset.asl.json").read_text("utf-8"))["States"]
+    counting = [
+        name
+        for name, state in states.items()
+        if "CountUnsentNotice" in [caught["Next"] for caught in state.get("Catch", [])]
+    ]
+    assert sorted(executions.NOTIFYING) == sorted(counting)
 
 
 # show
