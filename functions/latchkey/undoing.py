@@ -1,4 +1,4 @@
-"""How a reset ends that was not claimed, or that another replaces: its password no longer works."""
+"""How a reset takes an account, and how it ends if it is not claimed: its password no longer works."""
 
 import os
 from datetime import UTC, datetime
