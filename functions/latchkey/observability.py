@@ -15,5 +15,10 @@ def stack_name() -> str:
 
 def count(event: str, number: int = 1) -> None:
     """Add to a metric; what resets count, docs/events.md lists."""
-    with single_metric(name=event, unit=MetricUnit.Count, value=number) as metric:
+    measure(event, MetricUnit.Count, number)
+
+
+def measure(name: str, unit: MetricUnit, value: float) -> None:
+    """Put a value into a metric, with the execution beside it in the log."""
+    with single_metric(name=name, unit=unit, value=value) as metric:
         metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))

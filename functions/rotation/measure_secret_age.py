@@ -4,26 +4,21 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 
 from latchkey.adapters import smtp_secret
 from latchkey.handler import task_handler
-from latchkey.observability import logger
+from latchkey.observability import measure
 
 _DAY = timedelta(days=1)
 
 
 @task_handler
 def handler(_event: dict[str, Any], _context: object) -> None:
-    publish(overdue(datetime.now(UTC)))
+    # In days, because an alarm cannot add a margin to the template's days.
+    measure("SmtpSecretOverdue", MetricUnit.NoUnit, overdue(datetime.now(UTC)))
 
 
 def overdue(now: datetime) -> float:
     """Return for how many days the credentials should have been rotated; negative while there is time."""
     return (now - smtp_secret.due_at(int(os.environ["ROTATION_DAYS"]))) / _DAY
-
-
-def publish(days: float) -> None:
-    """Publish the metric SmtpSecretOverdue, in days: an alarm cannot add a margin to the template's days."""
-    with single_metric(name="SmtpSecretOverdue", unit=MetricUnit.NoUnit, value=days) as metric:
-        metric.add_metadata(key="execution", value=logger.get_current_keys().get("execution"))

@@ -57,7 +57,7 @@ def counted() -> Iterator[tuple[str, str]]:
     """Yield name and service of each metric that the product counts."""
     for module, service in services().items():
         source = (ROOT / "functions" / f"{module.replace('.', '/')}.py").read_text("utf-8")
-        for call in re.findall(r"(?:publish|count|single_metric)\(([^,)]*)", source):
+        for call in re.findall(r"(?:publish|count|measure)\(([^,)]*)", source):
             yield from ((name, service) for name in re.findall(r'"(\w+)"', call))
     for definition in (ROOT / "statemachines").glob("*.asl.json"):
         for name in re.findall(r'"MetricName": "(\w+)"', definition.read_text("utf-8")):
