@@ -72,11 +72,14 @@ def _source(inline: str) -> str:
 
 
 def _lay_out(name: str, sections: str, scripts: str) -> _Layout:
-    """Put a page together; `sections` and `scripts` name its parts, separated by blanks."""
+    """Put a page together; `sections` and `scripts` name its parts, separated by blanks.
+
+    A part that serves several pages says `{{page.title}}` for the page's own words.
+    """
     script = "".join(_read(f"{each}.js") for each in ["shared", *scripts.split(), "ready"])
     main = "".join(_read(f"{each}.html") for each in sections.split())
     text = _read("shell.html").replace("{{main}}", main)
-    return _Layout(text.replace("{{title}}", f"{{{{{name}.title}}}}"), script)
+    return _Layout(text.replace("{{page.", f"{{{{{name}."), script)
 
 
 def _headers(style: str, script: str, pool: str) -> Mapping[str, str]:
@@ -114,7 +117,7 @@ _LINKED = MappingProxyType(
         "extract": _lay_out("reveal", "reveal cut", "link reveal"),
         "confirm": _lay_out("confirm", "confirm cut", "link confirm"),
         "revoke": _lay_out("revoke", "revoke cut", "link revoke"),
-        "unlock": _lay_out("unlock", "unlock cut", "link confirm"),
+        "unlock": _lay_out("unlock", "confirm cut", "link confirm"),
     }
 )
 
@@ -183,7 +186,7 @@ def linked_page(path: str, language: str, style: Style) -> Page | None:
     """Return the page behind a mailed link: the same for every link, so that fetching uses nothing up.
 
     Args:
-        path: begins with the page's name, `extract`, `confirm` or `revoke`.
+        path: begins with the page's name, one of `_LINKED`.
         language: the language of its words.
         style: the stack's.
 
