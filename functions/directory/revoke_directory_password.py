@@ -6,7 +6,8 @@ from typing import TypedDict
 from latchkey.adapters.directory_passwords import DirectoryPasswords
 from latchkey.adapters.directory_secret import read_login
 from latchkey.adapters.directory_users import DirectoryUsers
-from latchkey.domain.directory_users import PasswordReset, identity_of
+from latchkey.domain.directory_users import identity_of
+from latchkey.domain.users import PasswordReset
 from latchkey.handler import task_handler
 
 

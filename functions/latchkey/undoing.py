@@ -1,14 +1,14 @@
 """How a reset takes an account, and how it ends if it is not claimed: its password no longer works."""
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 
 from latchkey.adapters import directory, iam, registry, ssm, stepfunctions
 from latchkey.domain.claims import user_key
 from latchkey.domain.directory_users import is_in_directory
 from latchkey.domain.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
 from latchkey.domain.resets import Attempt, Phase, Reset
-from latchkey.domain.users import was_taken_over
+from latchkey.domain.users import PasswordReset, was_taken_over
 from latchkey.errors import UserNotEligibleError, UserNotFoundError
 
 
@@ -76,8 +76,7 @@ def _revoke(name: str, reset: Reset) -> bool:
         taken_over = not reset.revokes_claim and was_taken_over(
             iam.find_user(name),
             iam.login_profile(name),
-            reset_at=datetime.fromtimestamp(reset.begun_at, UTC),
-            stored_at=datetime.fromtimestamp(reset.stored_at, UTC) if reset.stored_at else None,
+            PasswordReset.of(reset.begun_at, reset.stored_at),
         )
         if not taken_over:
             iam.set_password(name, generate_password(PasswordPolicy(), MAXIMUM_LENGTH))

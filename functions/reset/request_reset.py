@@ -8,9 +8,9 @@ from typing import Any
 from latchkey import settings
 from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
-from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, Wish
 from latchkey.domain.claims import asked_for, new_execution_name, user_key
 from latchkey.domain.directory_users import account_name, is_in_directory
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, Wish
 from latchkey.domain.users import is_mail_address
 from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from latchkey import languages
-from latchkey.domain.account_kinds import AccountKind
+from latchkey.domain.request_fields import AccountKind
 from latchkey.domain.style import Style
 from latchkey.web.http import Response, header_fields, json_response
 from latchkey.web.pages import Door, Page, linked_page, request_page

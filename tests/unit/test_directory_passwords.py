@@ -20,8 +20,9 @@ from latchkey.adapters import ldap, ldap_session
 from latchkey.adapters.directory_passwords import DirectoryPasswords
 from latchkey.adapters.directory_users import DirectoryUsers
 from latchkey.adapters.ldap import Login, Settings
-from latchkey.domain.directory_users import DirectoryUser, PasswordReset
+from latchkey.domain.directory_users import DirectoryUser
 from latchkey.domain.passwords import PasswordPolicy
+from latchkey.domain.users import PasswordReset
 from latchkey.errors import (
     DirectoryChangeError,
     DirectorySearchError,

@@ -13,7 +13,6 @@ from latchkey.domain import users
 from latchkey.domain.directory_users import (
     AccountControl,
     DirectoryUser,
-    PasswordReset,
     account_name,
     ensure_eligible,
     ensure_own_address,
@@ -26,6 +25,7 @@ from latchkey.domain.directory_users import (
     was_taken_over,
 )
 from latchkey.domain.passwords import PasswordPolicy, generate_password
+from latchkey.domain.users import PasswordReset
 from latchkey.errors import UserNotEligibleError
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from latchkey import languages
 from latchkey.domain import colors
-from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.domain.style import Style
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS

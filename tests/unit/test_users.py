@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from latchkey.domain.users import (
     IamUser,
     LoginProfile,
+    PasswordReset,
     Protection,
     ensure_not_protected,
     has_broken_mail_tag,
@@ -176,12 +177,12 @@ def test_a_password_is_anothers_once_changed_used_or_set_after_the_reset(
     *, must_change: bool, last_used: datetime | None, created_at: datetime, taken_over: bool
 ) -> None:
     user, profile = IamUser("alice", password_last_used=last_used), LoginProfile(must_change, created_at)
-    assert was_taken_over(user, profile, reset_at=RESET_AT, stored_at=STORED_AT) is taken_over
+    assert was_taken_over(user, profile, PasswordReset(begun_at=RESET_AT, stored_at=STORED_AT)) is taken_over
 
 
 def test_a_reset_that_did_not_get_to_storing_minds_no_login_profile() -> None:
     profile = LoginProfile(must_change=True, created_at=RESET_AT + timedelta(hours=1))
-    assert not was_taken_over(IamUser("alice"), profile, reset_at=RESET_AT, stored_at=None)
+    assert not was_taken_over(IamUser("alice"), profile, PasswordReset(begun_at=RESET_AT))
 
 
 @pytest.mark.parametrize("name", ["alice", ALICE, "a", "A_b+c=d,e.f@g-h", "x" * 64, "Summer2026"])

@@ -9,12 +9,12 @@ from latchkey.adapters.ldap import Controllers
 from latchkey.adapters.ldap_session import Session
 from latchkey.domain.directory_users import (
     DirectoryUser,
-    PasswordReset,
     ensure_eligible,
     policy_for,
     was_taken_over,
 )
 from latchkey.domain.passwords import MAXIMUM_LENGTH, PasswordPolicy, generate_password
+from latchkey.domain.users import PasswordReset
 from latchkey.errors import DirectoryUnreachableError
 
 #: https://learn.microsoft.com/windows/win32/adschema/a-lockouttime

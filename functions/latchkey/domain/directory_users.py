@@ -6,15 +6,14 @@ https://learn.microsoft.com/troubleshoot/windows-server/active-directory/useracc
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntFlag
-from typing import Self
 from uuid import UUID
 
-from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.domain.accounts import read_ticks
 from latchkey.domain.passwords import PasswordPolicy
-from latchkey.domain.users import is_mail_address
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS
+from latchkey.domain.users import PasswordReset, is_mail_address
 from latchkey.errors import UserNotEligibleError
 
 #: What the names of a directory's accounts begin with, wherever accounts are named. IAM allows no slash in a
@@ -174,22 +173,6 @@ def policy_for(user: DirectoryUser, minimum_length: int) -> PasswordPolicy:
     parts = [user.name, *_SEPARATORS.split(user.display_name)]
     forbidden = tuple(sorted({part.lower() for part in parts if len(part) >= _SHORTEST_NAME}))
     return PasswordPolicy(minimum_length=minimum_length, forbidden=forbidden)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordReset:
-    """When a reset began, and when its password was certainly set; None where that is not known."""
-
-    begun_at: datetime
-    stored_at: datetime | None = None
-
-    @classmethod
-    def of(cls, begun_at: int, stored_at: int) -> Self:
-        """Read the registry's seconds since 1970; 0 means not yet."""
-        return cls(
-            begun_at=datetime.fromtimestamp(begun_at, UTC),
-            stored_at=datetime.fromtimestamp(stored_at, UTC) if stored_at else None,
-        )
 
 
 def was_taken_over(seen: list[DirectoryUser], reset: PasswordReset) -> bool:

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.errors import UserNotEligibleError
 
 #: The tag that keeps a user out of every reset, whatever its value.
@@ -52,6 +52,22 @@ class LoginProfile:
 
     must_change: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordReset:
+    """When a reset began, and when its password was certainly set; None where that is not known."""
+
+    begun_at: datetime
+    stored_at: datetime | None = None
+
+    @classmethod
+    def of(cls, begun_at: int, stored_at: int) -> Self:
+        """Read the registry's seconds since 1970; 0 means not yet."""
+        return cls(
+            begun_at=datetime.fromtimestamp(begun_at, UTC),
+            stored_at=datetime.fromtimestamp(stored_at, UTC) if stored_at else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +145,7 @@ def ensure_not_protected(user: IamUser, protection: Protection) -> None:
         raise UserNotEligibleError(f"{user.name} is protected by the group {groups[0]}.")
 
 
-def was_taken_over(
-    user: IamUser, profile: LoginProfile, *, reset_at: datetime, stored_at: datetime | None
-) -> bool:
+def was_taken_over(user: IamUser, profile: LoginProfile, reset: PasswordReset) -> bool:
     """Tell whether the password is no longer the one a reset set.
 
     IAM shows that in three ways: it need not be changed any more, it was used, or the login profile is newer
@@ -141,12 +155,11 @@ def was_taken_over(
     Args:
         user: the user.
         profile: the user's login profile.
-        reset_at: just before the reset set its password.
-        stored_at: just after; None where it did not get so far.
+        reset: when it began, just before it set its password, and when that was stored, just after.
     """
     used = user.password_last_used
     return (
         not profile.must_change
-        or (used is not None and used > reset_at)
-        or (stored_at is not None and profile.created_at > stored_at + _CLOCKS_DIFFER)
+        or (used is not None and used > reset.begun_at)
+        or (reset.stored_at is not None and profile.created_at > reset.stored_at + _CLOCKS_DIFFER)
     )

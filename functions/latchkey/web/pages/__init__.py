@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from latchkey import languages
-from latchkey.domain.account_kinds import MAXIMUM_ADDRESS_CHARACTERS, AccountKind
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, AccountKind
 from latchkey.domain.style import Style
 from latchkey.languages.text import fill, markup
 from latchkey.version import VERSION

@@ -1,4 +1,7 @@
-"""Which of a person's accounts a request is for, what it asks for, and how long what people type may be."""
+"""What a request may say: for which account, with which wish, by how long a name.
+
+The pages' function needs this, and no more of a directory.
+"""
 
 from enum import StrEnum
 
@@ -7,14 +10,14 @@ MAXIMUM_ADDRESS_CHARACTERS = 254
 
 
 class AccountKind(StrEnum):
-    """What callers of the API say; apart, because the pages' function needs no more of a directory."""
+    """Whose account a request is for."""
 
     AWS = "aws"
     DIRECTORY = "directory"
 
 
 class Wish(StrEnum):
-    """What a person asks for; what callers of the API say."""
+    """What a person asks for."""
 
     RESET = "reset"
     UNLOCK = "unlock"
