@@ -20,7 +20,7 @@ class Event(TypedDict):
     window: str
 
 
-def send_notice(text: str, event: Event) -> None:
+def send(text: str, event: Event) -> None:
     """Mail the user of a reset a notice, by the name of its text.
 
     Raises:

@@ -31,7 +31,7 @@ def handler(event: Event, _context: object) -> None:
         once_in=settings.request_window(),
     )
     if event["mail"]:
-        notices.send_notice(text_for(event), event)
+        notices.send(text_for(event), event)
 
 
 def text_for(event: Event) -> str:
