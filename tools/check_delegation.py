@@ -176,7 +176,10 @@ def main() -> int:
     tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=given.ca, valid_names=[host])
     server = Server(host, int(port or _LDAPS_PORT), use_ssl=True, tls=tls, get_info=NONE)
     password = getpass.getpass(f"Password of {given.account}: ")
-    with Connection(server, given.account, password, raise_exceptions=True) as connection:
+    # By a referral ldap3 would sign in elsewhere, and without TLS: for a mistyped base, at a stranger's.
+    with Connection(
+        server, given.account, password, raise_exceptions=True, auto_referrals=False
+    ) as connection:
         found = list(findings(*read(connection, given.base)))
     for each in found or ["The account has its three rights on the users below the bases, and no other."]:
         sys.stdout.write(f"{each}\n")

@@ -1,10 +1,12 @@
 """What the check of the delegation makes of access lists, entry by entry."""
 
 import struct
+from unittest.mock import MagicMock
 from uuid import UUID
 
 import pytest
 
+from tools import check_delegation
 from tools.check_delegation import NEEDED, Rights, findings, may_reset
 
 OURS, OTHERS = b"\x01\x01" + bytes(10), b"\x01\x02" + bytes(14)
@@ -89,3 +91,18 @@ def test_many_users_are_counted() -> None:
 def test_a_base_where_entries_can_be_created_is_named() -> None:
     (found,) = findings([], [Rights("OU=People", creates=frozenset({"user"}))])
     assert found.endswith("OU=People")
+
+
+def test_the_password_goes_to_the_named_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a base of a mistyped domain a controller refers to it, and ldap3 would sign in there in clear."""
+    connected = MagicMock(side_effect=ConnectionError)
+    monkeypatch.setattr(check_delegation, "Connection", connected)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: "Service-Passw0rd")
+    monkeypatch.setattr(check_delegation, "Tls", MagicMock())
+    monkeypatch.setattr(check_delegation, "Server", MagicMock())
+    monkeypatch.setattr(
+        "sys.argv", ["check", "--host", "dc1", "--ca", "ca.pem", "--account", "a@b", "--base", "DC=b"]
+    )
+    with pytest.raises(ConnectionError):
+        check_delegation.main()
+    assert connected.call_args.kwargs["auto_referrals"] is False
