@@ -226,6 +226,7 @@ ACCEPTED = {
     "OrganizationName": ["", "Müller & Söhne GmbH", "株式会社"],
     "SupportContact": ["", "it@example.com", "https://help.example.com/?a=1", "Room 12, phone 4711"],
     "AccentColor": ["#17695c", "#FFCC00"],
+    "SignInUrl": ["", "https://sso.example.com/start#/"],
     "SmtpPort": ["587", "2587", "34567"],
     "SmtpHost": ["", "email-smtp.eu-west-1.amazonaws.com", "127.0.0.1", "mail"],
     "UserPoolArn": ["", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbC123"],
@@ -260,6 +261,8 @@ REFUSED = {
     "OrganizationName": ["two\nlines", "<b>", "{{user}}", "x" * 61],
     "SupportContact": ["two\nlines", "<b>", "{{user}}", "x" * 201],
     "AccentColor": ["", "17695c", "#17695", "red", "#17695c;}"],
+    # Beside it people read the password that they take there.
+    "SignInUrl": ["http://sso.example.com/start", "javascript:alert(1)", "sso.example.com"],
     "SmtpPort": ["25", "465", "2465", "", "587 "],
     "SmtpHost": ["mail:587", "smtp://mail", "mail.", "-mail", "a b"],
     "UserPoolArn": ["eu-west-1_AbC123", "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/*"],
