@@ -404,6 +404,7 @@ def test_letting_people_sign_in_on_the_page(runbook: Runbook) -> None:
     found = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
     assert found["CallbackURLs"] == [f"{runbook.product.stack.outputs['ApiUrl']}/generate"]
     assert "ClientSecret" not in found
+    assert found["PreventUserExistenceErrors"] == "ENABLED"
 
 
 def test_rotating_now(runbook: Runbook) -> None:
