@@ -314,6 +314,21 @@ class Product:
             self.http.post(url, json={"functions": None}).raise_for_status()
 
     @contextmanager
+    def waits_as_long_as_on_aws(self) -> Generator[None]:
+        """Let Wait states and retries take their whole time meanwhile, whatever the cloud's scale."""
+        self._scale_waits(1)
+        try:
+            yield
+        finally:
+            self._scale_waits(self.cloud.wait_scale)
+
+    def _scale_waits(self, scale: float) -> None:
+        wanted = {"stepfunctions._SFN_WAIT_SCALE": scale}
+        answer = self.http.post(f"{self.stack.endpoint_url}/_ministack/config", json=wanted)
+        if answer.json() != {"applied": wanted}:
+            raise NothingHappenedError(f"MiniStack's waits cannot be changed: {answer.text}")
+
+    @contextmanager
     def claims_live(self, seconds: int) -> Generator[None]:
         """Shorten the life of links that are stored meanwhile."""
         functions = self.client("lambda")

@@ -2,25 +2,21 @@
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from functools import partial
 
 import pytest
 
-from local.cloud import LocalCloud
 from local.driver.product import Link, Product, wait_for
 
 OLD_PASSWORD = "0ld-Password-of-the-user"
 PAIRS = 10
 
 
-@pytest.fixture(scope="module")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
-    """Deploy where retries take as long as on AWS: here they give each reset its turn."""
-    with LocalCloud(tmp_path_factory.mktemp("patient"), resets_only=True) as cloud:
-        cloud.deploy()
-        with closing(Product(cloud)) as outside:
-            yield outside
+@pytest.fixture
+def patient(product: Product) -> Generator[Product]:
+    """Let retries take as long as on AWS: here they give each reset its turn."""
+    with product.waits_as_long_as_on_aws():
+        yield product
 
 
 def test_twenty_resets_at_once_leave_one_link_that_shows_the_password(patient: Product) -> None:
@@ -41,12 +37,12 @@ def test_twenty_resets_at_once_leave_one_link_that_shows_the_password(patient: P
 
 
 def test_of_two_resets_at_once_one_link_works_and_shows_the_password(patient: Product) -> None:
-    users = [patient.create_user(OLD_PASSWORD) for _ in range(PAIRS)]
-    with ThreadPoolExecutor(2 * PAIRS) as pool:
-        arns = list(pool.map(patient.start_reset, users * 2))
-    pairs = [(arns[number], arns[number + PAIRS]) for number in range(PAIRS)]
-    for user, pair in zip(users, pairs, strict=True):
-        ended = wait_for("one to be superseded", partial(all_but_one_over, patient, list(pair)))
+    """One pair after the other: more at once would each start functions of its own."""
+    for _ in range(PAIRS):
+        user = patient.create_user(OLD_PASSWORD)
+        with ThreadPoolExecutor(2) as pool:
+            pair = list(pool.map(patient.start_reset, [user] * 2))
+        ended = wait_for("one to be superseded", partial(all_but_one_over, patient, pair))
         assert patient.wait_for_end(ended[0]).states[-1] == "Superseded"
         (last,) = set(pair) - set(ended)
         patient.wait_for_state(last, "WaitForClaim")
