@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,19 @@ os.environ.update(
     SIGN_IN_URL="https://123456789012.signin.aws.amazon.com/console",
 )
 
+import moto.backends
+import moto.core.models
+import moto.core.responses
 import moto.kms.models
 import pytest
+from botocore.awsrequest import AWSRequest
 from botocore.client import BaseClient
+from botocore.signers import RequestSigner
+from botocore.useragent import UserAgentString
 from hypothesis import settings
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import dynamodb_backends
 from moto.sesv2.models import sesv2_backends
 from moto.stepfunctions.models import stepfunctions_backends
@@ -150,9 +158,37 @@ def prepare_stack() -> str:
     return machine.arn
 
 
+_backend: Callable[..., Any] = cache(moto.backends._import_backend)  # noqa: SLF001
+_method_names = cache(method_names_from_class)
+#: What moto reads of a signature: by whom, and where.
+_CALLER = f"AWS4-HMAC-SHA256 Credential=testing/20260301/{os.environ['AWS_REGION']}/any/aws4_request"
+
+
+def shorten_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes a good part of a simulated call's time, while no answer depends on it.
+
+    S3 alone wants its requests signed: moto tells strangers apart there, and what is signed has another form.
+    """
+    sign = RequestSigner.sign
+
+    def name_caller(signer: RequestSigner, operation: str, request: AWSRequest) -> None:
+        if signer.signing_name == "s3":
+            sign(signer, operation, request)
+        else:
+            request.headers["Authorization"] = _CALLER
+
+    # For calls by `requests`, which no test makes: moto prepares more than a thousand answers each time.
+    monkeypatch.setattr(moto.core.models, "RESPONSES_METHODS", [])
+    monkeypatch.setattr(moto.core.responses, "method_names_from_class", _method_names)
+    monkeypatch.setattr(moto.backends, "_import_backend", _backend)
+    monkeypatch.setattr(RequestSigner, "sign", name_caller)
+    monkeypatch.setattr(UserAgentString, "to_string", lambda _: "tests")
+
+
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """Return a stack with a sender and a reset state machine, but no users yet."""
+    shorten_calls(monkeypatch)
     with mock_aws():
         monkeypatch.setenv("RESET_STATE_MACHINE_ARN", prepare_stack())
         stack = Stack()

@@ -8,7 +8,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 from babel import Locale
 from babel.dates import format_date, format_timedelta
 from babel.units import format_unit
@@ -21,6 +20,7 @@ from latchkey.languages.text import keep_sections, markup, plain
 from latchkey.languages.times import Hours, InDays, in_words
 from tests.unit import pseudo
 from tools import write_formats
+from tools.asl import read_template
 
 ROOT = Path(__file__).parents[2]
 OURS = languages.FOLDERS[0]
@@ -72,11 +72,7 @@ class TestChoice:
         assert choose(wanted, {"de", "en"}, "en") in {"de", "en"}
 
     def test_the_template_offers_the_languages_there_are(self) -> None:
-        class Loader(yaml.SafeLoader):
-            pass
-
-        Loader.add_multi_constructor("!", lambda *_: None)
-        template = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader)  # noqa: S506 - a safe one
+        template = read_template(ROOT / "template.yaml")
         assert template["Parameters"]["DefaultLanguage"]["AllowedValues"] == LANGUAGES
 
 

@@ -6,32 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from latchkey.web.http import SECURITY_HEADERS
-from tools.asl import read_definition
+from tools.asl import read_definition, read_template
 
 ROOT = Path(__file__).parents[2]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as the long ones."""
-
-
-def _long_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    match node:
-        case yaml.ScalarNode():
-            value: Any = loader.construct_scalar(node)
-        case yaml.SequenceNode():
-            value = loader.construct_sequence(node, deep=True)
-        case _:
-            raise AssertionError(node)
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _long_form)
-
-TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506  # a safe one
+TEMPLATE: Any = read_template(ROOT / "template.yaml")
 PARAMETERS, RESOURCES = TEMPLATE["Parameters"], TEMPLATE["Resources"]
 API = RESOURCES["Api"]["Properties"]
 DEFINITION = API["DefinitionBody"]

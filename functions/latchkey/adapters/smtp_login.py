@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from contextlib import suppress
+from functools import cache
 from typing import Final
 
 from latchkey.adapters.smtp_secret import SmtpCredentials
@@ -11,6 +12,12 @@ from latchkey.errors import CredentialsRefusedError, SmtpUnavailableError
 #: Replies after which the same may succeed later (RFC 5321, 4.2.1).
 TRANSIENT: Final = range(400, 500)
 _LOGIN_TIMEOUT_SECONDS: Final = 5
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return what trusts the system's authorities: reading them takes longer than a mail."""
+    return ssl.create_default_context()
 
 
 def connect(credentials: SmtpCredentials, timeout_seconds: float) -> smtplib.SMTP:
@@ -25,7 +32,7 @@ def connect(credentials: SmtpCredentials, timeout_seconds: float) -> smtplib.SMT
     connection = None
     try:
         connection = smtplib.SMTP(credentials.host, credentials.port, timeout=timeout_seconds)
-        connection.starttls(context=ssl.create_default_context())
+        connection.starttls(context=_tls())
         connection.login(credentials.username, credentials.password)
     except (OSError, smtplib.SMTPException) as error:
         if connection is not None:
