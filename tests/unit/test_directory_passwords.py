@@ -77,6 +77,8 @@ class Controller:
         self.own_policy: dict[str, bytes] | Exception | None = None
         self.fails: dict[str, list[Exception]] = {}
         self.after: dict[str, list[Exception]] = {}
+        #: Whether it is a read-only controller, which refers to another for changes.
+        self.refers = False
         self.password = "of the user"
         self.searches: list[tuple[str, str]] = []
         self.changes: list[tuple[str, dict[str, Any]]] = []
@@ -175,7 +177,10 @@ class Network:
         def modify(self, name: str, changes: dict[str, Any]) -> None:
             assert self.controller
             assert not self.read_only
-            self.controller.modify(name, changes)
+            if self.controller.refers:
+                self.result = {"result": 10, "description": "referral", "message": ""}
+            else:
+                self.controller.modify(name, changes)
 
 
 type Connect = Callable[..., Network]
@@ -411,6 +416,13 @@ class TestSetting:
             set_password()
         assert PASSWORD not in str(caught.value)
 
+    def test_a_controller_that_takes_no_changes_is_passed_over(self, connect: Connect) -> None:
+        first, second = Controller(), Controller("dc2")
+        first.refers = True
+        connect(first, second)
+        set_password()
+        assert (first.password, second.password) == ("of the user", PASSWORD)
+
     def test_no_controller_at_all_is_worth_another_try(self, connect: Connect) -> None:
         network = connect()
         with pytest.raises(DirectoryUnreachableError):
@@ -493,6 +505,15 @@ class TestRevoking:
         network.controllers.pop("dc1")
         assert self.revoke(self.reset)
         assert (len(first.changes), len(second.changes)) == (0, 1)
+
+    def test_a_controller_that_takes_no_changes_is_passed_over(self, connect: Connect) -> None:
+        first, second, _ = self.pair(connect)
+        first.refers = True
+        assert self.revoke(None)
+        assert second.password != PASSWORD
+        second.refers = True
+        with pytest.raises(DirectoryUnreachableError, match="referral"):
+            self.revoke(None)
 
     def test_where_none_answers_it_is_tried_again(self, connect: Connect) -> None:
         connect()

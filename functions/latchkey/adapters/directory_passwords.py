@@ -103,7 +103,7 @@ class DirectoryPasswords:
             except DirectoryUnreachableError as error:
                 unreachable.append(error)
             else:
-                seen += [(one, user) for user in found]
+                seen += [(host, user) for user in found]
         if not seen and unreachable:
             raise unreachable[0]
         if not seen or (reset and was_taken_over([user for _, user in seen], reset)):
@@ -111,7 +111,8 @@ class DirectoryPasswords:
         password = generate_password(
             PasswordPolicy(forbidden=policy_for(seen[0][1], 0).forbidden), MAXIMUM_LENGTH
         )
-        Controllers(seen[0][0], self._login, read_only=False).run(
+        answering = replace(self._settings, hosts=tuple(host for host, _ in seen))
+        Controllers(answering, self._login, read_only=False).run(
             lambda session: session.replace(_by_guid(identity), _temporary(password))
         )
         return True

@@ -14,6 +14,7 @@ from ldap3.core.exceptions import (
     LDAPInvalidCredentialsResult,
     LDAPOperationResult,
     LDAPOperationsErrorResult,
+    LDAPReferralResult,
     LDAPResponseTimeoutError,
     LDAPUnavailableResult,
     LDAPUnwillingToPerformResult,
@@ -161,7 +162,12 @@ class Controllers:
                 f"The directory server {name} refuses the service account {self._login.user}: "
                 f"{error.description}{reason(error)}"
             ) from error
-        except (LDAPBusyResult, LDAPUnavailableResult, LDAPUnwillingToPerformResult) as error:
+        except (
+            LDAPBusyResult,
+            LDAPReferralResult,
+            LDAPUnavailableResult,
+            LDAPUnwillingToPerformResult,
+        ) as error:
             self._last = f"{name} answered {error.description}."
             raise LostConnectionError from error
         except LDAPOperationsErrorResult as error:

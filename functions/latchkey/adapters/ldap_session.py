@@ -88,6 +88,8 @@ class Session:
     def replace(self, name: str, values: Mapping[str, str | bytes]) -> None:
         """Replace the values of attributes of one entry, all together or none.
 
+        A controller that takes no changes is left for the next one.
+
         Raises:
             DirectoryChangeError: when the service account lacks a right.
             PasswordPolicyViolationError: when a policy refuses the password.
@@ -112,6 +114,10 @@ class Session:
                         f"The directory's policy refuses the password{reason(error)}."
                     ) from error
                 raise
+            result = self._connection.result
+            if result["result"] != RESULT_SUCCESS:
+                # ldap3 raises nothing where a read-only controller refers to another.
+                raise LDAPOperationResult(result["result"], result["description"])
 
     def takes(self, name: str, password: str) -> bool:
         """Tell whether a password is the one of an entry now, by a sign-in on a connection of its own.
