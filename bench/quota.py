@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from bench.comparison import Comparison
 
-#: What SSM takes of an account by default (bench/quotas.json). After a pause the emulator takes three at once
-#: at most: what was not used is not saved up.
+#: What SSM takes of an account by default (bench/quotas.json): AWS documents a rate, and no burst. So after a
+#: pause the emulator takes three at once at most: what was not used is not saved up.
 PUTS_PER_SECOND: Final = 3
 #: Requests a second: what is wanted, nearly what is granted, and more than that, which no queue survives.
 RATES: Final = (2.5, 2.9, 3.5)
