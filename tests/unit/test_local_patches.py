@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.emulator import patches
-from local.emulator.patches import events
+from local.emulator.patches import environments, events, functions
 from local.emulator.patches.api import decoded_path, joined
 from local.emulator.patches.base import PatchError, module, replace
 from local.emulator.patches.conditions import joined as joined_conditions
@@ -51,6 +52,13 @@ def test_a_raised_exception_keeps_its_class_and_trace() -> None:
 def test_a_process_that_ended_is_no_handler_error() -> None:
     died = {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"}
     assert aws_result({"body": died, "error": True})["body"]["errorType"] == "Runtime.ExitError"
+
+
+def test_only_python_functions_are_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "Environment", lambda _: "Environment")
+    monkeypatch.setattr(subprocess, "Popen", lambda _: "Other")
+    commands = [[str(functions.RUNTIME / "bin" / "python"), "worker.py"], ["node", "worker.js"]]
+    assert [str(environments.start(command)) for command in commands] == ["Environment", "Other"]
 
 
 @pytest.mark.parametrize("body", [None, "text", [1], {"answer": 42}])

@@ -18,6 +18,7 @@ from local.emulator.patches import (
     conditions,
     configuration_sets,
     deployments,
+    environments,
     events,
     executions,
     functions,
@@ -58,6 +59,7 @@ def apply(gateway: Gateway) -> None:
     functions.apply()
     concurrency.apply()
     packages.apply()
+    environments.apply()
     api.apply()
     deployments.apply()
     access_logs.apply()
