@@ -29,7 +29,6 @@ def main() -> None:
         domain=wanted["domain"],
         hostname=wanted["host_name"],
         hostip=wanted["host_address"],
-        adminpass=wanted["password"],
         serverrole="active directory domain controller",
         dns_backend="NONE",
         # As samba-tool does where nothing else is asked for.

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -49,6 +50,7 @@ _POLL_SECONDS = 0.1
 _SYSTEM_PYTHON = "/usr/bin/python3"
 _DOMAIN = Path(__file__).with_name("provision_domain.py")
 _SEED = Path(__file__).with_name("seed_users.py")
+_DOMAINS = ROOT / ".local" / "domains"
 # https://man7.org/linux/man-pages/man7/netdevice.7.html
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 0x1
 
@@ -107,10 +109,9 @@ class Samba:
         if why_not := system.missing(system.SAMBA):
             raise SambaError(why_not)
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
         listener = socket.create_server((_LOOPBACK, 0), backlog=64)
         self.port = listener.getsockname()[1]
-        self._provision()
+        self.provision()
         self._certify()
         self._seed(users)
         with (self.folder / "samba.log").open("ab") as log, listener:
@@ -145,16 +146,9 @@ class Samba:
         if done.returncode:
             raise SambaError(f"{script.name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
-    def _provision(self) -> None:
-        wanted = {
-            "folder": str(self.folder),
-            "realm": REALM.upper(),
-            "domain": "CORP",
-            "host_name": "dc1",
-            "host_address": _LOOPBACK,
-            "password": self.password,
-        }
-        self._run(_DOMAIN, wanted)
+    def provision(self) -> None:
+        """Make the domain's files, as a copy, with settings of its own."""
+        shutil.copytree(self._pattern(), self.folder)
         folders = {
             "private dir": "private",
             "lock directory": "",
@@ -172,6 +166,22 @@ class Samba:
         lines += [f"{name} = {self.folder / folder}" for name, folder in folders.items()]
         lines += [f"tls {kind}file = {self.folder / kind}.pem" for kind in ("ca", "cert", "key")]
         self.conf.write_text("\n".join(lines) + "\n")
+
+    def _pattern(self) -> Path:
+        """Return the files of a domain without our users, made once: that takes a processor seconds."""
+        wanted = {"realm": REALM.upper(), "domain": "CORP", "host_name": "dc1", "host_address": _LOOPBACK}
+        made_of = [_DOMAIN.read_text(), wanted, Path(str(system.find("samba"))).stat().st_mtime_ns]
+        pattern = _DOMAINS / hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+        _DOMAINS.mkdir(parents=True, exist_ok=True)
+        with (_DOMAINS / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not pattern.exists():
+                unfinished = pattern.with_suffix(".unfinished")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                self._run(_DOMAIN, {**wanted, "folder": str(unfinished)})
+                unfinished.rename(pattern)
+        return pattern
 
     @property
     def conf(self) -> Path:
@@ -290,18 +300,15 @@ async def _let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
 
 
-def _lives(process: int) -> bool:
-    return Path(f"/proc/{process}").exists()
-
-
 async def _stand_open(listener: socket.socket, owner: int, samba: subprocess.Popen[bytes]) -> None:
     """Forward connections to Samba until SIGTERM, its own end, or the owner's."""
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    for process in (samba.pid, owner):
+        # Readable once the process has ended: https://man7.org/linux/man-pages/man2/pidfd_open.2.html
+        loop.add_reader(os.pidfd_open(process), stop.set)
     async with await asyncio.start_server(_let_in, sock=listener) as server:
-        while not stop.is_set() and samba.poll() is None and _lives(owner):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _POLL_SECONDS)
+        await stop.wait()
         # Else a client that keeps its connection would keep us here.
         server.close_clients()
 

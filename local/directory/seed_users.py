@@ -118,6 +118,8 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
         f"dn: {base}\nchangetype: modify\nreplace: maxPwdAge\n"
         f"maxPwdAge: {-wanted['maximum_age_days'] * _TICKS_PER_DAY}\n"
     )
+    # Clouds are given copies of one domain; each has a password of its own.
+    sam.setpassword("(sAMAccountName=Administrator)", wanted["password"])
     for account in ("service_account", "reset_account"):
         sam.newuser(wanted[account].partition("@")[0], wanted["password"])
     sam.add({"dn": wanted["users_base"], "objectClass": "organizationalUnit"})
