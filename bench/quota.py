@@ -69,7 +69,7 @@ def ask_steadily(comparison: Comparison, users: list[str], rate: float) -> list[
             time.sleep(max(0, due - time.time()))
             running.append(pool.submit(reset, user, due))
         done = [each.result() for each in running]
-    mails = [mail["to"][0] for mail in comparison.product.all_mails() if "CONFIDENTIAL" in mail["subject"]]
+    mails = [mail["to"][0] for mail in comparison.product.mails(about="CONFIDENTIAL")]
     return [Outcome(due, mailed_at, mails.count(user), opened) for user, due, mailed_at, opened in done]
 
 

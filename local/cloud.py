@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -107,6 +108,10 @@ class LocalCloud:
         #: People the directory gets beside those of every local cloud.
         self.more_users: Sequence[samba.DirectoryUser] = ()
         self._child: subprocess.Popen[bytes] | None = None
+        # The credentials every local cloud takes.
+        self._session = boto3.Session("test", "test", region_name=REGION)
+        self._clients: dict[str, Any] = {}
+        self._making_clients = Lock()
 
     def __enter__(self) -> Self:
         """Start the emulator."""
@@ -226,6 +231,8 @@ class LocalCloud:
         """Stop the emulator and what it started; nothing happens when it does not run."""
         process = self._process()
         (self.state_dir / STACK_FILE).unlink(missing_ok=True)
+        while self._clients:
+            self._clients.popitem()[1].close()
         if process is None:
             return
         os.kill(process["pid"], signal.SIGTERM)
@@ -238,13 +245,17 @@ class LocalCloud:
     # The product
 
     def client(self, service: str) -> Any:  # noqa: ANN401
-        """Make a boto3 client of this cloud, with an administrator's rights."""
-        return self.session().client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+        """Return this cloud's boto3 client of a service, with an administrator's rights.
 
-    @staticmethod
-    def session() -> boto3.Session:
-        """Make a boto3 session with the credentials every local cloud takes."""
-        return boto3.Session("test", "test", region_name=REGION)
+        It is made once: that takes longer than most calls.
+        """
+        # A session makes one client at a time.
+        with self._making_clients:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]
+                    service, endpoint_url=self.endpoint_url
+                )
+            return self._clients[service]
 
     def deploy(self, parameters: Mapping[str, str] | None = None, *, ttl_seconds: int | None = None) -> Stack:
         """Build and deploy the product, seed its users, wait for the first rotation, write `stack.json`.

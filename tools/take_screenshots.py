@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.cloud import LocalCloud
-from local.driver.product import Product, wait_for
+from local.driver.product import Product
 from local.seed import USERS
 from tests.e2e.browser import installed, open_chromium
 
@@ -60,7 +60,7 @@ def take_pages(product: Product, page: Page) -> None:
     page.goto("about:blank")
     page.set_content(_LONG.sub("…", mail["html"]))
     save(page, "mail")
-    wait_for("the reset to wait", lambda: product.phase(user) == "waiting")
+    product.wait_until_claimable(user)
     page.goto(f"{link.page}#ph={link.ph}&rs={link.rs}")
     page.get_by_role("button").click()
     page.locator("#password").wait_for()

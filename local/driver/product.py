@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _DEADLINE_SECONDS = 60
 _POLL_SECONDS = 0.05
+_TIMEOUT_SECONDS = 60
+#: Of GetExecutionHistory.
+_LARGEST_PAGE = 1_000
 _CODE = re.compile(
     r"^(?P<page>extract|confirm|revoke|unlock)(?P<user>\w{32})(?P<expiry>\d{10})(?P<reset>\w{32})(?P<rs>[\w-]{43})$",
     re.MULTILINE,
@@ -80,14 +83,21 @@ class Product:
         """Speak to what is deployed on `cloud`, or to another stack there."""
         self.cloud = cloud
         self.stack = stack or cloud.stack
-        self.http = httpx.Client(timeout=60)
-        self._clients: dict[str, Any] = {}
+        self.http = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
     def close(self) -> None:
         """Let go of every connection."""
         self.http.close()
-        for client in self._clients.values():
-            client.close()
+
+    def _ask(self, what: str, *, within: float = 0, **of: str | int) -> Any:  # noqa: ANN401  # any JSON
+        """Ask the emulator for one of its own lists; it waits up to `within` seconds for what is asked."""
+        answer = self.http.get(
+            f"{self.stack.endpoint_url}/_latchkey/{what}",
+            params={**of, **({"within": within} if within else {})},
+            headers={"Accept": "application/json"},
+            timeout=within + _TIMEOUT_SECONDS,
+        )
+        return answer.raise_for_status().json()
 
     # People
 
@@ -95,22 +105,18 @@ class Product:
         """Ask for a reset."""
         return self.http.post(f"{self.stack.api_url}/generate", json={"user": user, **more})
 
-    def all_mails(self) -> list[dict[str, Any]]:
-        """Return every mail sent, oldest first."""
-        answer = self.http.get(self.stack.mailbox_url, headers={"Accept": "application/json"})
-        mails: list[dict[str, Any]] = answer.json()
+    def mails(self, to: str = "", about: str = "") -> list[dict[str, Any]]:
+        """Return the mails an address got whose subject contains `about`, oldest first; else those of all."""
+        mails: list[dict[str, Any]] = self._ask("mailbox", to=to, about=about)
         return mails
-
-    def mails(self, to: str, about: str = "") -> list[dict[str, Any]]:
-        """Return the mails an address got whose subject contains `about`, oldest first."""
-        return [mail for mail in self.all_mails() if to in mail["to"] and about in mail["subject"]]
 
     def wait_for_mail(self, to: str, about: str, number: int = 1) -> dict[str, Any]:
         """Return the `number`-th mail about something to an address, once it is there."""
-        mails = wait_for(
-            f"mail {number} about '{about}' to {to}",
-            lambda: found if len(found := self.mails(to, about)) >= number else None,
+        mails: list[dict[str, Any]] = self._ask(
+            "mailbox", within=_DEADLINE_SECONDS, to=to, about=about, number=number
         )
+        if len(mails) < number:
+            raise NothingHappenedError(f"No mail {number} about '{about}' to {to} in time")
         return mails[number - 1]
 
     def wait_for_link(self, user: str, number: int = 1) -> Link:
@@ -181,9 +187,7 @@ class Product:
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's clients have no common type.
         """Return the administrator's boto3 client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self.cloud.client(service)
-        return self._clients[service]
+        return self.cloud.client(service)
 
     def execution_arns(self, *users: str) -> list[str]:
         """Return the resets of one user or several, oldest first."""
@@ -211,28 +215,27 @@ class Product:
 
     def wait_for_state(self, arn: str, state: str) -> None:
         """Wait until an execution has entered a state."""
-
-        def look() -> bool:
-            return any(
-                event.get("stateEnteredEventDetails", {}).get("name") == state for event in self.history(arn)
-            )
-
-        wait_for(f"{state} in {arn}", look)
+        progress = self._ask("execution", arn=arn, state=state, within=_DEADLINE_SECONDS)
+        if state not in progress["states"]:
+            raise NothingHappenedError(f"No {state} in {arn}, which is {progress['status']}")
 
     def wait_for_end(self, arn: str, seconds: float = _DEADLINE_SECONDS) -> Run:
         """Return an execution once it is over."""
-        sfn = self.client("stepfunctions")
-
-        def look() -> dict[str, Any] | None:
-            found: dict[str, Any] = sfn.describe_execution(executionArn=arn)
-            return found if found["status"] != "RUNNING" else None
-
-        return Run(wait_for(f"the end of {arn}", look, seconds), self.history(arn))
+        progress = self._ask("execution", arn=arn, within=seconds)
+        if progress["status"] == "RUNNING":
+            raise NothingHappenedError(f"No end of {arn} in {seconds} s: it came to {progress['states']}")
+        description = self.client("stepfunctions").describe_execution(executionArn=arn)
+        return Run(description, self.history(arn))
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         """Return every event of an execution, oldest first."""
-        pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
-        return [event for page in pages for event in page["events"]]
+        pages = self.client("stepfunctions").get_paginator("get_execution_history")
+        found = pages.paginate(executionArn=arn, PaginationConfig={"PageSize": _LARGEST_PAGE})
+        return [event for page in found for event in page["events"]]
+
+    def wait_until_claimable(self, user: str) -> None:
+        """Wait until the user's present reset shows its password to who presses Reveal."""
+        wait_for(f"the reset of {user} to wait", lambda: self.phase(user) == "waiting")
 
     def start_reset_and_claim(self, user: str) -> str:
         """Start a reset as an operator does, claim its link, and return its execution's ARN."""

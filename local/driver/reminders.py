@@ -38,7 +38,7 @@ class Reminders:
 
     def mails(self) -> list[dict[str, Any]]:
         """Return every reminder that was mailed, oldest first: nothing else goes by SMTP."""
-        return [mail for mail in self.product.all_mails() if mail["via"] == "smtp"]
+        return [mail for mail in self.product.mails() if mail["via"] == "smtp"]
 
     @property
     def bucket(self) -> str:

@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from threading import Condition
 from typing import TYPE_CHECKING, cast
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -25,7 +26,6 @@ from local.emulator import HOST, PROCESS_FILE, REGION, patches
 from local.emulator.faults import Faults
 from local.emulator.gateway import Gateway
 from local.emulator.mailbox import Mailbox
-from local.emulator.patches import mails
 from local.emulator.patches.users import SignIns
 from local.emulator.smtp import CA_FILE, EmulatedAccounts, SmtpEndpoint
 
@@ -79,9 +79,10 @@ async def _stop_without(parent: int, stop: asyncio.Event) -> None:
 def build() -> Gateway:
     """Put the gateway before MiniStack, which reads its environment as it is imported here."""
     emulator = importlib.import_module("ministack.app")
-    mailbox, faults = Mailbox(mails.ses_records), Faults()
+    changed, faults = Condition(), Faults()
+    mailbox = Mailbox(changed)
     smtp = SmtpEndpoint(mailbox, faults, EmulatedAccounts(), REGION)
-    gateway = Gateway(emulator.app, mailbox, SignIns(), smtp, faults)
+    gateway = Gateway(emulator.app, mailbox, SignIns(), smtp, faults, changed)
     patches.apply(gateway)
     return gateway
 

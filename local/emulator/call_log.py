@@ -25,6 +25,10 @@ class Request:
     query: dict[str, list[str]]
     body: bytes
 
+    def asked(self, name: str) -> str:
+        """Return the value of a name in the query; empty where it has none."""
+        return self.query.get(name, [""])[0]
+
     @property
     def routing_query(self) -> dict[str, list[str]]:
         """The query with the fields of a form-encoded body: the action, and what it is to be done to."""

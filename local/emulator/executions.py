@@ -1,4 +1,4 @@
-"""What the local cloud's executions did, for the page that draws them: states, times and causes, no data."""
+"""What the local cloud's executions did, for who waits and for the page that draws them; no data."""
 
 # ruff: noqa: SLF001  # MiniStack has no public way in
 
@@ -28,6 +28,15 @@ FILES = {
 }
 #: How many of the newest executions the page lists.
 _SHOWN = 50
+
+
+def read_progress(arn: str) -> dict[str, Any]:
+    """Return an execution's status, and the states that it has entered, in order."""
+    execution = module("services.stepfunctions", "_executions")._executions.get(arn)
+    if execution is None:
+        return {"status": "", "states": []}
+    entered = [event.get("stateEnteredEventDetails") for event in list(execution["events"])]
+    return {"status": execution["status"], "states": [each["name"] for each in entered if each]}
 
 
 def read_view() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import importlib
 import json
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,14 @@ from urllib.parse import parse_qs
 from local.emulator import executions
 from local.emulator.call_log import CallLog, Request, identify, principal_of
 from local.emulator.faults import FaultError, fault_from
-from local.emulator.mailbox import Mailbox, page
+from local.emulator.mailbox import Mail, Mailbox, page
 from local.emulator.patches import boundary, concurrency
 from local.emulator.responses import Response, fault_answer
 from local.emulator.smtp import EmulatedAccounts
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from threading import Condition
 
     from local.emulator.faults import Faults
     from local.emulator.patches.users import SignIns
@@ -34,6 +36,8 @@ type Send = Callable[[Message], Awaitable[None]]
 
 _OURS = "/_latchkey/"
 _JSON = "application/json"
+# So many requests may wait at once.
+_PATIENT = 200
 # A denial is recognised by the head of an answer.
 _ANSWER_HEAD = 2_048
 _NOT_FOUND = Response.of_json({"error": "No such endpoint"}, HTTPStatus.NOT_FOUND)
@@ -80,7 +84,10 @@ class Gateway:
     sign_ins: SignIns
     smtp: SmtpEndpoint
     faults: Faults
+    #: Told of each mail, and of each event of an execution.
+    changed: Condition
     calls: CallLog = field(default_factory=CallLog)
+    _waiting: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_PATIENT))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve our own endpoints; watch AWS calls; leave the rest to the emulator."""
@@ -96,6 +103,8 @@ class Gateway:
         body = await _read_body(receive)
         request = Request(scope["method"], scope["path"], headers, query, body)
         if request.path.startswith(_OURS):
+            if "within" in request.query:
+                await asyncio.get_running_loop().run_in_executor(self._waiting, self.wait, request)
             await _send(self.serve(request), send)
         else:
             await self._aws_call(request, scope, _replayed(body, receive), send)
@@ -130,12 +139,23 @@ class Gateway:
         router = importlib.import_module("ministack.core.router")
         return principal_of(str(router.extract_access_key_id(request.headers, request.query)))
 
+    def wait(self, request: Request) -> None:
+        """Wait until what a GET asks for is there, or for the seconds that it gives as `within`."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.is_there(request), float(request.asked("within")))
+
+    def is_there(self, request: Request) -> bool:
+        """Say whether the mailbox has `number` such mails, or an execution entered `state` or is over."""
+        if request.path.removeprefix(_OURS) == "mailbox":
+            return len(self._mails(request)) >= int(request.asked("number"))
+        progress = executions.read_progress(request.asked("arn"))
+        return progress["status"] != "RUNNING" or request.asked("state") in progress["states"]
+
     def serve(self, request: Request) -> Response:
         """Answer for one of our own endpoints."""
         match request.method, request.path.removeprefix(_OURS):
             case "GET", name:
-                since = request.query.get("since", [""])[0]
-                return self._show(name, since, as_json=_JSON in request.headers.get("accept", ""))
+                return self._show(name, request)
             case "POST", "faults":
                 return self._add_fault(request.body)
             case "POST", "sign-in":
@@ -154,14 +174,18 @@ class Gateway:
                 return _NOT_FOUND
         return Response(HTTPStatus.NO_CONTENT, {})
 
-    def _show(self, name: str, since: str, *, as_json: bool) -> Response:
+    def _mails(self, request: Request) -> list[Mail]:
+        return self.mailbox.mails(*map(request.asked, ("since", "to", "about")))
+
+    def _show(self, name: str, request: Request) -> Response:
         values: dict[str, Callable[[], object]] = {
             "faults": self.faults.as_json,
             "calls": self.calls.as_json,
             "access-keys": EmulatedAccounts.secrets,
+            "execution": lambda: executions.read_progress(request.asked("arn")),
         }
-        if as_json:
-            values["mailbox"] = lambda: [mail.as_json() for mail in self.mailbox.mails(since)]
+        if _JSON in request.headers.get("accept", ""):
+            values["mailbox"] = lambda: [mail.as_json() for mail in self._mails(request)]
             values["executions"] = executions.read_view
         if name in values:
             return Response.of_json(values[name]())

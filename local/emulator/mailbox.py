@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-import threading
+from bisect import bisect_right, insort
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
+    from threading import Condition
 
 _URL = re.compile(r"https?://[^\s<>\"']+")
 
@@ -66,24 +67,26 @@ def from_ses_record(record: Mapping[str, Any]) -> Mail:
 class Mailbox:
     """Mails from any number of sources, in the order they were sent."""
 
-    def __init__(self, ses_records: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        """Read SES's mails from `ses_records` each time; other mails come through `add`."""
-        self._ses_records = ses_records
-        self._added: list[Mail] = []
-        self._lock = threading.Lock()
+    def __init__(self, changed: Condition) -> None:
+        """Start empty; `changed` is told of each mail."""
+        self._mails: list[Mail] = []
+        self._changed = changed
 
     def add(self, mail: Mail) -> None:
-        """Keep a mail that came another way than SES's API. May be called from any thread."""
-        with self._lock:
-            self._added.append(mail)
+        """Keep a mail. May be called from any thread."""
+        with self._changed:
+            insort(self._mails, mail, key=_sent_at)
+            self._changed.notify_all()
 
-    def mails(self, since: str = "") -> list[Mail]:
-        """All mails sent after a moment in ISO 8601, oldest first."""
-        with self._lock:
-            added = [mail for mail in self._added if mail.sent_at > since]
-        after = datetime.fromisoformat(since).timestamp() if since else 0
-        records = (record for record in self._ses_records() if record["Timestamp"] > after)
-        return sorted([*map(from_ses_record, records), *added], key=lambda mail: mail.sent_at)
+    def mails(self, since: str = "", to: str = "", about: str = "") -> list[Mail]:
+        """Mails sent after a moment in ISO 8601, oldest first: to an address, with words in their subject."""
+        with self._changed:
+            later = self._mails[bisect_right(self._mails, since, key=_sent_at) :]
+        return [mail for mail in later if (not to or to in mail.to) and about in mail.subject]
+
+
+def _sent_at(mail: Mail) -> str:
+    return mail.sent_at
 
 
 _PAGE = """<!doctype html>

@@ -48,7 +48,7 @@ def everywhere(product: Product, since: datetime = _ALWAYS) -> Iterator[tuple[st
     yield from registry(product)
     yield from lists(product)
     yield from descriptions_of_secrets(product)
-    for number, mail in enumerate(product.all_mails()):
+    for number, mail in enumerate(product.mails()):
         yield f"mail {number} to {mail['to'][0]}: {mail['subject']}", json.dumps(mail)
     yield "the call log", product.http.get(f"{product.stack.endpoint_url}/_latchkey/calls").text
 

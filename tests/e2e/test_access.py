@@ -461,10 +461,10 @@ def test_an_address_inside_reaches_every_route(public: Product) -> None:
 def test_a_page_of_another_site_reaches_no_account(
     public: Product, route: str, headers: dict[str, str]
 ) -> None:
-    mails = len(public.all_mails())
+    mails = len(public.mails())
     answer = send(public, "POST", route, headers=headers, data={"user": ALICE})
     assert (answer.status_code, answer.json()["error"]) == (403, "Not allowed")
-    assert len(public.all_mails()) == mails
+    assert len(public.mails()) == mails
 
 
 def test_the_apis_own_pages_may_send(public: Product) -> None:

@@ -122,8 +122,8 @@ def test_where_ten_functions_run_at_once_no_claim_is_lost_and_no_page_says_it_is
     for user in users:
         arns.append(product.start_reset(user))
         links[user] = product.wait_for_link(user)
-    for arn in arns:
-        product.wait_for_state(arn, "WaitForClaim")
+    for user in users:
+        product.wait_until_claimable(user)
     shown: dict[str, str] = {}
     told: set[int] = set()
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from local.driver.product import Link, Product, wait_for
+from local.driver.product import Link, Product
 
 GONE = {"error": "Invalid!", "message": "This link is expired or has been already used once"}
 SUBMITTED = "Your request has been submitted. Please check your email for further details"
@@ -74,7 +74,7 @@ def claimable(product: Product) -> tuple[str, str]:
     user = product.create_user(PASSWORD)
     arn = product.start_reset(user)
     text = product.wait_for_mail(user, "CONFIDENTIAL")["text"]
-    wait_for("the workflow to wait", lambda: product.phase(user) == "waiting")
+    product.wait_until_claimable(user)
     return arn, text
 
 
@@ -254,8 +254,7 @@ def test_notice_does_not_name_a_proxy_as_the_persons_address(product: Product) -
         "X-Forwarded-For": "203.0.113.7, 130.176.1.1",
         "CloudFront-Viewer-Address": "198.51.100.9:46532",
     }
-    (arn,) = product.execution_arns(user)
-    product.wait_for_state(arn, "WaitForClaim")
+    product.wait_until_claimable(user)
     body = {"ph": link.ph, "rs": link.rs}
     product.http.post(link.page, json=body, headers=proxied).raise_for_status()
     notice = product.wait_for_mail(user, "was shown")["text"]

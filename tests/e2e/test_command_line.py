@@ -18,7 +18,7 @@ from cli.__main__ import main
 from latchkey.domain.claims import user_key
 from latchkey.version import VERSION
 from local.cloud import LocalCloud
-from local.driver.product import Product, wait_for
+from local.driver.product import Product
 from local.driver.rotation import Rotation
 from tests.conftest import WAIT_SCALE
 from tests.e2e.probe import DENIED, Probe
@@ -81,7 +81,7 @@ def waiting(product: Product) -> tuple[str, str]:
     user = product.create_user(OLD_PASSWORD)
     arn = product.start_reset(user)
     product.wait_for_link(user)
-    wait_for("the reset to wait", lambda: product.phase(user) == "waiting")
+    product.wait_until_claimable(user)
     return user, arn.rpartition(":")[2]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.driver.product import Product, wait_for
+from local.driver.product import Product
 from tests.e2e.browser import installed, open_chromium
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def test_the_path_of_a_reset_is_drawn_while_it_runs(product: Product, page: Page
     link = product.wait_for_link(user)
     show(page, product, arn)
     expect(page.locator("#picture g.node.running")).to_contain_text("WaitForClaim")
-    wait_for("the reset to wait", lambda: product.phase(user) == "waiting")
+    product.wait_until_claimable(user)
     assert {"ValidateUser", "StorePassword", "WaitForClaim"} <= set(states(page, "entered"))
     assert "RevokePassword" not in states(page, "entered")
     password = product.claim(link).json()["password"]

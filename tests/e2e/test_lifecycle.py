@@ -77,7 +77,7 @@ def test_a_superseded_reset_is_told(product: Product, hear: Hear) -> None:
     user = product.create_user(OLD_PASSWORD)
     older = product.start_reset(user)
     product.wait_for_link(user)
-    product.wait_for_state(older, "WaitForClaim")
+    product.wait_until_claimable(user)
     product.start_reset(user)
     (event,) = [event for event in hear(older, "Superseded") if event["detail-type"] == "Superseded"]
     execution = older.rpartition(":")[2]

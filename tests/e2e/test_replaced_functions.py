@@ -146,8 +146,8 @@ def test_store_password_ends_no_other_users_reset(product: Product) -> None:
     victim, user = product.create_user(OLD_PASSWORD), product.create_user(OLD_PASSWORD)
     waiting = product.start_reset(victim)
     link = product.wait_for_link(victim)
-    product.wait_for_state(waiting, "WaitForClaim")
-    (parameter,) = wait_for("the victim's password", lambda: product.passwords(victim))
+    product.wait_until_claimable(victim)
+    (parameter,) = product.passwords(victim)
     item = product.item(victim)["id"]["S"]
     body = f"""return {{'handle': {link.ph!r}, 'expires_at': '2100-01-01T00:00:00Z',
     'item': {item!r}, 'parameter': {parameter!r}}}"""
@@ -226,7 +226,7 @@ def test_what_moves_resets_exchanges_no_links_secret(product: Product) -> None:
     victim = product.create_user(OLD_PASSWORD)
     waiting = product.start_reset(victim)
     link = product.wait_for_link(victim)
-    product.wait_for_state(waiting, "WaitForClaim")
+    product.wait_until_claimable(victim)
     body, forged = exchange_hash(product, victim, link)
     functions, name = product.client("lambda"), product.physical_id("RevokePasswordFunction")
     with replaced(product, "RevokePassword", body):
@@ -244,7 +244,7 @@ def test_what_writes_windows_moves_no_reset(product: Product) -> None:
     victim = product.create_user(OLD_PASSWORD)
     waiting = product.start_reset(victim)
     link = product.wait_for_link(victim)
-    product.wait_for_state(waiting, "WaitForClaim")
+    product.wait_until_claimable(victim)
     body, _ = exchange_hash(product, victim, link)
     functions, answers = product.client("lambda"), {}
     for function in WINDOWS:
@@ -261,7 +261,7 @@ def test_find_orphans_has_no_reset_undone_that_is_looked_after(product: Product)
     victim = product.create_user(OLD_PASSWORD)
     waiting = product.start_reset(victim)
     link = product.wait_for_link(victim)
-    product.wait_for_state(waiting, "WaitForClaim")
+    product.wait_until_claimable(victim)
     cleanup = product.stack.outputs["CleanupStateMachineArn"]
     with replaced(product, "FindOrphans", f"return {{'batches': [[{user_key(victim)!r}]], 'next': ''}}"):
         started = product.client("stepfunctions").start_execution(stateMachineArn=cleanup)

@@ -260,7 +260,7 @@ def test_the_api_answers_with_errors(runbook: Runbook) -> None:
 
 def test_an_execution_was_stopped(runbook: Runbook, user: str) -> None:
     arn = runbook.product.start_reset(user)
-    runbook.product.wait_for_state(arn, "WaitForClaim")
+    runbook.product.wait_until_claimable(user)
     runbook.product.client("stepfunctions").stop_execution(executionArn=arn)
     make_due(runbook.product, user)
     runbook.start("Cleanup")
@@ -512,7 +512,7 @@ def test_starting_a_reset_and_revoking_it(runbook: Runbook, user: str) -> None:
     runbook.paste("Start a reset for someone", user=user)
     link = product.wait_for_link(user)
     (arn,) = product.execution_arns(user)
-    wait_for("the workflow to wait", lambda: product.phase(user) == "waiting")
+    product.wait_until_claimable(user)
     (row,) = [line for line in runbook.paste("See what is pending")[0].splitlines() if user in line]
     assert row.split()[-1] == arn.rpartition(":")[2]
     assert "WaitForClaim" in row

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from threading import Condition
 from typing import Any
 
 from local.emulator.mailbox import Mail, Mailbox, from_ses_record, page
@@ -44,10 +45,22 @@ def test_a_mail_from_a_template_is_read_as_it_was_rendered() -> None:
 
 
 def test_mails_of_both_kinds_are_listed_in_the_order_they_were_sent() -> None:
-    mailbox = Mailbox(lambda: [RECORD])
+    mailbox = Mailbox(Condition())
+    mailbox.add(from_ses_record(RECORD))
     mailbox.add(smtp_mail("2026-11-20T12:00:01.000000+00:00"))
     mailbox.add(smtp_mail("2026-11-20T11:59:59.000000+00:00"))
     assert [mail.via for mail in mailbox.mails()] == ["smtp", "ses", "smtp"]
+
+
+def test_mails_are_chosen_by_time_recipient_and_subject() -> None:
+    mailbox = Mailbox(Condition())
+    first, second = (smtp_mail(f"2026-11-20T12:00:0{number}.000000+00:00") for number in (1, 2))
+    for mail in (from_ses_record(RECORD), first, second):
+        mailbox.add(mail)
+    assert mailbox.mails(since=first.sent_at) == [second]
+    assert mailbox.mails(to="b@example.com") == [first, second]
+    assert [mail.via for mail in mailbox.mails(about="Hell")] == ["ses"]
+    assert mailbox.mails(to="b@example.com", about="Hello") == []
 
 
 def test_the_page_shows_the_newest_mail_first() -> None:

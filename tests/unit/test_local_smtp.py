@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from threading import Condition
 from types import SimpleNamespace
 from typing import cast
 
@@ -42,7 +43,7 @@ class Accounts:
 
 
 def endpoint(accounts: Accounts | None = None) -> SmtpEndpoint:
-    return SmtpEndpoint(Mailbox(list), Faults(), accounts or Accounts(), REGION, key_delay_seconds=8)
+    return SmtpEndpoint(Mailbox(Condition()), Faults(), accounts or Accounts(), REGION, key_delay_seconds=8)
 
 
 def test_a_key_logs_in_with_the_password_derived_from_its_secret() -> None:

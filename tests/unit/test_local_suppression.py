@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from local.emulator.mailbox import Mail
 from local.emulator.patches import mails, suppression
 from local.emulator.patches.base import module
 from tests.unit.coroutines import result_of
@@ -13,17 +14,22 @@ from tests.unit.coroutines import result_of
 SENDER, BOUNCED, WELL = (f"{name}@example.com" for name in ("latchkey", "bounced", "well"))
 ADDRESSES = "/v2/email/suppression/addresses"
 
+arrived: list[Mail] = []
+
 type Ses = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
 def ses(monkeypatch: pytest.MonkeyPatch) -> Ses:
     """Return what asks MiniStack's SES, patched for one test."""
-    service = module("services.ses_v2", "handle_request")
-    monkeypatch.setattr(service, "handle_request", service.handle_request)
+    service = module("services.ses_v2")
+    for each in (service, module("services.ses")):
+        monkeypatch.setattr(each, "handle_request", each.handle_request)
     monkeypatch.setattr(suppression, "_suppressed", {})
     module("services.ses").reset()
     suppression.apply()
+    arrived.clear()
+    mails.apply(arrived.append)
     verified = json.dumps({"EmailIdentity": SENDER}).encode()
     result_of(service.handle_request("POST", "/v2/email/identities", {}, verified, {}))
 
@@ -47,7 +53,7 @@ def send(ses: Ses, *to: str) -> int:
 
 
 def delivered() -> list[list[str]]:
-    return [record["To"] for record in mails.ses_records()]
+    return [list(mail.to) for mail in arrived]
 
 
 def test_a_mail_to_a_suppressed_address_is_taken_and_not_delivered(ses: Ses) -> None:

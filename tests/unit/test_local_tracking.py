@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from local.emulator.mailbox import Mail
 from local.emulator.patches import mails, tracking
 from local.emulator.patches.base import module
 from local.emulator.smtp import read_mail
@@ -13,14 +14,18 @@ LINK = '<p><a class="x" href="https://reset.example.com/extract#ph=1&amp;rs=secr
 SPARED = LINK.replace("<a ", "<a ses:no-track ")
 
 
+arrived: list[Mail] = []
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the account count who follows the links of its mails."""
-    service = module("services.ses_v2", "handle_request")
-    monkeypatch.setattr(service, "handle_request", service.handle_request)
+    for service in (module("services.ses"), module("services.ses_v2")):
+        monkeypatch.setattr(service, "handle_request", service.handle_request)
     monkeypatch.setattr(tracking, "_account", {})
     module("services.ses").reset()
     tracking.apply()
+    mails.apply(arrived.append)
     ask("PUT", "account/vdm", VdmAttributes={"DashboardAttributes": {"EngagementMetrics": "ENABLED"}})
 
 
@@ -42,7 +47,7 @@ def delivered(html: str) -> str:
         Destination={"ToAddresses": ["a@example.com"]},
         Content={"Simple": {"Subject": {"Data": "-"}, "Body": body}},
     )
-    return str(mails.ses_records()[-1]["BodyHtml"])
+    return arrived[-1].html
 
 
 @pytest.mark.usefixtures("account")

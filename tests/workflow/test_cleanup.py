@@ -32,11 +32,11 @@ def clean(product: Product, *faults: dict[str, Any]) -> Run:
     return run
 
 
-def stopped_reset(product: Product, state: str = "WaitForClaim") -> tuple[str, str]:
-    """Start a reset of a new user, stop it in a state, and return the user and the claimed-to-be password."""
+def stopped_reset(product: Product) -> tuple[str, str]:
+    """Start a reset of a new user, stop it as it waits, and return the user and the password to be claimed."""
     user = product.create_user(OLD_PASSWORD)
     arn = product.start_reset(user)
-    product.wait_for_state(arn, state)
+    product.wait_until_claimable(user)
     product.client("stepfunctions").stop_execution(executionArn=arn)
     return user, product.stored_password(user)
 
@@ -122,9 +122,8 @@ def test_running_reset_is_left_alone(product: Product) -> None:
 def test_claim_past_its_time_is_undone_though_its_execution_still_runs(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
     arn = product.start_reset(user)
-    product.wait_for_state(arn, "WaitForClaim")
     product.wait_for_link(user)
-    wait_for("the token", lambda: product.phase(user) == "waiting")
+    product.wait_until_claimable(user)
     make_due(product, user)
     clean(product)
     assert product.wait_for_end(arn).status == "ABORTED"

@@ -460,8 +460,8 @@ def test_reset_that_lost_the_account_to_an_unknown_execution_is_superseded(produ
     user = product.create_user(OLD_PASSWORD)
     with product.claims_live(3):
         arn = product.start_reset(user)
-        product.wait_for_state(arn, "WaitForClaim")
         product.wait_for_link(user)
+        product.wait_until_claimable(user)
         take_the_account(product, user, "waiting")
         run = finish(product, arn)
     assert run.states == [*HAPPY, "RevokePassword", "ExpiredOrFailed", *SUPERSEDED]
@@ -484,7 +484,7 @@ def test_superseded_reset_ends_though_its_event_cannot_be_published(product: Pro
     user = product.create_user(OLD_PASSWORD)
     older = product.start_reset(user)
     product.wait_for_link(user)
-    product.wait_for_state(older, "WaitForClaim")
+    product.wait_until_claimable(user)
     with product.faults(
         fault("events", "PutEvents", "InternalException", status=500, match="Superseded")
     ) as hits:

@@ -50,7 +50,7 @@ def apply(gateway: Gateway) -> None:
 
     Raises PatchError when MiniStack has changed too much.
     """
-    tokens = executions.apply()
+    tokens = executions.apply(gateway.changed)
     permissions.apply(tokens.machine_of)
     configuration_sets.apply()
     key_policies.apply()
@@ -67,10 +67,10 @@ def apply(gateway: Gateway) -> None:
     conditions.apply()
     users.apply(gateway.sign_ins)
     simulation.apply()
-    mails.apply()
     sending.apply()
     suppression.apply()
     tracking.apply()
+    mails.apply(gateway.mailbox.add)
     notifications.apply(gateway.mailbox.add)
     metrics.apply()
     api_logs.apply()

@@ -17,9 +17,12 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.emulator.patches.base import PatchError, Untyped, module, replace
+
+if TYPE_CHECKING:
+    from threading import Condition
 
 
 class ExecutionStopped(BaseException):
@@ -44,8 +47,11 @@ def current_execution() -> Execution | None:
     return _current.get()
 
 
-def apply() -> Tokens:
-    """Apply the patches of this module; the others ask what it knows. Raises PatchError."""
+def apply(changed: Condition) -> Tokens:
+    """Apply the patches of this module; the others ask what it knows. Raises PatchError.
+
+    `changed` is told of each event of an execution.
+    """
     sfn = module(
         "services.stepfunctions",
         "_AWS_SDK_SERVICE_MAP",
@@ -57,6 +63,7 @@ def apply() -> Tokens:
         "_task_tokens",
         "error_response_json",
     )
+    tell_of_events(sfn, changed)
     _begin_at_once(sfn)
     _know_the_execution(sfn)
     _evaluate_timeouts(sfn)
@@ -68,6 +75,19 @@ def apply() -> Tokens:
     _end_stopped_executions(sfn)
     _name_errors_as_the_sdk(sfn)
     return tokens
+
+
+def tell_of_events(sfn: Untyped, changed: Condition) -> None:
+    def wrap(original: Untyped) -> Untyped:
+        def add(*event: Untyped) -> Untyped:
+            with changed:
+                added = original(*event)
+                changed.notify_all()
+            return added
+
+        return add
+
+    replace(sfn, "_add_event", wrap)
 
 
 def _begin_at_once(sfn: Untyped) -> None:

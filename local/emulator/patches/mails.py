@@ -1,4 +1,4 @@
-"""SES: the addresses of raw mails.
+"""SES: the addresses of raw mails, and where mails go.
 
 Upstream:
 https://github.com/ministackorg/ministack/blob/main/ministack/services/ses_v2.py
@@ -13,31 +13,36 @@ import json
 from base64 import b64decode
 from email import message_from_bytes, policy
 from email.utils import getaddresses
-from typing import Any
+from typing import TYPE_CHECKING
 
+from local.emulator.mailbox import Mail, from_ses_record
 from local.emulator.patches.base import Untyped, module, replace
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def apply() -> None:
+
+def apply(deliver: Callable[[Mail], None]) -> None:
     """AWS: SES v2 reads the addresses of a raw mail, where the call gives none, from its header.
 
-    MiniStack records a mail without sender and recipients. Raises PatchError.
+    MiniStack records a mail without sender and recipients. What it records is delivered here, so this comes
+    after the patches that change what arrives. Raises PatchError.
     """
+    ses = module("services.ses", "_sent_emails_list")
 
     def wrap(original: Untyped) -> Untyped:
         async def handle(method: str, path: str, headers: Untyped, body: bytes, query: Untyped) -> Untyped:
-            return await original(method, path, headers, with_raw_addresses(body), query)
+            before = len(ses._sent_emails_list())
+            answer = await original(method, path, headers, with_raw_addresses(body), query)
+            for mail in map(from_ses_record, ses._sent_emails_list()[before:]):
+                if mail.to:
+                    deliver(mail)
+            return answer
 
         return handle
 
-    replace(module("services.ses_v2"), "handle_request", wrap)
-
-
-def ses_records() -> list[dict[str, Any]]:
-    """List MiniStack's records of the mails that SES delivered, in all accounts and regions."""
-    kept = module("services.ses", "_sent_emails")._sent_emails
-    every = (record for records in kept.to_dict().values() for record in records)
-    return [record for record in every if any(record.get(field) for field in ("To", "CC", "BCC"))]
+    for version in (ses, module("services.ses_v2")):
+        replace(version, "handle_request", wrap)
 
 
 def with_raw_addresses(body: bytes) -> bytes:
