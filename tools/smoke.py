@@ -112,11 +112,11 @@ class Mails:
         return found.groupdict()
 
     def _arrived(self, subject: str) -> dict[str, str] | None:
-        mails = httpx.get(self.mailbox_url, headers={"Accept": "application/json"}).json()
+        asked = {"to": self.address, "about": subject}
+        mails = httpx.get(self.mailbox_url, params=asked, headers={"Accept": "application/json"}).json()
         for mail in mails:
             found = _LINK.search(mail["text"])
-            fits = subject in mail["subject"] and self.address in mail["to"]
-            if found and fits and found["ph"] not in self.seen:
+            if found and found["ph"] not in self.seen:
                 self.seen.add(found["ph"])
                 return found.groupdict()
         return None

@@ -89,13 +89,13 @@ class Product:
         """Let go of every connection."""
         self.http.close()
 
-    def _ask(self, what: str, *, within: float = 0, **of: str | int) -> Any:  # noqa: ANN401  # any JSON
-        """Ask the emulator for one of its own lists; it waits up to `within` seconds for what is asked."""
+    def _ask(self, what: str, **of: str | float) -> Any:  # noqa: ANN401  # any JSON
+        """Ask the emulator what it saw; with `within` it waits for that (docs/architecture.md)."""
         answer = self.http.get(
             f"{self.stack.endpoint_url}/_latchkey/{what}",
-            params={**of, **({"within": within} if within else {})},
+            params=of,
             headers={"Accept": "application/json"},
-            timeout=within + _TIMEOUT_SECONDS,
+            timeout=_TIMEOUT_SECONDS + float(of.get("within", 0)),
         )
         return answer.raise_for_status().json()
 
@@ -113,10 +113,10 @@ class Product:
     def wait_for_mail(self, to: str, about: str, number: int = 1) -> dict[str, Any]:
         """Return the `number`-th mail about something to an address, once it is there."""
         mails: list[dict[str, Any]] = self._ask(
-            "mailbox", within=_DEADLINE_SECONDS, to=to, about=about, number=number
+            "mailbox", to=to, about=about, number=number, within=_DEADLINE_SECONDS
         )
         if len(mails) < number:
-            raise NothingHappenedError(f"No mail {number} about '{about}' to {to} in time")
+            raise NothingHappenedError(f"No mail {number} about '{about}' to {to} in {_DEADLINE_SECONDS} s")
         return mails[number - 1]
 
     def wait_for_link(self, user: str, number: int = 1) -> Link:

@@ -33,7 +33,7 @@ def clean(product: Product, *faults: dict[str, Any]) -> Run:
 
 
 def stopped_reset(product: Product) -> tuple[str, str]:
-    """Start a reset of a new user, stop it as it waits, and return the user and the password to be claimed."""
+    """Start a reset of a new user, stop it as it waits, and return the user and the password that waits."""
     user = product.create_user(OLD_PASSWORD)
     arn = product.start_reset(user)
     product.wait_until_claimable(user)
