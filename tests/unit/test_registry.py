@@ -308,6 +308,13 @@ def test_what_the_table_cannot_hold_is_refused_before_it_is_sent(stack: Stack) -
     assert stack.calls == []
 
 
+@pytest.mark.usefixtures("stack")
+def test_what_another_wrote_that_the_table_cannot_hold_is_refused() -> None:
+    DYNAMODB.put_item(TableName=os.environ["REGISTRY_TABLE"], Item={"id": {"S": "x"}, "flag": {"BOOL": True}})
+    with pytest.raises(TypeError, match="BOOL"):
+        table.get("x")
+
+
 def test_a_lost_connection_is_worth_retrying(stack: Stack) -> None:
     stack.fail("GetItem", LostConnection(error=OSError("lost")))
     with pytest.raises(LatchkeyError):
