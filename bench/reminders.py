@@ -112,7 +112,7 @@ def _run(reminders: Reminders, emulator_pid: int) -> dict[str, Any]:
             }
             for name in _FUNCTIONS
         },
-        "mails_per_second": mailed / seconds["MailEverybodyDue"],
+        "mails_per_second": mailed / seconds["MailBatches"],
     }
 
 

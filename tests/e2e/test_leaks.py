@@ -151,7 +151,7 @@ def test_search_finds_a_secret_in_any_disguise(disguised: str) -> None:
 def test_search_finds_planted_leaks(product: Product) -> None:
     """The search itself can fail: it finds a secret planted in each kind of place."""
     before, logs, ssm = datetime.now(UTC), product.client("logs"), product.client("ssm")
-    group, name = f"/latchkey/{product.stack.stack_name}/reset", "/planted"
+    group, name = f"/latchkey/{product.stack.stack_name}/functions", "/planted"
     logs.create_log_stream(logGroupName=group, logStreamName="planted")
     event = {"timestamp": int(before.timestamp() * 1000), "message": json.dumps({"oops": SECRET})}
     logs.put_log_events(logGroupName=group, logStreamName="planted", logEvents=[event])

@@ -292,6 +292,14 @@ class TestSend:
         send("ab")
         assert box.mailed == ["ops@example.com"] * 2 + ["a@example.com", "b@example.com"]
 
+    def test_a_test_that_is_stopped_takes_no_mail_of_another_run_for_its_own(self, box: Box) -> None:
+        send("b", run=EARLIER)
+        box.errors["ops@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
+        with pytest.raises(MailQuotaExceededError):
+            send("ab", test=True)
+        rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
+        assert [row.outcome for row in rows] == [Outcome.NOT_SENT] * 2
+
     def test_a_test_without_an_administrator_sends_no_mail(
         self, box: Box, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -680,7 +688,7 @@ def test_the_senders_are_as_many_as_the_definition_lets_run() -> None:
     definition = json.loads(
         (Path(__file__).parents[2] / "statemachines" / "reminders.asl.json").read_text("utf-8")
     )
-    assert definition["States"]["MailEverybodyDue"]["MaxConcurrency"] == plan_reminders.SENDERS
+    assert definition["States"]["MailBatches"]["MaxConcurrency"] == plan_reminders.SENDERS
 
 
 def test_a_stopped_run_waits_as_long_as_its_senders_may_go_on() -> None:

@@ -157,7 +157,7 @@ def test_no_history_names_a_person(reminders: Reminders) -> None:
 def test_dry_run_lists_and_sends_no_mail(reminders: Reminders) -> None:
     mailed = Mailed(reminders)
     ended = run(reminders, **load_event("reminders_machine_valid"))
-    assert "MailEverybodyDue" not in ended.states
+    assert "MailBatches" not in ended.states
     assert {user for user, outcome in outcomes(reminders, ended).items() if outcome == "due"} == {
         *DUE,
         IAM_USER,

@@ -32,7 +32,7 @@ HAPPY = [
     "WaitForClaim",
 ]
 CLAIMED = [*HAPPY, "DeletePassword", "NotifyClaimed", "Claimed"]
-UNSENT = ["CountUnsentNotice", "ClaimedOrExpired"]
+UNSENT = ["CountUnsentNotice", "HowItEnded"]
 EXPIRED = [*HAPPY, "RevokePassword", "ExpiredOrFailed", "NotifyExpired", "Expired"]
 SUPERSEDED = ["PublishSuperseded", "Superseded"]
 ASKED = [*HAPPY[:3], "ConfirmRequest"]

@@ -58,7 +58,7 @@ _CA = authority(NOW + timedelta(days=300))
 
 RESOURCES = {
     "AlarmTopic": ("AWS::SNS::Topic", TOPIC),
-    "FunctionLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/reset"),
+    "FunctionLogs": ("AWS::Logs::LogGroup", "/latchkey/latchkey-prod/functions"),
     "NotifyClaimedFunction": ("AWS::Lambda::Function", "latchkey-prod-NotifyClaimedFunction-1"),
     "NotifyExpiredFunction": ("AWS::Lambda::Function", "latchkey-prod-NotifyExpiredFunction-1"),
     "SendClaimLinkFunction": ("AWS::Lambda::Function", "latchkey-prod-SendClaimLinkFunction-1"),

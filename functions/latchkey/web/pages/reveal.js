@@ -32,7 +32,7 @@ async function reveal() {
     byId("sign-in").hidden = !claim.sign_in_url;
     byId("sign-in-hint").textContent = claim.sign_in_hint ?? "";
     byId("sign-in-hint").hidden = !claim.sign_in_hint;
-    // The browser may keep this page in memory and bring it back for whoever presses Back.
+    // The browser may keep this page in memory and bring it back when a person presses Back.
     addEventListener("pagehide", forget);
   }
   const newer = response.headers.get("Latchkey-Newer-Link-At");
