@@ -2,7 +2,6 @@
 
 import os
 from datetime import datetime
-from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
@@ -11,12 +10,7 @@ from latchkey.domain.claims import MailedLink, request_handle
 from latchkey.handler import task_handler
 
 
-class Event(TypedDict):
-    execution: str
-    user: str
-    name: str
-    mail: str
-    language: str
+class Event(addressees.Event):
     unlock: bool
     entered_at: str
     task_token: str
@@ -24,7 +18,7 @@ class Event(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    user = addressees.eligible(event["user"], event["name"], event["mail"], settings.protection())
+    user = addressees.eligible(event, settings.protection())
     handle = request_handle(user.account, event["execution"], datetime.fromisoformat(event["entered_at"]))
     secret = action_links.issue(
         LinkKind.QUESTION,

@@ -3,7 +3,6 @@
 import os
 import secrets
 from datetime import datetime
-from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import action_links, eventbridge, ses
@@ -13,14 +12,7 @@ from latchkey.handler import task_handler
 from latchkey.languages.times import Hours, Value
 
 
-class Event(TypedDict):
-    """For an account of the directory, `name` and `mail` are as ResetDirectoryPassword found them."""
-
-    execution: str
-    user: str
-    name: str
-    mail: str
-    language: str
+class Event(addressees.Event):
     claimed_at: str
     claimed_from: str
 
@@ -30,7 +22,7 @@ def handler(event: Event, _context: object) -> None:
     eventbridge.publish("Claimed", event["execution"], event["user"])
     claimed_at = datetime.fromisoformat(event["claimed_at"])
     # IAM says where the notice goes, as it holds what revokes the claim. It also goes to protected users.
-    user = addressees.known(event["user"], event["name"], event["mail"])
+    user = addressees.known(event)
     handle = handle_of(user.account, event["execution"], claimed_at)
     secret = action_links.issue(LinkKind.NOTICE, handle, user=user.account, execution=event["execution"])
     values: dict[str, Value] = {

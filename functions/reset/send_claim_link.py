@@ -2,7 +2,6 @@
 
 import os
 from datetime import datetime
-from typing import TypedDict
 
 from latchkey import addressees, emails, settings
 from latchkey.adapters import eventbridge, kms, ses
@@ -10,14 +9,7 @@ from latchkey.domain.claims import MailedLink
 from latchkey.handler import task_handler
 
 
-class Event(TypedDict):
-    """For an account of the directory, `name` and `mail` are as ResetDirectoryPassword found them."""
-
-    execution: str
-    user: str
-    name: str
-    mail: str
-    language: str
+class Event(addressees.Event):
     sealed: str
     handle: str
     expires_at: str
@@ -26,7 +18,7 @@ class Event(TypedDict):
 @task_handler
 def handler(event: Event, _context: object) -> None:
     link_secret = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).link_secret
-    user = addressees.eligible(event["user"], event["name"], event["mail"], settings.protection())
+    user = addressees.eligible(event, settings.protection())
     link = MailedLink("extract", event["handle"], link_secret)
     mail = emails.render(
         "claim_link",
