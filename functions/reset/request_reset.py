@@ -89,7 +89,7 @@ def wants_unlock(fields: Mapping[str, object], kind: AccountKind) -> bool:
     return unlock
 
 
-def request_reset(account: str, now: datetime, address: str = "", *, unlock: bool = False) -> None:
+def request_reset(account: str, now: datetime, address: str, *, unlock: bool) -> None:
     """Start the one reset the user may have now, by the name that is noted for it.
 
     The first request and repeated ones make the same two calls. A repeated one starts what the first noted:

@@ -96,7 +96,7 @@ def test_a_request_after_one_that_crashed_before_the_start_starts_it(stack: Stac
 def test_after_the_window_another_execution_starts(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUEST_WINDOW_MINUTES", "60")
     for minutes in (0, 59, 60):
-        request_reset(ALICE, NOW + timedelta(minutes=minutes))
+        request_reset(ALICE, NOW + timedelta(minutes=minutes), "", unlock=False)
     first, second, third = (call["name"] for call in stack.sent("StartExecution"))
     assert first == second != third
 
