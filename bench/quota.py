@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 #: pause the emulator takes three at once at most: what was not used is not saved up.
 PUTS_PER_SECOND: Final = 3
 #: Requests a second: what is wanted, nearly what is granted, and more than that, which no queue survives.
-RATES: Final = (2.5, 2.9, 3.5)
-#: How long each rate is asked for: twenty times what the bucket of the quota holds.
-SECONDS: Final = 20
+RATES: Final = (2.5, 2.9, 4.0)
+#: How long each rate is asked for: what the emulator takes at once lasts for one of these seconds.
+SECONDS: Final = 18
 #: Within which a mail counts as sent at once, retries included.
 SOON: Final = 10
 #: Resets under way at most: more than where a rate is held, and not so many that a slow machine chokes.
