@@ -107,7 +107,11 @@ def findings(people: Iterable[tuple[Rights, bool]], containers: Iterable[Rights]
 
 
 def read(connection: AnyConnection, bases: list[str]) -> tuple[list[tuple[Rights, bool]], list[Rights]]:
-    """Read what the account of a connection may do to the domain's users, and to the bases."""
+    """Read what the account of a connection may do to the domain's users, and to the bases.
+
+    Raises:
+        LookupError: when the directory has no such base.
+    """
     connection.search("", "(objectClass=*)", BASE, attributes=["tokenGroups", "defaultNamingContext"])
     root = _entries(connection)[0][1]
     identities, domain = frozenset(root["tokenGroups"]), root["defaultNamingContext"][0].decode()
@@ -125,7 +129,10 @@ def read(connection: AnyConnection, bases: list[str]) -> tuple[list[tuple[Rights
     containers = []
     for name in (domain, *bases):
         connection.search(name, "(objectClass=*)", BASE, attributes=wanted)
-        containers += [_rights(name, values, identities) for _, values in _entries(connection)]
+        found = _entries(connection)
+        if not found:
+            raise LookupError(f"The directory has no {name}.")
+        containers += [_rights(name, values, identities) for _, values in found]
     return people, containers
 
 

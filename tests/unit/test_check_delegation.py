@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tools import check_delegation
-from tools.check_delegation import NEEDED, Rights, findings, may_reset
+from tools.check_delegation import NEEDED, Rights, findings, may_reset, read
 
 OURS, OTHERS = b"\x01\x01" + bytes(10), b"\x01\x02" + bytes(14)
 RESET = UUID("00299570-246d-11d0-a768-00aa006e0529")
@@ -106,3 +106,23 @@ def test_the_password_goes_to_the_named_server_alone(monkeypatch: pytest.MonkeyP
     with pytest.raises(ConnectionError):
         check_delegation.main()
     assert connected.call_args.kwargs["auto_referrals"] is False
+
+
+def test_a_base_that_the_directory_does_not_have_is_named() -> None:
+    """A controller answers with a referral and no entry, which would look like a base where all is right."""
+    root = {"tokenGroups": [OURS], "defaultNamingContext": [b"DC=corp"]}
+    domain: dict[str, list[bytes]] = {
+        "allowedAttributesEffective": [],
+        "allowedChildClassesEffective": [],
+        "sDRightsEffective": [],
+    }
+    known = {"": root, "DC=corp": domain}
+    connection = MagicMock(result={})
+
+    def search(name: str, what: str, *_: object, **__: object) -> None:
+        entry = {"type": "searchResEntry", "dn": name, "raw_attributes": known.get(name)}
+        connection.response = [entry] if name in known and "person" not in what else []
+
+    connection.search = search
+    with pytest.raises(LookupError, match="DC=crop"):
+        read(connection, ["OU=Users,DC=crop"])
