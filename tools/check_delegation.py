@@ -1,8 +1,9 @@
-"""Check from outside what the service account that resets passwords may do: three rights on users, no more.
+"""Check from outside what a service account may do: to reset passwords three rights on users, to read none.
 
 `python -m tools.check_delegation --host … --ca … --account …`
-with a `--base` for each search base asks for the password, reads what the account may do to each user, and
-changes nothing. It ends with 1 where something is too much or too little.
+with a `--base` for each search base, or with none for the account that only reads, asks for the password,
+reads what the account may do to each user, and changes nothing. It ends with 1 where something is too much or
+too little; the account that only reads has to see into the fine-grained policies that decide about users.
 """
 
 import argparse
@@ -10,12 +11,14 @@ import getpass
 import ssl
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from ldap3 import BASE, NONE, SUBTREE, Connection, Server, Tls
+from ldap3.core.exceptions import LDAPNoSuchObjectResult
 from ldap3.protocol.microsoft import security_descriptor_control
 
 #: What the account has to write, and nothing else.
@@ -25,6 +28,7 @@ NEEDED = frozenset({"lockoutTime", "pwdLastSet"})
 type AnyConnection = Any
 
 _PEOPLE = "(&(objectCategory=person)(objectClass=user))"
+_POLICY = "msDS-ResultantPSO"
 _LDAPS_PORT = 636
 _PAGE = 500
 #: The extended right *Reset Password*, and the bit of an access mask that grants extended rights.
@@ -78,12 +82,15 @@ def may_reset(descriptor: bytes, identities: frozenset[bytes]) -> bool:
     return False
 
 
-def findings(people: Iterable[tuple[Rights, bool]], containers: Iterable[Rights]) -> Iterator[str]:
+def findings(
+    people: Iterable[tuple[Rights, bool]], containers: Iterable[Rights], unread: Iterable[str] = ()
+) -> Iterator[str]:
     """Say what is too much or too little; nothing where it is right.
 
     Args:
         people: what the account may do to each user, and whether it has to be able to reset that one.
         containers: what it may do to the search bases and the domain.
+        unread: policies that it would have to read, and may not.
     """
     found: dict[str, list[str]] = {}
     for rights, within in people:
@@ -101,13 +108,27 @@ def findings(people: Iterable[tuple[Rights, bool]], containers: Iterable[Rights]
             found.setdefault("may change it, create entries below it, or change rights", []).append(
                 rights.entry
             )
+    for policy in unread:
+        found.setdefault("lacks the right to read the policy", []).append(policy)
     for wrong_right, entries in sorted(found.items()):
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         yield f"The account {wrong_right}: {entries[0]}{more}"
 
 
-def read(connection: AnyConnection, bases: list[str]) -> tuple[list[tuple[Rights, bool]], list[Rights]]:
-    """Read what the account of a connection may do to the domain's users, and to the bases.
+def check(connection: AnyConnection, bases: Collection[str]) -> Iterator[str]:
+    """Say what is too much or too little for a connection's account: one that only reads without bases.
+
+    Raises:
+        LookupError: when the directory has no such base.
+    """
+    people, containers, policies = read(connection, bases)
+    yield from findings(people, containers, () if bases else _unread(connection, policies))
+
+
+def read(
+    connection: AnyConnection, bases: Collection[str]
+) -> tuple[list[tuple[Rights, bool]], list[Rights], set[str]]:
+    """Read what a connection's account may do to the domain's users and the bases, and users' policies.
 
     Raises:
         LookupError: when the directory has no such base.
@@ -115,11 +136,12 @@ def read(connection: AnyConnection, bases: list[str]) -> tuple[list[tuple[Rights
     connection.search("", "(objectClass=*)", BASE, attributes=["tokenGroups", "defaultNamingContext"])
     root = _entries(connection)[0][1]
     identities, domain = frozenset(root["tokenGroups"]), root["defaultNamingContext"][0].decode()
-    people = []
+    people, policies = [], set()
     wanted = ["allowedAttributesEffective", "sDRightsEffective", "allowedChildClassesEffective"]
     for name, values in _pages(
-        connection, domain, [*wanted, "nTSecurityDescriptor", "adminCount", "objectSid"]
+        connection, domain, [*wanted, "nTSecurityDescriptor", "adminCount", "objectSid", _POLICY]
     ):
+        policies |= {each.decode() for each in values[_POLICY]}
         # What everyone may write of their own entry is no delegation.
         if values["objectSid"][0] in identities:
             continue
@@ -133,7 +155,18 @@ def read(connection: AnyConnection, bases: list[str]) -> tuple[list[tuple[Rights
         if not found:
             raise LookupError(f"The directory has no {name}.")
         containers += [_rights(name, values, identities) for _, values in found]
-    return people, containers
+    return people, containers, policies
+
+
+def _unread(connection: AnyConnection, policies: Iterable[str]) -> Iterator[str]:
+    for policy in sorted(policies):
+        length = "msDS-MinimumPasswordLength"
+        # One that may not be seen at all is an error.
+        with suppress(LDAPNoSuchObjectResult):
+            connection.search(policy, "(objectClass=*)", BASE, attributes=[length])
+            if any(values[length] for _, values in _entries(connection)):
+                continue
+        yield policy
 
 
 def _rights(name: str, values: Mapping[str, Any], identities: frozenset[bytes]) -> Rights:
@@ -173,11 +206,13 @@ def _entries(connection: AnyConnection) -> list[tuple[str, Mapping[str, Any]]]:
 
 def main() -> int:
     """Check one account, and say what was found."""
-    parser = argparse.ArgumentParser(description="Check what the service account of the resets may do.")
+    parser = argparse.ArgumentParser(description="Check what a service account may do in the directory.")
     parser.add_argument("--host", required=True, help="a domain controller, with a port if it is not 636")
     parser.add_argument("--ca", required=True, help="a file with its authority's certificate, as PEM")
     parser.add_argument("--account", required=True, help="the account's user principal name")
-    parser.add_argument("--base", required=True, action="append", help="a search base; may be given again")
+    parser.add_argument(
+        "--base", action="append", default=[], help="a search base, again for each; none if it only reads"
+    )
     given = parser.parse_args()
     host, _, port = given.host.partition(":")
     tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=given.ca, valid_names=[host])
@@ -187,8 +222,9 @@ def main() -> int:
     with Connection(
         server, given.account, password, raise_exceptions=True, auto_referrals=False
     ) as connection:
-        found = list(findings(*read(connection, given.base)))
-    for each in found or ["The account has its three rights on the users below the bases, and no other."]:
+        found = list(check(connection, given.base))
+    right = "has its three rights on the users below the bases, and no other" if given.base else "only reads"
+    for each in found or [f"The account {right}."]:
         sys.stdout.write(f"{each}\n")
     return 1 if found else 0
 

@@ -36,7 +36,14 @@ USERS_BASE = f"OU=People,{BASE}"
 EXCLUSION_GROUP = f"CN=No reminders,{BASE}"
 SERVICE_ACCOUNT = f"latchkey@{REALM}"
 RESET_ACCOUNT = f"latchkey-reset@{REALM}"
-RIGHTS = ("Reset password", "pwdLastSet", "lockoutTime")
+#: What is delegated to the account of the resets, on users, as docs/operations.md says.
+#: https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, section 5.1.3.2.1, and
+#: https://learn.microsoft.com/windows/win32/adschema
+RIGHTS = {
+    "Reset password": "CR;00299570-246d-11d0-a768-00aa006e0529",
+    "pwdLastSet": "WP;bf967a0a-0de6-11d0-a285-00aa003049e2",
+    "lockoutTime": "WP;28630ebf-41d5-11d1-a9c1-0000f80367c1",
+}
 MAXIMUM_AGE_DAYS = 90
 SHORT_POLICY_DAYS = 30
 PROCESS_FILE = "samba.json"
@@ -198,7 +205,7 @@ class Samba:
         der = ssl.PEM_cert_to_DER_cert(authority.cert_pem.bytes().decode())
         self.ca = base64.b64encode(der).decode()
 
-    def _seed(self, users: Iterable[DirectoryUser], delegated: Iterable[str] = RIGHTS) -> None:
+    def _seed(self, users: Iterable[DirectoryUser]) -> None:
         wanted = {
             "conf": str(self.conf),
             "sam": str(self.folder / "private" / "sam.ldb"),
@@ -207,7 +214,7 @@ class Samba:
             "exclusion_group": EXCLUSION_GROUP,
             "service_account": SERVICE_ACCOUNT,
             "reset_account": RESET_ACCOUNT,
-            "delegated": list(delegated),
+            "delegated": list(RIGHTS.values()),
             "password": self.password,
             "maximum_age_days": MAXIMUM_AGE_DAYS,
             "short_policy_days": SHORT_POLICY_DAYS,
@@ -218,10 +225,6 @@ class Samba:
     def add(self, users: Iterable[DirectoryUser]) -> None:
         """Add users while it runs; it has one process, and reads its files anew."""
         self._seed(users)
-
-    def delegate(self, rights: Iterable[str]) -> None:
-        """Let the account of the resets do this and no more, of `RIGHTS`, while the directory runs."""
-        self._seed([], rights)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS

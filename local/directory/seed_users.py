@@ -29,17 +29,9 @@ _SECONDS_FROM_1601_TO_1970 = 11_644_473_600
 _NORMAL, _DISABLED, _NEVER_EXPIRES, _SMART_CARD = 0x200, 0x2, 0x10000, 0x40000
 # DSDB_CONTROL_BYPASS_PASSWORD_HASH: the time of a password's last change is taken as it is given.
 _AS_GIVEN = ["local_oid:1.3.6.1.4.1.7165.4.3.12:0"]
-# What may be delegated to the account of the resets, on users, as docs/operations.md says.
-# https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, section 5.1.3.2.1, and
-# https://learn.microsoft.com/windows/win32/adschema
-_DELEGATED = {
-    "Reset password": "CR;00299570-246d-11d0-a768-00aa006e0529",
-    "pwdLastSet": "WP;bf967a0a-0de6-11d0-a285-00aa003049e2",
-    "lockoutTime": "WP;28630ebf-41d5-11d1-a9c1-0000f80367c1",
-}
 _USER_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2"
-_SHORT_POLICY = "CN=Short,CN=Password Settings Container,CN=System"
-
+_POLICIES = "CN=Password Settings Container,CN=System"
+_SHORT_POLICY = f"CN=Short,{_POLICIES}"
 
 # Above so many, what Samba checks of each addition takes longer the more there are; by then it is left out.
 _MANY = 500
@@ -59,7 +51,7 @@ def main() -> None:
     sam.transaction_start()
     if not sam.search(wanted["base"], expression="(ou=People)", attrs=["1.1"]):
         _prepare(sam, wanted)
-    _delegate(sam, wanted)
+        _delegate(sam, wanted)
     for user in [*special, plain[0]] if plain else users:
         _add(sam, wanted, user)
     sam.transaction_commit()
@@ -145,19 +137,18 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
 
 
 def _delegate(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # as above
-    """Let the account of the resets do what is wanted below the users' base, and no more."""
-    name = wanted["reset_account"].partition("@")[0]
-    (account,) = sam.search(wanted["base"], expression=f"(sAMAccountName={name})", attrs=["objectSid"])
-    identifier = str(ndr_unpack(security.dom_sid, account["objectSid"][0]))
-    entries = {right: f"(OA;CIIO;{entry};{_USER_CLASS};{identifier})" for right, entry in _DELEGATED.items()}
-    descriptors = SDUtils(sam)
-    known = descriptors.get_sd_as_sddl(wanted["users_base"])
-    for entry in entries.values():
-        known = known.replace(entry, "")
-    # Entries begin at the first bracket, those of the access list's own before inherited ones.
-    start = known.index("(")
-    given = "".join(entries[right] for right in wanted["delegated"])
-    descriptors.modify_sd_on_dn(wanted["users_base"], f"{known[:start]}{given}{known[start:]}")
+    """Let the one account do what is wanted below the users' base, the other read policies, and no more."""
+    base, descriptors = wanted["base"], SDUtils(sam)
+
+    def identifier(account: str) -> str:
+        name = wanted[account].partition("@")[0]
+        (found,) = sam.search(base, expression=f"(sAMAccountName={name})", attrs=["objectSid"])
+        return str(ndr_unpack(security.dom_sid, found["objectSid"][0]))
+
+    resets, reads = identifier("reset_account"), identifier("service_account")
+    for right in wanted["delegated"]:
+        descriptors.dacl_add_ace(wanted["users_base"], f"(OA;CIIO;{right};{_USER_CLASS};{resets})")
+    descriptors.dacl_add_ace(f"{_POLICIES},{base}", f"(A;CI;GR;;;{reads})")
 
 
 def _dn(wanted: dict[str, Any], user: dict[str, Any]) -> str:

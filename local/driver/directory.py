@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
+import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,10 +12,11 @@ from uuid import UUID
 
 from ldap3 import BASE as THIS_ENTRY
 from ldap3 import MODIFY_ADD, MODIFY_REPLACE, NONE, Connection, Server, Tls
+from ldap3.protocol.microsoft import security_descriptor_control
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import escape_rdn
 
-from local.directory.samba import BASE, REALM, SERVICE_ACCOUNT, USERS_BASE
+from local.directory.samba import BASE, REALM, RIGHTS, SERVICE_ACCOUNT, USERS_BASE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,7 +31,12 @@ LOCKED: Final = "775"
 DISABLED: Final = "533"
 
 _ADMINISTRATOR = f"Administrator@{REALM}"
-_NORMAL_ACCOUNT = "512"
+_NORMAL_ACCOUNT, _MACHINE_ACCOUNT = "512", "4096"
+# Flags of a security descriptor and of its entries:
+# https://learn.microsoft.com/openspecs/windows_protocols/ms-dtyp, sections 2.4.4.1 and 2.4.6
+_IS_PROTECTED, _IS_INHERITED = 0x1000, 0x10
+_DACL = 4
+_DAY_TICKS = 24 * 3600 * 10_000_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,14 @@ class Directory:
             wanted = {key: value for key, value in given.items() if value is not None}
             _succeed(connection, connection.add(f"CN={common_name},{USERS_BASE}", "user", wanted))
         return str(given["sAMAccountName"])
+
+    def create_machine(self, kind: str, **attributes: Any) -> str:  # noqa: ANN401  # as above
+        """Create a computer or a managed service account, of that object class, and return its name."""
+        name = f"m-{secrets.token_hex(6)}$"
+        given = {"sAMAccountName": name, "userAccountControl": _MACHINE_ACCOUNT} | attributes
+        with self.administered() as connection:
+            _succeed(connection, connection.add(f"CN={name.rstrip('$')},{USERS_BASE}", kind, given))
+        return name
 
     def change(self, name: str, **attributes: Any) -> None:  # noqa: ANN401  # as above
         """Replace attributes of a user, as an administrator."""
@@ -148,6 +163,38 @@ class Directory:
         with self.signed_in(SERVICE_ACCOUNT) as connection:
             return bool(connection.extend.microsoft.modify_password(name, new, old))
 
+    def withhold(self, name: str, *rights: str) -> None:
+        """Take delegated rights on a user away, of `RIGHTS`; without any named all, as AdminSDHolder does."""
+        user = self.distinguished_name(name)
+        control = security_descriptor_control(sdflags=_DACL)
+        unwanted = [UUID(RIGHTS[each].partition(";")[2]) for each in rights or RIGHTS]
+        with self.administered() as connection:
+            connection.search(
+                user, "(objectClass=*)", THIS_ENTRY, attributes=["nTSecurityDescriptor"], controls=control
+            )
+            (known,) = connection.response[0]["raw_attributes"]["nTSecurityDescriptor"]
+            changes = {"nTSecurityDescriptor": [(MODIFY_REPLACE, [_descriptor_without(known, unwanted)])]}
+            _succeed(connection, connection.modify(user, changes, controls=control))
+
+    def apply_policy(self, name: str, minimum_length: int) -> None:
+        """Let a fine-grained policy of its own decide about a user's password."""
+        policy = {
+            "msDS-PasswordSettingsPrecedence": 1,
+            "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+            "msDS-PasswordHistoryLength": 24,
+            "msDS-PasswordComplexityEnabled": "TRUE",
+            "msDS-MinimumPasswordLength": minimum_length,
+            "msDS-MinimumPasswordAge": -_DAY_TICKS,
+            "msDS-MaximumPasswordAge": -90 * _DAY_TICKS,
+            "msDS-LockoutThreshold": 0,
+            "msDS-LockoutObservationWindow": -_DAY_TICKS,
+            "msDS-LockoutDuration": -_DAY_TICKS,
+            "msDS-PSOAppliesTo": self.distinguished_name(name),
+        }
+        with self.administered() as connection:
+            named = f"CN=For {name},CN=Password Settings Container,CN=System,{BASE}"
+            _succeed(connection, connection.add(named, "msDS-PasswordSettings", policy))
+
     @contextmanager
     def policy(self, **wanted: int) -> Generator[None]:
         """Let the domain's policy be another meanwhile, such as `minPwdLength=64`."""
@@ -164,6 +211,23 @@ class Directory:
         with self.administered() as connection:
             changes = {name: [(MODIFY_REPLACE, [str(value)])] for name, value in wanted.items()}
             _succeed(connection, connection.modify(BASE, changes))
+
+
+def _descriptor_without(descriptor: bytes, unwanted: list[UUID]) -> bytes:
+    """Return a security descriptor that has no entry about these rights, and inherits none."""
+    (flags,) = struct.unpack_from("<H", descriptor, 2)
+    (start,) = struct.unpack_from("<I", descriptor, 16)
+    revision, _, _, count = struct.unpack_from("<BBHH", descriptor, start)
+    position, kept = start + 8, []
+    for _ in range(count):
+        kind, inherits, size = struct.unpack_from("<BBH", descriptor, position)
+        rest = descriptor[position + 4 : position + size]
+        position += size
+        if not any(each.bytes_le in rest for each in unwanted):
+            kept.append(struct.pack("<BBH", kind, inherits & ~_IS_INHERITED, size) + rest)
+    entries = b"".join(kept)
+    access_list = struct.pack("<BBHHH", revision, 0, 8 + len(entries), len(kept), 0) + entries
+    return struct.pack("<BBHIIII", 1, 0, flags | _IS_PROTECTED, 0, 0, 0, 20) + access_list
 
 
 def _succeed(connection: Any, done: object) -> None:  # noqa: ANN401  # ldap3 has types in part

@@ -62,6 +62,12 @@ def test_what_is_right_is_not_named() -> None:
     assert list(findings([(RIGHT, True), (admin, False), (elsewhere, False)], [Rights("OU=People")])) == []
 
 
+def test_a_policy_that_may_not_be_read_is_named() -> None:
+    assert list(findings([], [], ["CN=Strict", "CN=Short"])) == [
+        "The account lacks the right to read the policy: CN=Strict and 1 more"
+    ]
+
+
 @pytest.mark.parametrize(
     ("rights", "within", "said"),
     [

@@ -423,6 +423,15 @@ class TestSetting:
         set_password()
         assert (first.password, second.password) == ("of the user", PASSWORD)
 
+    def test_every_controller_is_asked_before_it_is_given_up(
+        self, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        third = Controller("dc3")
+        connect(third)
+        monkeypatch.setattr(f"{__name__}.SETTINGS", replace(SETTINGS, hosts=("dc1", "dc2", "dc3")))
+        set_password()
+        assert len(third.changes) == 1
+
     def test_no_controller_at_all_is_worth_another_try(self, connect: Connect) -> None:
         network = connect()
         with pytest.raises(DirectoryUnreachableError):

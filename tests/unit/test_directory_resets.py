@@ -16,6 +16,7 @@ from latchkey.errors import (
     AccessDeniedError,
     DirectoryChangeError,
     LatchkeyError,
+    ResetInProgressError,
     ServiceUnavailableError,
     UserNotEligibleError,
     UserNotFoundError,
@@ -301,6 +302,13 @@ class TestChange:
         stack.answer_within(FOUND)
         self.change()
         assert [call["taskToken"] for call in stack.sent("SendTaskFailure")] == [TASK_TOKEN]
+
+    def test_while_another_reset_changes_the_account_the_directory_is_not_asked(self, stack: Stack) -> None:
+        another = Reset(execution="another", phase=Phase.RESETTING, user=DANA, name="dana")
+        stack.keep(Item(current=another), DANA)
+        with pytest.raises(ResetInProgressError):
+            self.change()
+        assert asked(stack) == []
 
     def test_iams_own_state_touches_no_account_of_the_directory(self, sealing_stack: Stack) -> None:
         with pytest.raises(UserNotFoundError):

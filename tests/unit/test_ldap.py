@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 from uuid import UUID
 
 import pytest
@@ -57,6 +58,7 @@ class Server:
         self.closed = True
         self.at_bind: list[Exception] = []
         self.strategy = self
+        self.socket: MagicMock | None = None
 
     def __call__(self, server: Any, *_: object, **__: object) -> "Server":  # noqa: ANN401  # ldap3's
         self.server = server
@@ -211,6 +213,13 @@ def test_a_lost_connection_goes_on_at_the_next_server_and_lists_each_user_once(
     corp, server = directory(page(entry(1), more=True), lost, page(entry(1), more=True), page(entry(2)))
     assert [each.user for each in corp.all()] == ["u1", "u2"]
     assert server.hosts == ["dc1", "dc2"]
+
+
+def test_no_socket_stays_of_a_connection_that_could_not_be_opened(directory: Build) -> None:
+    corp, server = directory(page(entry(1)))
+    server.socket, server.at_bind = MagicMock(), [LDAPSocketOpenError("refused")]
+    assert [each.user for each in corp.all()] == ["u1"]
+    assert server.socket.close.called
 
 
 def test_tries_are_used_up(directory: Build) -> None:

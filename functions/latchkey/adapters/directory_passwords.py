@@ -58,7 +58,8 @@ class DirectoryPasswords:
             return user
 
         twice = tuple(host for host in self._settings.hosts for _ in range(2))
-        return Controllers(replace(self._settings, hosts=twice), self._login, read_only=False).run(change)
+        settings = replace(self._settings, hosts=twice)
+        return Controllers(settings, self._login, read_only=False, tries=len(twice)).run(change)
 
     def unlock(self, identity: UUID, now: datetime) -> DirectoryUser:
         """Unlock the account of a user who may be reset, locked or not, and change nothing else.

@@ -20,7 +20,7 @@ from ldap3.core.exceptions import (
     LDAPUnwillingToPerformResult,
 )
 
-from latchkey.adapters.ldap_session import LostConnectionError, Session, reason
+from latchkey.adapters.ldap_session import LostConnectionError, Session, close, reason
 from latchkey.adapters.ldap_tls import VerifyingTls
 from latchkey.errors import (
     DirectoryCertificateError,
@@ -37,6 +37,16 @@ _ANSWER_SECONDS = 30
 
 #: Tries in all, each with the next server: two domain controllers are the least a Managed AD has.
 _TRIES = 4
+
+#: Answers of a server that cannot serve now, or takes no changes and refers to another; the last one is AD's
+#: to a search on a connection that is no longer signed in.
+_TRY_ANOTHER = (
+    LDAPBusyResult,
+    LDAPReferralResult,
+    LDAPUnavailableResult,
+    LDAPUnwillingToPerformResult,
+    LDAPOperationsErrorResult,
+)
 
 #: Between the certificates of several authorities.
 _BETWEEN_AUTHORITIES = ","
@@ -148,8 +158,8 @@ class Controllers:
                 connection.bind()
             yield Session(connection, self._translated)
         finally:
-            if connection is not None and not connection.closed:
-                connection.strategy.close()
+            if connection is not None:
+                close(connection)
 
     @contextmanager
     def _translated(self, server: Server) -> Iterator[None]:
@@ -162,16 +172,7 @@ class Controllers:
                 f"The directory server {name} refuses the service account {self._login.user}: "
                 f"{error.description}{reason(error)}"
             ) from error
-        except (
-            LDAPBusyResult,
-            LDAPReferralResult,
-            LDAPUnavailableResult,
-            LDAPUnwillingToPerformResult,
-        ) as error:
-            self._last = f"{name} answered {error.description}."
-            raise LostConnectionError from error
-        except LDAPOperationsErrorResult as error:
-            # What Active Directory answers to a search on a connection that is no longer signed in.
+        except _TRY_ANOTHER as error:
             self._last = f"{name} answered {error.description}."
             raise LostConnectionError from error
         except LDAPOperationResult as error:

@@ -133,7 +133,15 @@ class Session:
                 taken: bool = trial.bind()
                 return taken or any(each in trial.result["message"] for each in _RIGHT_BUT_EXPIRED)
             finally:
-                trial.strategy.close()
+                close(trial)
+
+
+def close(connection: "AnyConnection") -> None:
+    """Close a connection, and the socket of one that could not be opened, which ldap3 keeps."""
+    if not connection.closed:
+        connection.strategy.close()
+    elif connection.socket is not None:
+        connection.socket.close()
 
 
 def first(entry: Entry, attribute: str) -> bytes:
