@@ -18,7 +18,11 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 
 #: Stands in for the AWS CLI: says on standard error how it was called, one argument a line.
 AWS = """#!/bin/sh
-printf '%s\\n' "$@" >&2
+for word; do
+  # As the AWS CLI reads what a parameter names.
+  [ "$word" = file:///dev/stdin ] && word=$(cat)
+  printf '%s\\n' "$word" >&2
+done
 case $2 in describe-stack-resource) echo the-registry;; esac
 """
 
@@ -56,6 +60,8 @@ def test_revoking_by_hand_sets_an_unknown_password(tmp_path: Path) -> None:
     said = revoked_by_hand("alice@example.com", tmp_path) + revoked_by_hand("alice@example.com", tmp_path)
     passwords = re.findall(r"--password\n(.*)\n", said)
     assert len(set(passwords)) == 2
+    # A list of processes shows arguments.
+    assert "--password file:///dev/stdin" in block_below("Revoke by hand").text
     assert all(re.fullmatch(r"Aa0![A-Za-z0-9]{40,}", password) for password in passwords), passwords
 
 
