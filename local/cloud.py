@@ -213,16 +213,19 @@ class LocalCloud:
                 start_new_session=True,
             )
 
-        def answers() -> bool:
+        def answers(http: httpx.Client) -> bool:
             if process.poll() is not None:
                 raise CloudError(f"The emulator ended at once:\n{log.read_text()[-_LOG_TAIL:]}")
             if not self.running:
                 return False
             with contextlib.suppress(httpx.TransportError):
-                return httpx.get(f"{self.endpoint_url}/_ministack/health").is_success
+                return http.get(f"{self.endpoint_url}/_ministack/health").is_success
             return False
 
-        if not _within(_START_DEADLINE_SECONDS, answers):
+        # A client reads the system's certificates: made for each look, it would keep a processor busy.
+        with httpx.Client() as http:
+            answered = _within(_START_DEADLINE_SECONDS, lambda: answers(http))
+        if not answered:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise CloudError(f"The emulator did not answer:\n{log.read_text()[-_LOG_TAIL:]}")
