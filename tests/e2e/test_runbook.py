@@ -13,11 +13,9 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
 from local.driver.product import Product, wait_for
 from local.driver.reminders import Reminders
 from local.seed import ADMIN
-from tests.conftest import WAIT_SCALE
 from tests.e2e.shell import PasteError, Shell
 from tools.commands import command_blocks
 
@@ -32,15 +30,6 @@ IMPATIENT = '{"overlap_seconds": 0, "grace_seconds": 0, "verify_seconds": 0}'
 
 #: The lines at which the blocks begin that were pasted; the last test looks for those that never were.
 pasted: set[tuple[str, int]] = set()
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Start a cloud of its own: some incidents leave another secret than the stack made."""
-    with LocalCloud(tmp_path_factory.mktemp("runbook"), wait_scale=WAIT_SCALE) as cloud:
-        cloud.deploy()
-        with closing(Product(cloud)) as outside:
-            yield outside
 
 
 @pytest.fixture(scope="module")
