@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "workflow/test_cleanup",
     "e2e/test_claims",
     "workflow/test_rotation",
+    "workflow/test_directory",
     "e2e/test_reminders",
     "e2e/test_pages",
     "workflow/test_reset",
