@@ -113,7 +113,7 @@ class DirectoryServer:
     def __init__(self, people: Iterable[dict[str, Any]]) -> None:
         self.server = type("Server", (), {"host": "dc1", "port": 636})()
         self.pages = [list(each) for each in batched(people, 1000, strict=False)]
-        self.closed = True
+        self.closed, self.socket = True, None
 
     def __call__(self, *_: object, **__: object) -> "DirectoryServer":
         return self
