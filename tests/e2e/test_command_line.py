@@ -157,6 +157,7 @@ FOR_OPERATORS = {
     "see whether an identity is verified",
     "see whether an address is suppressed",
     "move a user's reset",
+    "close a user's window",
     "read a user's reset",
     "look for what is due",
     "list resets",
