@@ -28,6 +28,8 @@ _FORK_SERVER = Path(__file__).parents[1] / "fork_server.py"
 _PYTHON = str(RUNTIME / "bin" / "python")
 # https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 _SET_CHILD_SUBREAPER = 36
+# Importing boto3 takes seconds on a busy machine; one that never answers must not hold up the emulator's end.
+_DEADLINE_SECONDS = 60
 # Where an environment shows its own command.
 _ROOM = "-" * 512
 
@@ -61,6 +63,7 @@ class ForkServer:
     def __init__(self, package: Path) -> None:
         self._lock = threading.Lock()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(_DEADLINE_SECONDS)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own script, and no shell
                 [_PYTHON, str(_FORK_SERVER), str(theirs.fileno()), str(package), _ROOM],
@@ -69,7 +72,7 @@ class ForkServer:
             )
 
     def fork(self, message: Sequence[object], streams: Sequence[int]) -> int:
-        """Fork an environment and return its pid. Raises OSError when the server has ended."""
+        """Fork an environment and return its pid. Raises OSError when the server is gone or silent."""
         with self._lock:
             socket.send_fds(self._channel, [json.dumps(message).encode()], streams)
             pid = self._channel.recv(20)
