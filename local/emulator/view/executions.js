@@ -5,7 +5,7 @@ const seconds = (value) => `${value.toFixed(value < 10 ? 2 : 0)} s`;
 const element = (name, text = "") => Object.assign(document.createElement(name), { textContent: text });
 
 // Labels as SVG text: they scale with the picture.
-mermaid.initialize({ startOnLoad: false, securityLevel: "strict", htmlLabels: false, flowchart: { htmlLabels: false } });
+mermaid.initialize({ startOnLoad: false, securityLevel: "strict", htmlLabels: false, flowchart: { htmlLabels: false, wrappingWidth: 400 } });
 
 let drawn = "";
 
