@@ -21,30 +21,30 @@ from tests.names import name_of
 WAIT_SCALE = 0.01
 #: A cloud takes a gigabyte, three while fifty people claim at once, and each further one its deployment.
 MOST_WORKERS = 4
-#: The files that take more than half a minute, longest first: so the last to be begun are short, and no
-#: process is left alone with a long one. Found by adding up, by file, the times that `--junit-xml` writes of
-#: a whole run. The cleanup's is one of the first four all the same, and so the first on its cloud: there no
-#: other test left a reset behind.
+#: The files that take more than a quarter of a minute, longest first: so the last to be begun are short, and
+#: no process is left alone with a long one. Found by adding up, by file, the times that `--junit-xml` writes
+#: of a whole run. The cleanup's is one of the first four all the same, and so the first on its cloud: there
+#: no other test left a reset behind.
 LONGEST_FIRST = (
-    "e2e/test_runbook",
     "workflow/test_reminders",
-    "workflow/test_directory_reset",
-    "workflow/test_cleanup",
-    "e2e/test_claims",
-    "workflow/test_rotation",
-    "workflow/test_directory",
-    "e2e/test_reminders",
-    "e2e/test_pages",
+    "e2e/test_runbook",
     "workflow/test_reset",
+    "workflow/test_cleanup",
+    "workflow/test_rotation",
+    "e2e/test_claims",
+    "e2e/test_pages",
     "e2e/test_damaged_links",
-    "e2e/test_replaced_functions",
-    "e2e/test_access",
-    "e2e/test_accounts",
     "e2e/test_leaks",
+    "workflow/test_directory_reset",
+    "e2e/test_reminders",
+    "e2e/test_access",
+    "e2e/test_replaced_functions",
     "e2e/test_supersede",
-    "e2e/test_permissions",
-    "e2e/test_smoke",
     "e2e/test_command_line",
+    "e2e/test_smoke",
+    "workflow/test_runtime",
+    "workflow/test_directory",
+    "e2e/test_accounts",
 )
 
 _UNIT_TESTS = Path(__file__).parent / "unit"

@@ -441,7 +441,7 @@ def test_two_unknown_keys(runbook: Runbook) -> None:
         iam.create_access_key(UserName=smtp_user)
     runbook.start("Rotation", QUICK)
     assert "KeyLimitError" in runbook.paste("RotationFailedAlarm")[0]
-    runbook.paste("Two access keys that nobody knows")
+    runbook.paste("Two unknown access keys")
     runbook.start("Rotation", QUICK)
     assert last_rotation(runbook.product) == "SUCCEEDED"
 
