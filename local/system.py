@@ -59,8 +59,9 @@ FIREFOX = Need("Firefox", "the tests of mailed links", ("firefox-esr",), ("firef
 WEBKIT = Need(
     "WebKit", "the tests of mailed links", ("WebKitWebDriver", "Xvfb"), ("webkit2gtk-driver", "xvfb")
 )
+CURL = Need("curl", "the test of the README's commands", ("curl",), ("curl",))
 
-NEEDS = (SAMBA, CHROMIUM, FIREFOX, WEBKIT)
+NEEDS = (SAMBA, CHROMIUM, FIREFOX, WEBKIT, CURL)
 
 
 def find(program: str) -> str | None:
