@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -38,6 +38,8 @@ OLD_PASSWORD = "0ld-Passw0rd-of-the-user"
 #: Every character that a generated password may hold besides letters and digits.
 PASSWORD = f"Aa0{string.punctuation}"
 DOWN = "localhost:1"
+#: The beginning of 2020, as the directory writes times.
+LONG_AGO = "132223104000000000"
 
 
 @pytest.fixture(scope="module")
@@ -131,16 +133,11 @@ def test_no_machine_and_no_managed_service_is_anyone(
             product.find(typed)
 
 
-def yesterday() -> str:
-    since_1601 = datetime.now(UTC) - timedelta(days=1) - datetime(1601, 1, 1, tzinfo=UTC)
-    return str(int(since_1601.total_seconds()) * 10_000_000)
-
-
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
         ({"userAccountControl": "514"}, "is disabled"),
-        ({"accountExpires": yesterday()}, "has expired"),
+        ({"accountExpires": LONG_AGO}, "has expired"),
         ({"userAccountControl": str(0x40200)}, "smart card"),
         ({"userAccountControl": str(0x10200)}, "never expires"),
         ({"adminCount": "1"}, "adminCount"),
