@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from samtranslator.model import apigateway as sam
 
 from local.emulator.patches import deployments
 from local.emulator.patches.base import module
@@ -27,6 +28,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     stores = [getattr(service, name) for name in ("_rest_apis", "_resources", "_authorizers_v1")]
     kinds = [type(store) for store in stores]
     monkeypatch.setattr(module("app"), "AUTH", True)
+    monkeypatch.setattr(sam, "time", sam.time)
     service.reset()
     deployments.apply()
     yield service
@@ -93,3 +95,13 @@ def test_a_changed_definition_is_served_once_it_is_deployed(
     assert status_of(gateway, api_id, "/a") == 200
     ask(gateway, "POST", f"/restapis/{api_id}/deployments", {"stageName": STAGE})
     assert status_of(gateway, api_id, "/a") == 403
+
+
+def test_two_updates_in_one_second_make_two_deployments(gateway: Any) -> None:  # noqa: ANN401, ARG001  # patched
+    names = set()
+    for _ in range(3):
+        stage = sam.ApiGatewayStage("Stage")
+        deployment = sam.ApiGatewayDeployment("Deployment")
+        deployment.make_auto_deployable(stage, swagger={"openapi": "3.0.1"}, always_deploy=True)
+        names.add(deployment.logical_id)
+    assert len(names) == 3

@@ -3,6 +3,8 @@
 Upstream:
 https://github.com/ministackorg/ministack/blob/main/ministack/services/apigateway_v1.py
     `_create_deployment`, `_handle_execute_in_scope`
+https://github.com/aws/serverless-application-model/blob/develop/samtranslator/model/apigateway.py
+    `make_auto_deployable`
 https://github.com/ministackorg/ministack/blob/main/ministack/services/cloudformation/provisioners.py
     `_RESOURCE_HANDLERS`
 """
@@ -13,10 +15,13 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+
+from samtranslator.model import apigateway
 
 from local.emulator.patches.base import Untyped, module, replace
 
@@ -37,7 +42,27 @@ class _Deployment:
 _served: ContextVar[_Deployment | None] = ContextVar("latchkey_deployment", default=None)
 
 
+class Seconds:
+    """A clock whose seconds never come twice, though it may be asked twice in one."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def time(self) -> int:
+        """Return the seconds since 1970, or one more than last time."""
+        self._last = max(int(time.time()), self._last + 1)
+        return self._last
+
+
 def apply() -> None:
+    """Apply the patches of this module. Raises PatchError."""
+    # AWS: an update takes longer than a second, and SAM names the deployment of each (`AlwaysDeploy`) by its
+    # second. Here two may come in one: the second would make no deployment, and its API would stay as it was.
+    apigateway.time = Seconds()
+    _serve_what_was_deployed()
+
+
+def _serve_what_was_deployed() -> None:
     """AWS: a stage serves its deployment, whatever became of the API's definition since.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/updating-api.html
