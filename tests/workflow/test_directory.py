@@ -294,7 +294,7 @@ def test_the_check_names_policies_that_the_account_that_reads_may_not_read(direc
     with directory.signed_in(SERVICE_ACCOUNT) as connection:
         assert list(check(connection, [])) == []
     with directory.signed_in(RESET_ACCOUNT) as connection:
-        found = [each for each in check(connection, []) if "policy" in each]
+        found = [each for each in check(connection, []) if "read the policy" in each]
     assert [each.partition(":")[0] for each in found] == ["The account lacks the right to read the policy"]
 
 
