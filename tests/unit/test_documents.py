@@ -38,3 +38,15 @@ def test_each_decision_has_a_number_of_its_own() -> None:
     assert len(set(numbers)) == len(numbers)
     titles = [path.read_text("utf-8").partition(".")[0] for path in records]
     assert titles == [f"# {int(number)}" for number in numbers]
+
+
+def test_each_decision_is_once_in_the_index_by_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(
+        r"^- \[(.+?)\]\((0\d{3}-.+?\.md)\)", (folder / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    titles = (
+        (re.sub(r"# (.+) \(.+\)", r"\1", path.read_text("utf-8").partition("\n")[0]), path.name)
+        for path in folder.glob("0*.md")
+    )
+    assert sorted(listed) == sorted(titles)
