@@ -149,7 +149,7 @@ def test_an_expired_account_gets_no_mail_and_the_report_says_why(reminders: Remi
 def test_an_account_that_expires_tomorrow_is_reminded_today(reminders: Reminders) -> None:
     (mail,) = reminders.run(MONDAY, alice(7 * DAY, account_expires_at=MONDAY + DAY))
     assert (mail.to, mail.subject) == ("alice@example.com", "Your password expires in 7 days")
-    assert "The password of your account alice expires in 7 days: on Monday, 30 November 2026" in mail.text
+    assert "The password of your account alice expires in 7 days, on Monday, 30 November 2026" in mail.text
 
 
 def test_after_mondays_run_failed_tuesdays_tells_the_true_number_of_days_once(reminders: Reminders) -> None:
@@ -170,8 +170,8 @@ def test_a_policy_that_goes_from_90_to_60_days_warns_at_once_whom_it_hits(remind
         ("alice@example.com", "Your password expires in 3 days"),
         ("bob@example.com", "Your password has expired"),
     ]
-    assert "has expired: on Friday, 13 November 2026" in mails[1].text
-    assert "This is the way in: Sign in as usual and choose a new password" in mails[1].text
+    assert "expired on Friday, 13 November 2026" in mails[1].text
+    assert "Sign in as usual and choose a new password" in mails[1].text
     assert reminders.run(tuesday + DAY, *shorter) == []
 
 
@@ -279,4 +279,4 @@ def test_a_person_who_prefers_german_gets_every_mail_in_german(reminders: Remind
     assert to_manager.subject == "Passwörter in Ihrem Team laufen bald ab"
     assert "Alice (alice): in 1 Tag" in to_manager.text
     assert after.subject == "Ihr Passwort ist abgelaufen"
-    assert "So kommen Sie wieder hinein: Melden Sie sich wie gewohnt an" in after.text
+    assert "Melden Sie sich wie gewohnt an" in after.text
