@@ -31,20 +31,36 @@ def list_executions(target: Target, *, failed: bool) -> None:
     Also resets of the last day whose users could not be told how they ended: NoticeUnsent.
     """
     now = options.now()
-    rows = list(_failed(target, now) if failed else _under_way(target, now))
+    if failed:
+        _write_failed(target, list(executions.failed(target.sfn, target.stack, now - _LATELY)))
+    else:
+        _write_under_way(target, list(_under_way(target, now)))
+
+
+def _write_failed(target: Target, found: list[Execution]) -> None:
+    if target.as_json:
+        render.write_json([{**_row(each), "state": each.status, "because": each.failure} for each in found])
+        return
+    # Not a table: causes are long, and a name has to be whole, on a narrow terminal too, to be copied.
+    for each in found:
+        render.write_line(each.heading)
+        render.write_line(f"  {each.failure}", bad=True)
+        render.write_line(f"  {each.name}")
+
+
+def _write_under_way(target: Target, rows: list[Mapping[str, object]]) -> None:
     if target.as_json:
         render.write_json(rows)
         return
-    last, key = ("because", "because") if failed else ("for", "seconds")
     render.write_table(
-        ("machine", "user", "since", "state", last, "execution"),
+        ("machine", "user", "since (UTC)", "state", "for", "execution"),
         [
             (
                 str(row["machine"]),
                 str(row["user"]),
                 f"{row['since']:%Y-%m-%d %H:%M:%S}",
                 str(row["state"]),
-                str(row[key]) if failed else say_duration(float(str(row[key]))),
+                say_duration(float(str(row["seconds"]))),
                 str(row["execution"]),
             )
             for row in rows
@@ -61,11 +77,6 @@ def _under_way(target: Target, now: datetime) -> Iterator[Mapping[str, object]]:
         state = steps[-1] if steps else None
         seconds = round(state.seconds(now)) if state else 0
         yield {**_row(execution), "state": state.state if state else "", "seconds": seconds}
-
-
-def _failed(target: Target, now: datetime) -> Iterator[Mapping[str, object]]:
-    for execution in executions.failed(target.sfn, target.stack, now - _LATELY):
-        yield {**_row(execution), "state": execution.status, "because": execution.failure}
 
 
 def _row(execution: Execution) -> dict[str, object]:

@@ -51,7 +51,10 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     if not rows:
         return
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        # Rich would cut off what is too long for its column, such as the name of a role or an execution.
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     _console().print(table)

@@ -53,8 +53,7 @@ def show(target: Target, what: str) -> None:
 def _write(found: Execution, steps: list[Step], lines: list[LogLine]) -> None:
     end = found.stopped or options.now()
     took = say_duration((end - found.started).total_seconds())
-    user = f" of {found.user}" if found.user else ""
-    render.write_line(f"{found.machine}{user}: {found.status}, {found.started:%Y-%m-%d %H:%M:%S} UTC, {took}")
+    render.write_line(f"{found.heading}, {took}")
     if because := _because(found):
         render.write_line(because, bad=bool(found.error))
     render.write_table(

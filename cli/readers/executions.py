@@ -61,6 +61,12 @@ class Execution:
         """The last part of the ARN."""
         return self.arn.rpartition(":")[2]
 
+    @property
+    def heading(self) -> str:
+        """What it is about, its status, and when it started."""
+        user = f" of {self.user}" if self.user else ""
+        return f"{self.machine}{user}: {self.status}, {self.started:%Y-%m-%d %H:%M:%S} UTC"
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:

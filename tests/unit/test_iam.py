@@ -87,7 +87,7 @@ def test_a_login_profile_tells_whether_the_password_must_change(stack: Stack, *,
 
 def test_a_user_without_login_profile_is_not_eligible(stack: Stack) -> None:
     stack.add_user(password=None)
-    with pytest.raises(UserNotEligibleError):
+    with pytest.raises(UserNotEligibleError, match=f"^{ALICE} has no console password.$"):
         iam.login_profile(ALICE)
 
 

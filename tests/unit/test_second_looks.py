@@ -64,7 +64,7 @@ CHANGES: list[tuple[Callable[[], None], type[LatchkeyError], str]] = [
     (tag, UserNotEligibleError, "protected by the tag"),
     (move, UserNotEligibleError, "protected by the path"),
     (promote, UserNotEligibleError, "protected by the group"),
-    (lock_out, UserNotEligibleError, "login profile"),
+    (lock_out, UserNotEligibleError, "no console password"),
     (dismiss, UserNotFoundError, "no user of that name"),
 ]
 

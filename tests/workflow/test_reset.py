@@ -603,7 +603,7 @@ def why(run: Run) -> dict[str, str]:
 def test_rejection_says_why_in_its_output(product: Product) -> None:
     said = why(finish(product, product.start_reset("robot@example.com")))
     assert said["rejected"] == "UserNotEligibleError"
-    assert "login profile" in said["because"]
+    assert "no console password" in said["because"]
 
 
 # Names as people write them

@@ -99,8 +99,11 @@ def login_profile(name: str) -> LoginProfile:
     Raises:
         UserNotEligibleError: when the user has no password at all, so no console access.
     """
-    with translate_errors("read the login profile", {"NoSuchEntity": UserNotEligibleError}):
-        profile = _iam.get_login_profile(UserName=name)["LoginProfile"]
+    try:
+        with translate_errors("read the login profile", {"NoSuchEntity": UserNotEligibleError}):
+            profile = _iam.get_login_profile(UserName=name)["LoginProfile"]
+    except UserNotEligibleError:
+        raise UserNotEligibleError(f"{name} has no console password.") from None
     return LoginProfile(profile.get("PasswordResetRequired", False), profile["CreateDate"])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli import follow
+from cli import follow, render
 from cli.readers import executions
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
@@ -175,7 +175,7 @@ def test_what_is_under_way_is_listed_with_its_state(machines: Machines, latchkey
     machines.run("reset", NAME, ("ValidateUser", "WaitForClaim"), input=json.dumps({"user": ALICE}))
     machines.run("rotation", "r1", ("Overlap",))
     head, *rows = latchkey("list").output.splitlines()
-    assert head.split() == ["machine", "user", "since", "state", "for", "execution"]
+    assert head.split() == ["machine", "user", "since", "(UTC)", "state", "for", "execution"]
     assert rows[0].split()[:5] == ["reset", ALICE, "2026-03-01", "08:58:00", "WaitForClaim"]
     assert rows[0].split()[5:] == ["1", "min", "0", "s", NAME]
     assert rows[1].split()[0] == "rotation"
@@ -226,6 +226,18 @@ def test_what_failed_lately_is_listed_with_its_cause_and_the_last_first(
     ]
     assert rows[1]["user"] == ALICE
     assert "MailRefusedError: Paused." in latchkey("list", "--failed").output
+
+
+def test_a_narrow_terminal_shows_names_whole(
+    monkeypatch: pytest.MonkeyPatch, machines: Machines, latchkey: Latchkey
+) -> None:
+    monkeypatch.setattr(render, "_PIPE_COLUMNS", 100)
+    name, other = (f"{user_key(ALICE)}-{digit * 32}" for digit in "01")
+    given: Any = {"input": json.dumps({"user": ALICE}), "startDate": NOW}
+    machines.run("reset", name, ("WaitForClaim",), **given)
+    machines.run("reset", other, status="FAILED", stopDate=NOW, error="ThrottledError", **given)
+    assert f"  {other}" in latchkey("list", "--failed").output.splitlines()
+    assert name in "".join(latchkey("list").output.split()), "folded, not cut off"
 
 
 def test_users_who_could_not_be_told_are_listed(
