@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +21,8 @@ from tools.asl import (
     error_names,
     mapping,
     objects,
-    own_states,
     read_definition,
     read_template,
-    scopes,
-    ways_out,
 )
 
 _TASK_TOKEN: Final = "$states.context.Task.Token"  # noqa: S105  the expression's name, not a secret
@@ -116,29 +112,6 @@ class Report:
 
 
 # Rules on a definition alone
-
-
-def check_targets(definition: Json) -> Iterator[Finding]:
-    """Find transitions that lead nowhere, and states that nothing leads to."""
-    for scope in scopes(definition):
-        states = own_states(scope)
-        start = scope.get("StartAt")
-        if not isinstance(start, str) or start not in states:
-            yield Finding("dangling-next", f'StartAt names "{start}", which does not exist')
-            continue
-        reached: set[str] = set()
-        ahead = [start]
-        while ahead:
-            name = ahead.pop()
-            if name in states and name not in reached:
-                reached.add(name)
-                ahead += ways_out(states[name]).values()
-        for name, state in states.items():
-            for kind, target in ways_out(state).items():
-                if target not in states:
-                    yield Finding("dangling-next", f'{kind} names "{target}", which does not exist', name)
-            if name not in reached:
-                yield Finding("unreachable-state", f"no path leads here from {start}", name)
 
 
 def check_timeouts(definition: Json) -> Iterator[Finding]:
@@ -310,11 +283,8 @@ def check_events(definition: Json) -> Iterator[Finding]:
 
 
 def check_names(definition: Json) -> Iterator[Finding]:
-    """Find state names that no file and resource can be named after: used twice, or not PascalCase."""
-    names = Counter(name for name, _ in all_states(definition))
-    for name, count in names.items():
-        if count > 1:
-            yield Finding("duplicate-state", f"is the name of {count} states", name)
+    """Find state names that no file and resource can be named after."""
+    for name, _ in all_states(definition):
         if not _PASCAL_CASE.fullmatch(name):
             yield Finding("state-name", "is no PascalCase name", name)
 
@@ -423,7 +393,7 @@ def _mismatch(sentence: str, state: str = "") -> Finding:
 
 
 def check_with_statelint(definition: Json) -> Iterator[Finding]:
-    """Run statelint, which checks the fields of each state, retrier and catcher.
+    """Run statelint, which checks the fields of each state, retrier and catcher, targets and names.
 
     It does not parse JSONata. That it wants BackoffRate written 2.0 is ignored: JSON has one kind of number.
     So is that it knows no InputType in a ReaderConfig, where Step Functions demands one.
@@ -482,7 +452,6 @@ def _as_linters_read(definition: Json) -> Json:
 # The whole
 
 RULES: Final[tuple[Callable[[Json], Iterator[Finding]], ...]] = (
-    check_targets,
     check_timeouts,
     check_task_tokens,
     check_error_handling,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tools import check_statemachines
 from tools.check_statemachines import RULES, TEMPLATE_RULES, Machine, check_template, main
 
-DEFINITIONS = Path(__file__).parent / "statemachines"
+GOOD = Path(__file__).parent / "statemachines" / "good.asl.json"
 REMOVED = object()
 
 TEMPLATE = """
@@ -62,7 +62,7 @@ def without_cfn_lint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def good() -> str:
-    return (DEFINITIONS / "good.asl.json").read_text()
+    return GOOD.read_text()
 
 
 def good_but(path: str, value: object) -> str:
@@ -89,20 +89,17 @@ def test_a_definition_that_breaks_no_rule_passes(tree: Tree, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("rule", "message"),
+    ("seconds", "message"),
     [
-        ("dangling-next", 'StorePassword: dangling-next: next names "WaitForClaims", which does not exist'),
-        (
-            "callback-without-timeout",
-            "WaitForClaim: callback-without-timeout: waits for a task token without",
-        ),
-        ("unused-substitution", "unused-substitution: the template gives ClaimTtlMinutes, which"),
+        (REMOVED, "WaitForClaim: callback-without-timeout: waits for a task token without"),
+        (3600, "unused-substitution: the template gives ClaimTtlMinutes, which"),
     ],
 )
+@pytest.mark.usefixtures("without_cfn_lint")
 def test_a_finding_names_file_state_rule_and_reason(
-    tree: Tree, capsys: pytest.CaptureFixture[str], rule: str, message: str
+    tree: Tree, capsys: pytest.CaptureFixture[str], seconds: object, message: str
 ) -> None:
-    template = tree((DEFINITIONS / f"{rule}.asl.json").read_text())
+    template = tree(good_but("States.WaitForClaim.TimeoutSeconds", seconds))
     assert main(["--template", str(template)]) == 1
     assert f"statemachines/reset.asl.json: {message}" in capsys.readouterr().out
 
@@ -120,13 +117,13 @@ CAUGHT = {"Output": "{% $states.errorOutput %}", "Next": "Failed"}
 @pytest.mark.parametrize(
     ("rule", "path", "value"),
     [
-        ("dangling-next", "StartAt", "Nowhere"),
-        ("dangling-next", "StartAt", ["StorePassword"]),
-        ("dangling-next", "States.HowItEnded.Choices.0.Next", "Nowhere"),
-        ("dangling-next", "States.HowItEnded.Default", "Nowhere"),
-        ("dangling-next", "States.WaitForClaim.Catch.1.Next", "Nowhere"),
-        ("unreachable-state", "States.Forgotten", {"Type": "Succeed"}),
-        ("unreachable-state", "States.HowItEnded.Default", "Claimed"),
+        ("statelint", "StartAt", "Nowhere"),
+        ("statelint", "StartAt", ["StorePassword"]),
+        ("statelint", "States.HowItEnded.Choices.0.Next", "Nowhere"),
+        ("statelint", "States.HowItEnded.Default", "Nowhere"),
+        ("statelint", "States.WaitForClaim.Catch.1.Next", "Nowhere"),
+        ("statelint", "States.Forgotten", {"Type": "Succeed"}),
+        ("statelint", "States.HowItEnded.Default", "Claimed"),
         ("task-without-timeout", "States.StorePassword.TimeoutSeconds", REMOVED),
         ("task-without-timeout", "States.StorePassword.TimeoutSeconds", "20"),
         ("callback-without-timeout", "States.WaitForClaim.TimeoutSeconds", REMOVED),
@@ -180,8 +177,11 @@ def test_states_nested_in_a_map_keep_the_rules(tree: Tree) -> None:
     batch = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Next": "Nowhere"}
     scope = {"StartAt": "Claimed", "States": {"Claimed": batch}}
     each = {"Type": "Map", "Items": "{% [1, 2] %}", "ItemProcessor": scope, "Next": "Expired"}
-    found = rules_broken(tree(good_but("States.Claimed", each)))
-    assert {"dangling-next", "task-without-timeout", "duplicate-state"} <= found
+    said = "\n".join(
+        str(found) for _, found in check_template(tree(good_but("States.Claimed", each))).findings
+    )
+    for each_rule in ('No state found named "Nowhere"', "is also defined at", "task-without-timeout"):
+        assert each_rule in said
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def _places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | in
 @given(place=st.sampled_from(_places(json.loads(good()))), value=ANY_JSON)
 def test_no_definition_however_malformed_raises(place: tuple[str | int, ...], value: object) -> None:
     definition = json.loads(good_but(".".join(str(step) for step in place), value))
-    machine = Machine("reset.asl.json", definition, properties={}, resources={}, root=DEFINITIONS)
+    machine = Machine("reset.asl.json", definition, properties={}, resources={}, root=GOOD.parent)
     for rule in RULES:
         list(rule(definition))
     for template_rule in TEMPLATE_RULES:
