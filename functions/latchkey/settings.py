@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 
+from latchkey.domain.request_fields import RequestAccess
 from latchkey.domain.style import Style
 from latchkey.domain.users import Protection
 
@@ -10,6 +11,11 @@ from latchkey.domain.users import Protection
 def protection() -> Protection:
     """Return which users are never reset."""
     return Protection.of(os.environ["PROTECTED_PATH_PREFIX"], os.environ["PROTECTED_GROUPS"])
+
+
+def request_access() -> RequestAccess:
+    """Return who may ask for a reset. Raises ValueError for what the template does not allow."""
+    return RequestAccess(os.environ["REQUEST_ACCESS"])
 
 
 def request_window() -> timedelta:

@@ -10,7 +10,7 @@ from latchkey.adapters import registry, stepfunctions
 from latchkey.domain import directory_users, users
 from latchkey.domain.claims import asked_for, new_execution_name, user_key
 from latchkey.domain.directory_users import account_name, is_in_directory
-from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, Wish
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, RequestAccess, Wish
 from latchkey.domain.users import is_mail_address
 from latchkey.errors import BadRequestError
 from latchkey.handler import api_handler
@@ -44,12 +44,12 @@ def required_address(context: Mapping[str, Any], user: str, kind: AccountKind) -
         NotAllowedError: when the person who asks may not ask for that user.
     """
     helpdesk = os.environ["HELPDESK_GROUP"]
-    match os.environ["REQUEST_ACCESS"], kind:
-        case "Iam", _:
+    match settings.request_access(), kind:
+        case RequestAccess.IAM, _:
             ensure_signed(context)
-        case "Cognito", AccountKind.AWS:
+        case RequestAccess.COGNITO, AccountKind.AWS:
             return authorize_request(context, user, helpdesk)
-        case "Cognito", AccountKind.DIRECTORY:
+        case RequestAccess.COGNITO, AccountKind.DIRECTORY:
             return verified_address(context, helpdesk)
     return ""
 
@@ -95,9 +95,9 @@ def request_reset(account: str, now: datetime, address: str, *, unlock: bool) ->
     The first request and repeated ones make the same two calls. A repeated one starts what the first noted:
     that changes nothing, unless the first one's function crashed in between.
     """
-    # Any other value means no authentication: then the mailbox's owner is asked first. About an unlocking
-    # the machine always asks.
-    confirm = os.environ["REQUEST_ACCESS"] not in {"Iam", "Cognito"}
+    # Where nothing says who asks, the mailbox's owner is asked first. About an unlocking the machine always
+    # asks.
+    confirm = settings.request_access() is RequestAccess.PUBLIC
     # Until it is known whose the account is, a person's requests swallow no one else's.
     asker = "" if address.lower() == account.lower() else address
     window = user_key(asked_for(f"{asker} {account}".lstrip(), unlock=unlock))

@@ -4,9 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from latchkey import languages
+from latchkey import languages, settings
 from latchkey.domain.request_fields import AccountKind
-from latchkey.domain.style import Style
 from latchkey.web.http import Response, header_fields, json_response
 from latchkey.web.pages import Door, Page, linked_page, request_page
 
@@ -18,7 +17,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     """
     path = (event["pathParameters"] or {}).get("link", event["resource"].removeprefix("/"))
     query = event.get("queryStringParameters") or {}
-    style = Style.of(os.environ)
+    style = settings.style()
     language = languages.choose(header_fields(event).get("accept-language", ""), style.language)
     if path.startswith("generate"):
         page: Page | None = request_page(
@@ -34,7 +33,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
 
 def chosen_account(query: Mapping[str, str]) -> AccountKind | None:
     """Return which account the form begins with; None where there is one kind alone."""
-    if os.environ["RESETS_DIRECTORY_USERS"] != "true":
+    if not settings.resets_directory_users():
         return None
     directory = query.get("account") == AccountKind.DIRECTORY
     return AccountKind.DIRECTORY if directory else AccountKind.AWS
@@ -42,6 +41,4 @@ def chosen_account(query: Mapping[str, str]) -> AccountKind | None:
 
 def door() -> Door:
     """Return who may ask by the page that asks for a reset."""
-    return Door(
-        os.environ["REQUEST_ACCESS"], os.environ["USER_POOL_DOMAIN"], os.environ["USER_POOL_CLIENT_ID"]
-    )
+    return Door(settings.request_access(), os.environ["USER_POOL_DOMAIN"], os.environ["USER_POOL_CLIENT_ID"])

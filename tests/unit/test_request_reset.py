@@ -65,7 +65,7 @@ def test_a_repeated_request_does_the_same_work_as_the_first(stack: Stack, user: 
     assert stack.operations() == ["UpdateItem", "StartExecution"] * 3
 
 
-@pytest.mark.parametrize(("access", "confirm"), [("Public", True), ("Iam", False), ("public", True)])
+@pytest.mark.parametrize(("access", "confirm"), [("Public", True), ("Iam", False)])
 def test_the_execution_gets_the_user_the_window_and_whether_to_ask_first(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, access: str, *, confirm: bool
 ) -> None:
@@ -73,6 +73,14 @@ def test_the_execution_gets_the_user_the_window_and_whether_to_ask_first(
     post(f" {ALICE} ", SIGNED)
     (call,) = stack.sent("StartExecution")
     assert json.loads(call["input"]) == {"user": ALICE, "window": user_key(ALICE), "confirm": confirm}
+
+
+def test_an_access_that_the_template_does_not_allow_lets_no_one_ask(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUEST_ACCESS", "public")
+    assert post(ALICE)["statusCode"] == 500
+    assert stack.operations() == []
 
 
 def test_repeated_requests_start_the_execution_that_the_first_noted(stack: Stack) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from latchkey import languages
 from latchkey.domain import colors
-from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, RequestAccess
 from latchkey.domain.style import Style
 from latchkey.version import VERSION
 from latchkey.web.http import SECURITY_HEADERS
@@ -25,9 +25,10 @@ from latchkey.web.pages import Door, brand, request_page
 from reset.show_page import handler
 from tests.unit import pseudo
 
-OPEN = Door("Public")
-SIGN_IN = Door("Cognito", "https://login.example.com", "0client0")
-CLOSED = [Door("Iam"), Door("Cognito"), Door("Iam", "https://login.example.com", "0client0")]
+POOL = ("https://login.example.com", "0client0")
+OPEN = Door(RequestAccess.PUBLIC)
+SIGN_IN = Door(RequestAccess.COGNITO, *POOL)
+CLOSED = [Door(RequestAccess.IAM), Door(RequestAccess.COGNITO), Door(RequestAccess.IAM, *POOL)]
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "functions/latchkey/web/pages"

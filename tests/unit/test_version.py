@@ -9,6 +9,7 @@ from samcli.vendor.serverlessrepo import parser
 from samcli.yamlhelper import yaml_dump
 
 from cli.__main__ import main
+from latchkey.domain.request_fields import RequestAccess
 from latchkey.domain.style import Style
 from latchkey.version import VERSION
 from latchkey.web.pages import Door, linked_page, request_page
@@ -33,7 +34,7 @@ STYLE = Style(language="en", zone="UTC")
 
 def test_each_page_says_its_version() -> None:
     for page in (
-        request_page(Door("Public"), "", "en", STYLE),
+        request_page(Door(RequestAccess.PUBLIC), "", "en", STYLE),
         *(linked_page(name, "en", STYLE) for name in ("extract", "confirm", "revoke")),
     ):
         assert page is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from latchkey import languages
-from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, AccountKind
+from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS, AccountKind, RequestAccess
 from latchkey.domain.style import Style
 from latchkey.languages.text import fill, markup
 from latchkey.version import VERSION
@@ -39,19 +39,19 @@ class Door:
         client: the pool's app client that leads back to the page.
     """
 
-    access: str
+    access: RequestAccess
     pool: str = ""
     client: str = ""
 
     @property
     def signs_in(self) -> bool:
         """Whether people sign in on the page."""
-        return self.access == "Cognito" and bool(self.pool)
+        return self.access is RequestAccess.COGNITO and bool(self.pool)
 
     @property
     def closed(self) -> bool:
         """Whether what the page could send would be refused."""
-        return self.access in {"Iam", "Cognito"} and not self.signs_in
+        return self.access is not RequestAccess.PUBLIC and not self.signs_in
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ _ACCOUNTS = _read("accounts.html")
 _CHECKED = "checked"
 _CSS = _read("page.css")
 
-_OPEN = Door("Public")
+_OPEN = Door(RequestAccess.PUBLIC)
 
 # Put together once, while the function initialises.
 _LINKED = MappingProxyType(
