@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import options, render
-from cli.readers import executions
+from cli.readers import executions, logs
 from cli.rules.timeline import read_steps, say_duration
 from cli.target import Target, on_stack
 
@@ -69,7 +69,7 @@ def _write_under_way(target: Target, rows: list[Mapping[str, object]]) -> None:
 
 
 def _under_way(target: Target, now: datetime) -> Iterator[Mapping[str, object]]:
-    for execution in executions.unsent_notices(target.session, target.stack, now - _LATELY):
+    for execution in logs.unsent_notices(target.session, target.stack, now - _LATELY):
         since = (now - (execution.stopped or now)).total_seconds()
         yield {**_row(execution), "state": "NoticeUnsent", "seconds": round(since)}
     for execution in executions.running(target.sfn, target.stack):

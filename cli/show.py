@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import options, render
-from cli.readers import executions
+from cli.readers import executions, logs
 from cli.rules.timeline import read_steps, say_duration
 from cli.target import Target, on_stack
 
 if TYPE_CHECKING:
-    from cli.readers.executions import Execution, LogLine
+    from cli.readers.executions import Execution
+    from cli.readers.logs import LogLine
     from cli.rules.timeline import Step
 
 
@@ -31,7 +32,7 @@ def show(target: Target, what: str) -> None:
     if found is None:
         raise click.ClickException(f"There is no execution {what}, and no reset of a user of that name.")
     steps = read_steps(executions.history(target.sfn, found.arn))
-    lines = executions.log_lines(target.session, target.stack, found)
+    lines = logs.log_lines(target.session, target.stack, found)
     if target.as_json:
         render.write_json(
             {

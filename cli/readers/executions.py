@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _PAGE = 1000
 #: How many resets are described to find a user by a spelling that nothing is named after.
 _LOOKED_AT = 50
-#: How many log lines of an execution are of interest.
-_LINES = 100
-
 _ENDED_BADLY: tuple[ExecutionStatusType, ...] = ("FAILED", "TIMED_OUT", "ABORTED")
 #: A rotation waits longest: OverlapHours and GraceHours are 6 days at most.
 _LONGEST = timedelta(days=7)
@@ -68,35 +65,14 @@ class Execution:
         return f"{self.machine}{user}: {self.status}, {self.started:%Y-%m-%d %H:%M:%S} UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """What a function logged."""
-
-    at: datetime
-    level: str
-    #: As the template calls it, without the word Function: most have the name of their state.
-    function: str
-    message: str
-
-
 def machine_arn(stack: Stack, machine: str) -> str:
     """Return a state machine's ARN; empty where the stack has none of that name."""
     return stack.find(f"{machine.capitalize()}StateMachine")
 
 
-def _execution_arn(machine: str, name: str) -> str:
-    """Return the ARN of an execution, from its state machine's."""
-    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
-
-
 def running(sfn: SFNClient, stack: Stack) -> Iterator[Execution]:
     """Yield what is under way, the longest first."""
-    found = [
-        execution
-        for machine in MACHINES
-        if (arn := machine_arn(stack, machine))
-        for execution in _listed(sfn, arn, "RUNNING")
-    ]
+    found = [execution for arn in _machine_arns(stack) for execution in _listed(sfn, arn, "RUNNING")]
     for each in sorted(found, key=lambda execution: execution["startDate"]):
         yield describe(sfn, each["executionArn"])
 
@@ -105,8 +81,7 @@ def failed(sfn: SFNClient, stack: Stack, since: datetime) -> Iterator[Execution]
     """Yield what failed, timed out or was stopped since then, the last first."""
     found = [
         execution
-        for machine in MACHINES
-        if (arn := machine_arn(stack, machine))
+        for arn in _machine_arns(stack)
         for status in _ENDED_BADLY
         # The newest first: what ended lately began within the longest wait before.
         for execution in itertools.takewhile(
@@ -124,10 +99,15 @@ def find(session: Session, stack: Stack, what: str) -> Execution | None:
     if what.startswith("arn:"):
         return _described(sfn, what)
     for machine in MACHINES:
-        arn = machine_arn(stack, machine)
-        if arn and (found := _described(sfn, _execution_arn(arn, what))):
+        if found := named(sfn, stack, machine, what):
             return found
     return last_of(session, stack, what)
+
+
+def named(sfn: SFNClient, stack: Stack, machine: str, name: str) -> Execution | None:
+    """Return a state machine's execution by its name; None where there is none."""
+    arn = machine_arn(stack, machine)
+    return _described(sfn, f"{arn.replace(':stateMachine:', ':execution:')}:{name}") if arn else None
 
 
 def last_of(
@@ -143,19 +123,17 @@ def last_of(
     prefixes = tuple(f"{user_key(each)}-" for each in (user, name))
     listed = (each["executionArn"] for each in _listed(sfn, arn, status) if each["name"].startswith(prefixes))
     noted = registry.current_reset(session, stack, name).get("execution", {}).get("S", "")
-    found = [
-        each
-        for candidate in (next(listed, ""), noted and _execution_arn(arn, noted))
-        if candidate and (each := _described(sfn, candidate)) and status in {None, each.status}
-    ]
+    newest = next(listed, "")
+    candidates = (newest and _described(sfn, newest), noted and named(sfn, stack, "reset", noted))
+    found = [each for each in candidates if each and status in {None, each.status}]
     if found:
         return max(found, key=lambda each: each.started)
     # In another spelling than the request's, and than IAM's: what the newest ones were asked for.
-    newest = (
+    latest = (
         describe(sfn, each["executionArn"])
         for each in itertools.islice(_listed(sfn, arn, status), _LOOKED_AT)
     )
-    return next((each for each in newest if each.user.casefold() == user.casefold()), None)
+    return next((each for each in latest if each.user.casefold() == user.casefold()), None)
 
 
 def describe(sfn: SFNClient, arn: str) -> Execution:
@@ -181,60 +159,8 @@ def history(sfn: SFNClient, arn: str) -> list[HistoryEventTypeDef]:
     return [event for page in pages for event in page["events"]]
 
 
-def log_lines(session: Session, stack: Stack, execution: Execution) -> list[LogLine]:
-    """Return what the functions logged about an execution: level, function and message of each line."""
-    functions = stack.all_of("AWS::Lambda::Function")
-    found = session.client("logs").filter_log_events(
-        logGroupName=stack.find("FunctionLogs"),
-        filterPattern=f'"{execution.name}"',
-        startTime=int(execution.started.timestamp() * 1000),
-        limit=_LINES,
-    )["events"]
-    lines = [(each["timestamp"], _json(each["message"])) for each in found]
-    return [
-        LogLine(
-            _time(at),
-            str(line.get("level", "")),
-            functions.get(str(line.get("function_name", "")), "").removesuffix("Function"),
-            str(line["message"]),
-        )
-        for at, line in lines
-        if isinstance(line, dict) and "message" in line and line.get("execution") == execution.name
-    ]
-
-
-#: The states that tell a user how a reset ended, and count where they cannot.
-NOTIFYING = ("NotifyClaimed", "NotifyExpired", "NotifyUnlocked")
-
-
-def unsent_notices(session: Session, stack: Stack, since: datetime) -> Iterator[Execution]:
-    """Yield each reset since then whose user could not be told how it ended.
-
-    The functions log each try that fails, and one that does not.
-    """
-    for state in NOTIFYING:
-        failed: dict[str, None] = {}
-        pages = (
-            session.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(
-                logGroupName=stack.find("FunctionLogs"),
-                filterPattern=f'"{stack.find(f"{state}Function")}"',
-                startTime=int(since.timestamp() * 1000),
-            )
-        )
-        for line in (_json(event["message"]) for page in pages for event in page["events"]):
-            execution = line.get("execution") if isinstance(line, dict) else None
-            if execution and str(line.get("message", "")).startswith("Gave up: "):
-                failed[execution] = None
-            elif execution and line.get("message") == "Done.":
-                failed.pop(execution, None)
-        machine = machine_arn(stack, "reset")
-        for name in failed:
-            found = _described(session.client("stepfunctions"), _execution_arn(machine, name))
-            # One that runs tries again.
-            if found and found.status != "RUNNING":
-                yield found
+def _machine_arns(stack: Stack) -> list[str]:
+    return [arn for machine in MACHINES if (arn := machine_arn(stack, machine))]
 
 
 def _listed(
@@ -267,7 +193,3 @@ def _json(text: str) -> Any:  # noqa: ANN401  # whatever JSON holds
         return json.loads(text)
     except ValueError:
         return None
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

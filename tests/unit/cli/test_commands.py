@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli import follow, render
-from cli.readers import executions
+from cli.readers import logs
 from latchkey.adapters import registry
 from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
@@ -270,7 +270,7 @@ def test_every_state_that_counts_an_unsent_notice_is_looked_at() -> None:
         for name, state in states.items()
         if "CountUnsentNotice" in [caught["Next"] for caught in state.get("Catch", [])]
     ]
-    assert sorted(executions.NOTIFYING) == sorted(counting)
+    assert sorted(logs.NOTIFYING) == sorted(counting)
 
 
 # show
