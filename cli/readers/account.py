@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli.readers import NotThereError, asking
-from cli.rules.account import ApiLogging, Deployer, Named, PasswordPolicy
+from cli.rules.account import ApiLogging, Deployer, Named, PasswordAging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def read_concurrency(scope: Scope) -> int:
     return limits["UnreservedConcurrentExecutions"]
 
 
-def read_password_policy(scope: Scope) -> PasswordPolicy:
+def read_password_policy(scope: Scope) -> PasswordAging:
     """Read the account's password policy, and what the reminders are to do."""
     try:
         with asking():
@@ -59,7 +59,7 @@ def read_password_policy(scope: Scope) -> PasswordPolicy:
         age = None
     else:
         age = policy.get("MaxPasswordAge")
-    return PasswordPolicy(
+    return PasswordAging(
         max_age=age or None,
         reminds=scope.parameter("RemindIamUsers") == "true",
         notify_days=tuple(int(days) for days in scope.listed("NotifyDays")) or (1,),

@@ -76,7 +76,7 @@ class ApiLogging:
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordPolicy:
+class PasswordAging:
     """How long passwords of IAM users live, in days (None: for ever), and when people are reminded."""
 
     max_age: int | None
@@ -128,7 +128,7 @@ def check_concurrency(functions: int) -> Iterator[Finding]:
         )
 
 
-def check_password_policy(policy: PasswordPolicy) -> Iterator[Finding]:
+def check_password_policy(policy: PasswordAging) -> Iterator[Finding]:
     """Find whether reminders fit the account's password policy."""
     if not policy.reminds:
         return
