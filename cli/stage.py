@@ -48,14 +48,15 @@ def read_stage(folder: Path, name: str) -> Stage:
         raise click.UsageError(
             f"--stage is for a checkout of Latchkey; there is no {error.filename}."
         ) from None
-    if name not in config:
+    stage = config.get(name, {})
+    everywhere = stage.get("global", {}).get("parameters", {})
+    deploy = everywhere | stage.get("deploy", {}).get("parameters", {})
+    if "stack_name" not in deploy:
         raise click.UsageError(f"samconfig.toml has no stage {name}.")
-    everywhere = config[name].get("global", {}).get("parameters", {})
-    deploy = everywhere | config[name].get("deploy", {}).get("parameters", {})
     # The template is the project's own, and _TemplateLoader makes nothing but plain values.
     parameters: dict[str, dict[str, Any]] = yaml.load(template, _TemplateLoader)["Parameters"]  # noqa: S506
     return Stage(
-        stack=deploy.get("stack_name", ""),
+        stack=deploy["stack_name"],
         region=deploy.get("region", ""),
         overrides=_overrides(deploy.get("parameter_overrides", "")),
         defaults={

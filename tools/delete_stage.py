@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import ClientError
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import options
+from cli.readers.stack import find_stack
+from cli.stage import read_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_stepfunctions import SFNClient
+
+    from cli.scope import Stack
 
 LEFT = """What stays, and why:
 - the KMS keys, pending deletion for seven days: `aws kms cancel-key-deletion` brings one back
@@ -29,71 +32,29 @@ LEFT = """What stays, and why:
 """
 
 
-def place_of(
-    stage: str, config: Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]
-) -> tuple[str, str]:
-    """Return the name and the region of a stage's stack.
-
-    Args:
-        stage: as samconfig.toml names it.
-        config: what samconfig.toml holds.
-
-    Raises:
-        SystemExit: with a sentence, when there is no such stage.
-    """
-    stages = {
-        name: part["global"]["parameters"]
-        for name, part in config.items()
-        if isinstance(part, dict) and "stack_name" in part.get("global", {}).get("parameters", {})
-    }
-    if stage not in stages:
-        _stop(f"There is no stage {stage} in samconfig.toml; it has {', '.join(stages)}.")
-    return stages[stage]["stack_name"], stages[stage]["region"]
-
-
-def _stop(sentence: str) -> NoReturn:
-    sys.exit(sentence)
-
-
-def waiting(cloudformation: CloudFormationClient, executions: SFNClient, stack: str) -> list[str]:
-    """Return the executions of the stack's state machines that run: each would keep its machine in deletion.
-
-    Raises:
-        SystemExit: with a sentence, when there is no such stack.
-    """
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    try:
-        resources = [each for page in pages for each in page["StackResourceSummaries"]]
-    except ClientError as error:
-        _stop(f"The stack {stack} cannot be read: {error}")
-    machines = [
-        each["PhysicalResourceId"]
-        for each in resources
-        if each["ResourceType"] == "AWS::StepFunctions::StateMachine" and "PhysicalResourceId" in each
-    ]
-    runs = executions.get_paginator("list_executions")
+def waiting(sfn: SFNClient, stack: Stack) -> list[str]:
+    """Return what runs in the stack's state machines: each would keep its machine in deletion."""
+    pages = sfn.get_paginator("list_executions")
     return [
         run["executionArn"]
-        for machine in machines
-        for page in runs.paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        # A machine that was never made has no name.
+        for machine in filter(None, stack.all_of("AWS::StepFunctions::StateMachine"))
+        for page in pages.paginate(stateMachineArn=machine, statusFilter="RUNNING")
         for run in page["executions"]
     ]
 
 
-def stop(executions: SFNClient, arns: Sequence[str]) -> None:
+def stop(sfn: SFNClient, arns: Sequence[str]) -> None:
     """End executions; what has ended meanwhile stays as it is."""
     for arn in arns:
-        executions.stop_execution(executionArn=arn, error="StageDeleted", cause="The stage is being deleted.")
+        sfn.stop_execution(executionArn=arn, error="StageDeleted", cause="The stage is being deleted.")
 
 
-def delete_keys(cloudformation: CloudFormationClient, iam: IAMClient, stack: str) -> int:
-    """Delete the access keys that rotations made; return how many there were, 0 without an SMTP user."""
+def delete_keys(iam: IAMClient, user: str) -> int:
+    """Delete the access keys that rotations made for a user, and return how many there were."""
     try:
-        found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="SmtpUser")
-        user = found["StackResourceDetail"]["PhysicalResourceId"]
         keys = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-    except (ClientError, KeyError) as error:
-        sys.stdout.write(f"No SMTP user in {stack}: {error}\n")
+    except iam.exceptions.NoSuchEntityException:
         return 0
     for key in keys:
         iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
@@ -112,29 +73,35 @@ def told(arns: Sequence[str]) -> str:
     )
 
 
-def main() -> int:
+@click.command(help=__doc__)
+@click.argument("name", metavar="STAGE")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+def main(name: str, *, yes: bool) -> None:
     """Tell, ask, end what waits, delete the keys, and leave the rest to `sam delete`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stage")
-    parser.add_argument("--yes", action="store_true", help="do not ask; for scripts")
-    given = parser.parse_args()
-    stack, region = place_of(given.stage, tomllib.loads(Path("samconfig.toml").read_text(encoding="utf-8")))
-    session = boto3.Session(region_name=region)
-    cloudformation, executions = session.client("cloudformation"), session.client("stepfunctions")
-    arns = waiting(cloudformation, executions, stack)
-    sys.stdout.write(told(arns))
+    stage = read_stage(Path.cwd(), name)
+    session = options.open_session(None, stage.region, None)
+    try:
+        stack = find_stack(session.client("cloudformation"), stage.stack)
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"The stack {stage.stack} cannot be read: {error}") from None
+    if stack is None:
+        raise click.ClickException(f"There is no stack {stage.stack} in {stage.region}.")
+    sfn = session.client("stepfunctions")
+    arns = waiting(sfn, stack)
+    click.echo(told(arns), nl=False)
     # Before anything ends: without its keys a stack that stays could send no mail.
-    if not given.yes and input(f"Delete {stack} in {region}, for good? [y/N] ") != "y":
-        return 1
-    stop(executions, arns)
-    deleted = delete_keys(cloudformation, session.client("iam"), stack)
-    sys.stdout.write(f"{len(arns)} execution(s) stopped, {deleted} access key(s) of the SMTP user deleted.\n")
+    if not yes:
+        click.confirm(f"Delete {stack.name} in {stage.region}, for good?", abort=True)
+    stop(sfn, arns)
+    user = stack.find("SmtpUser")
+    deleted = delete_keys(session.client("iam"), user) if user else 0
+    click.echo(f"{len(arns)} execution(s) stopped, {deleted} access key(s) of the SMTP user deleted.")
     sam = Path(sys.executable).with_name("sam")
-    done = subprocess.call([sam, "delete", "--config-env", given.stage, "--no-prompts"])  # noqa: S603  # our own tool
+    done = subprocess.call([sam, "delete", "--config-env", name, "--no-prompts"])  # noqa: S603  # our own tool
     if done == 0:
-        sys.stdout.write(LEFT)
-    return done
+        click.echo(LEFT, nl=False)
+    sys.exit(done)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
