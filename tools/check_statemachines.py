@@ -29,12 +29,21 @@ _TASK_TOKEN: Final = "$states.context.Task.Token"  # noqa: S105  the expression'
 _ERROR_OUTPUT: Final = "$states.errorOutput"
 _INPUT_TYPE: Final = re.compile(r'Field "InputType" not allowed in .*\.ItemReader\.ReaderConfig')
 _SUBSTITUTION: Final = re.compile(r"\$\{([\w:.]+)\}")
+_FIXED_PARTITION: Final = re.compile(r"arn:aws[\w-]*:[\w-]*")
 # A variable of JSONata, no call of a function; and one that an expression makes for itself.
 _VARIABLE: Final = re.compile(r"\$([A-Za-z_]\w*)\b(?!\s*\()")
 _ASSIGNED_WITHIN: Final = re.compile(r"\$(\w+)\s*:=")
 _PASCAL_CASE: Final = re.compile(r"([A-Z][a-z0-9]+)+")
 
 _THROTTLED: Final = "Lambda.TooManyRequestsException"
+# What Lambda answers while a function that was idle for weeks gets its network back.
+_ASLEEP: Final = frozenset(
+    {
+        "Lambda.ENINotReadyException",
+        "Lambda.ResourceConflictException",
+        "Lambda.ResourceNotReadyException",
+    }
+)
 # With delays that double from two seconds to a minute these are minutes, in which functions end.
 _PATIENCE: Final = 8
 
@@ -185,14 +194,18 @@ def check_retriers(definition: Json) -> Iterator[Finding]:
 def check_throttled_functions(definition: Json) -> Iterator[Finding]:
     """Find Tasks that do not wait for a place: a new account runs ten functions at once."""
     for name, state in _tasks(definition):
-        patience = [
-            retrier.get("MaxAttempts")
-            for retrier in objects(state.get("Retry"))
-            if _THROTTLED in error_names(retrier)
-        ]
-        waits = any(isinstance(attempts, int) and attempts >= _PATIENCE for attempts in patience)
-        if "lambda:invoke" in _resource(state) and not waits:
+        if "lambda:invoke" in _resource(state) and _THROTTLED not in _waited_for(state):
             yield Finding("throttled-function", f"does not try {_THROTTLED} {_PATIENCE} times again", name)
+
+
+def _waited_for(state: Json) -> set[str]:
+    """Return the errors that a Task waits out for minutes."""
+    return {
+        error
+        for retrier in objects(state.get("Retry"))
+        if isinstance(attempts := retrier.get("MaxAttempts"), int) and attempts >= _PATIENCE
+        for error in error_names(retrier)
+    }
 
 
 def check_standard_retriers(definition: Json) -> Iterator[Finding]:
@@ -278,8 +291,14 @@ def _assigned(scope: Json) -> Iterator[str]:
 def check_events(definition: Json) -> Iterator[Finding]:
     """Find events that are put by an SDK call: it succeeds though EventBridge took none of them."""
     for name, state in _tasks(definition):
-        if _resource(state).startswith("arn:aws:states:::aws-sdk:eventbridge:putEvents"):
-            yield Finding("events-lost", "is no arn:aws:states:::events:putEvents, which fails instead", name)
+        if ":states:::aws-sdk:eventbridge:putEvents" in _resource(state):
+            yield Finding("events-lost", "is no states:::events:putEvents, which fails instead", name)
+
+
+def check_partitions(definition: Json) -> Iterator[Finding]:
+    """Find ARNs of one partition: in another, such as GovCloud, no execution gets past them."""
+    for arn in sorted(set(_FIXED_PARTITION.findall(json.dumps(definition)))):
+        yield Finding("fixed-partition", f'"{arn}" is of one partition: arn:${{Partition}}:…')
 
 
 def check_names(definition: Json) -> Iterator[Finding]:
@@ -373,6 +392,16 @@ def check_modules(machine: Machine) -> Iterator[Finding]:
             yield _mismatch(f"{path.name}: {_no_function(machine, name, path.stem)}")
 
 
+def check_sleeping_functions(machine: Machine) -> Iterator[Finding]:
+    """Find Tasks that do not wait for a function in a VPC, which Lambda may have taken its network from."""
+    for name, state in _tasks(machine.definition):
+        function = mapping(mapping(machine.resources.get(f"{name}Function")).get("Properties"))
+        if "VpcConfig" in function and (missing := sorted(_ASLEEP - _waited_for(state))):
+            yield Finding(
+                "sleeping-function", f"does not try {', '.join(missing)} {_PATIENCE} times again", name
+            )
+
+
 def _has_function(machine: Machine, name: str, module: str) -> bool:
     function = mapping(machine.resources.get(f"{name}Function"))
     handler = mapping(function.get("Properties")).get("Handler")
@@ -434,7 +463,10 @@ def check_with_cfn_lint(definitions: dict[str, Json]) -> Iterator[tuple[str, Fin
 
 
 def _as_linters_read(definition: Json) -> Json:
-    """Return the definition with a number where JSONata computes one: both wrongly refuse that."""
+    """Return the definition with a number where JSONata computes one, and in the partition that they know.
+
+    Both wrongly refuse a number that is computed, and cfn-lint each partition but `aws`.
+    """
 
     def read(value: object) -> object:
         if isinstance(value, list):
@@ -444,7 +476,7 @@ def _as_linters_read(definition: Json) -> Json:
                 key: 1 if key in _NUMERIC_FIELDS and _is_expression(item) else read(item)
                 for key, item in value.items()
             }
-        return value
+        return value.replace("${Partition}", "aws") if isinstance(value, str) else value
 
     return mapping(read(definition))
 
@@ -463,6 +495,7 @@ RULES: Final[tuple[Callable[[Json], Iterator[Finding]], ...]] = (
     check_ends,
     check_distributed_maps,
     check_events,
+    check_partitions,
     check_names,
     check_head,
     check_with_statelint,
@@ -471,6 +504,7 @@ TEMPLATE_RULES: Final[tuple[Callable[[Machine], Iterator[Finding]], ...]] = (
     check_substitutions,
     check_logging,
     check_modules,
+    check_sleeping_functions,
 )
 
 

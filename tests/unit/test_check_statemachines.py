@@ -23,6 +23,7 @@ Resources:
     Properties:
       DefinitionUri: statemachines/reset.asl.json
       DefinitionSubstitutions:
+        Partition: !Ref AWS::Partition
         StorePasswordFunctionArn: !GetAtt StorePasswordFunction.Arn
         ClaimTtlMinutes: !Ref ClaimTtlMinutes
       Logging:
@@ -146,7 +147,13 @@ CAUGHT = {"Output": "{% $states.errorOutput %}", "Next": "Failed"}
         ("end-in-passing", "States.StorePassword.End", True),
         ("fail-without-cause", "States.Failed.Cause", REMOVED),
         ("fail-without-cause", "States.Failed.Error", ""),
-        ("events-lost", "States.StorePassword.Resource", "arn:aws:states:::aws-sdk:eventbridge:putEvents"),
+        (
+            "events-lost",
+            "States.StorePassword.Resource",
+            "arn:${Partition}:states:::aws-sdk:eventbridge:putEvents",
+        ),
+        ("fixed-partition", "States.StorePassword.Resource", "arn:aws:states:::lambda:invoke"),
+        ("fixed-partition", "States.StorePassword.Resource", "arn:aws-us-gov:states:::lambda:invoke"),
         ("state-name", "States.pause", {"Type": "Wait", "Seconds": 1, "Next": "Claimed"}),
         ("state-name", "States.SendSMTPMail", {"Type": "Succeed"}),
         ("query-language", "QueryLanguage", REMOVED),
@@ -166,6 +173,20 @@ CAUGHT = {"Output": "{% $states.errorOutput %}", "Next": "Failed"}
 @pytest.mark.usefixtures("without_cfn_lint")
 def test_a_definition_that_breaks_a_rule_is_found(tree: Tree, rule: str, path: str, value: object) -> None:
     assert rule in rules_broken(tree(good_but(path, value)))
+
+
+@pytest.mark.parametrize(("asleep", "attempts", "found"), [(0, 8, True), (3, 7, True), (3, 8, False)])
+@pytest.mark.usefixtures("without_cfn_lint")
+def test_a_function_in_a_vpc_that_is_not_waited_for_is_found(
+    tree: Tree, asleep: int, attempts: int, *, found: bool
+) -> None:
+    names = [f"Lambda.{each}Exception" for each in ("ENINotReady", "ResourceConflict", "ResourceNotReady")]
+    definition = json.loads(good())
+    retrier = definition["States"]["StorePassword"]["Retry"][1]
+    retrier["ErrorEquals"] += names[:asleep]
+    retrier["MaxAttempts"] = attempts
+    template = tree(json.dumps(definition), TEMPLATE + "      VpcConfig: {SubnetIds: [subnet-1]}\n")
+    assert ("sleeping-function" in rules_broken(template)) is found
 
 
 def test_what_cfn_lint_finds_is_found(tree: Tree) -> None:

@@ -432,6 +432,17 @@ def test_a_function_that_ends_otherwise_is_worth_another_try(
         directory.find_eligible_user("function", DANA, EXECUTION)
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [("ResourceNotReadyException", 502), ("ResourceConflictException", 409)]
+)
+def test_a_function_that_gets_its_network_back_is_worth_another_try(
+    stack: Stack, code: str, status: int
+) -> None:
+    stack.refuse("Invoke", code, status)
+    with pytest.raises(ServiceUnavailableError, match=code):
+        directory.find_eligible_user("function", DANA, EXECUTION)
+
+
 def test_a_call_that_is_refused_is_told(stack: Stack) -> None:
     stack.refuse("Invoke", "AccessDeniedException", 403)
     with pytest.raises(AccessDeniedError, match="ask the directory"):

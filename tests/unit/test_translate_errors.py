@@ -34,6 +34,8 @@ URL = "https://ssm.eu-central-1.amazonaws.com"
         ("LimitExceededException", 400, ThrottledError),
         ("RequestLimitExceeded", 503, ThrottledError),
         ("SlowDown", 503, ThrottledError),
+        ("ProvisionedThroughputExceededException", 400, ThrottledError),
+        ("TransactionInProgressException", 400, ThrottledError),
         ("AccessDenied", 403, AccessDeniedError),
         ("AccessDeniedException", 400, AccessDeniedError),
         ("UnauthorizedOperation", 403, AccessDeniedError),

@@ -29,10 +29,12 @@ ONCE_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=20, retries={"total
 BRIEF_CONFIG: Final = CLIENT_CONFIG.merge(Config(read_timeout=1, retries={"total_max_attempts": 2}))
 
 #: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html lists the names services
-#: use for throttling; TooManyUpdates is SSM's own, LimitExceededException KMS's and SES's.
+#: use for throttling; TooManyUpdates is SSM's own, LimitExceededException KMS's and SES's, and DynamoDB has
+#: ProvisionedThroughputExceededException, for tables on demand too, and TransactionInProgressException.
 _THROTTLED: Final = frozenset(
     {
         "LimitExceededException",
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
         "SlowDown",
@@ -40,6 +42,7 @@ _THROTTLED: Final = frozenset(
         "ThrottlingException",
         "TooManyRequestsException",
         "TooManyUpdates",
+        "TransactionInProgressException",
     }
 )
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 #: A function inside the network has 25 seconds.
 _CONFIG = ONCE_CONFIG.merge(Config(read_timeout=27))
 
+#: Lambda takes the network from a function that was idle for weeks: a call brings it back, and fails, as do
+#: those until it is there (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+_PENDING = {"ResourceConflictException": ServiceUnavailableError}
+
 
 @dataclass(frozen=True, slots=True)
 class FoundUser:
@@ -102,7 +106,7 @@ def _call(function: str, **event: object) -> dict[str, Any]:
     Raises:
         ServiceUnavailableError: when it ends in no way it should.
     """
-    with translate_errors("ask the directory"):
+    with translate_errors("ask the directory", _PENDING):
         answer = _client().invoke(FunctionName=function, Payload=json.dumps(event))
         result: dict[str, Any] = json.load(answer["Payload"])
     if "FunctionError" not in answer:
