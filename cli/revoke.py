@@ -53,7 +53,7 @@ def revoke(target: Target, what: str, *, yes: bool) -> None:
     elif undone and not cleanup:
         render.write_line("Stopped, before it changed the account.")
     elif undone:
-        render.write_line("Undone: its link opens nothing, and nothing knows the password.")
+        render.write_line("Undone: its link opens nothing, and no one knows the password.")
     else:
         render.write_line(
             "Stopped, and not undone yet: an hourly cleanup does so within 90 minutes.", bad=True

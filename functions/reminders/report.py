@@ -169,7 +169,7 @@ def sentence(failure: Failure) -> str:
 
 
 _MODES = {
-    "": "real",
+    "": "a real run",
     "dry-run": "a dry run: no mail was sent",
     "test": "a test run: only the administrator was mailed",
 }

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 _TEST = re.compile(r"((?:unit|workflow|e2e)/(?:\w+/)*test_\w+)(?:\.py)?(?:::(\w+))?")
 _LINK = re.compile(r"\]\(([^)#:]+\.md)")
+_SECTION = re.compile(r"\]\(([^)#:]*)#([\w-]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def missing(document: Path, text: str) -> Iterator[str]:
@@ -20,6 +22,15 @@ def missing(document: Path, text: str) -> Iterator[str]:
         if not path.exists() or test not in path.read_text("utf-8"):
             yield f"{name}::{test}"
     yield from (link for link in _LINK.findall(text) if not (document.parent / link).exists())
+    for link, section in _SECTION.findall(text):
+        target = document.parent / link if link else document
+        if target.exists() and section not in sections(target.read_text("utf-8")):
+            yield f"{link}#{section}"
+
+
+def sections(text: str) -> set[str]:
+    """Return what a link to each heading of a document ends in, as GitHub makes it."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in _HEADING.findall(text)}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -27,7 +38,16 @@ def test_the_tests_and_documents_that_a_document_names_are_there(document: Path)
     assert list(missing(document, document.read_text("utf-8"))) == []
 
 
-@pytest.mark.parametrize("text", ["`unit/test_gone.py`", "`unit/test_users.py::test_gone`", "[x](gone.md)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`unit/test_gone.py`",
+        "`unit/test_users.py::test_gone`",
+        "[x](gone.md)",
+        "[x](#gone)",
+        "[x](docs/aws.md#gone)",
+    ],
+)
 def test_what_is_gone_is_found(text: str) -> None:
     assert list(missing(ROOT / "README.md", text))
 

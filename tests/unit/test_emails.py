@@ -72,7 +72,7 @@ VALUES: dict[str, dict[str, Value]] = {
     },
     "reminders_report": {
         "day": "2026-11-21",
-        "mode": "real",
+        "mode": "a real run",
         "headline": "5 mailed",
         "counts": "5  mailed",
         "problems": "Nothing went wrong.",

@@ -114,3 +114,9 @@ def test_no_recipe_gives_a_live_stack_an_input_made_for_the_tests() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for block in command_blocks(document):
             assert "events/" not in block.text.replace("/aws/events/", ""), f"{document.name}:{block.line}"
+
+
+def test_the_table_at_its_head_leads_to_every_section() -> None:
+    head, *sections = OPERATIONS.read_text("utf-8").split("\n## ")
+    titles = [section.partition("\n")[0] for section in sections]
+    assert sorted(re.findall(r"\[([^]]+)\]\(#", head)) == sorted(titles)
