@@ -3,7 +3,6 @@
 Where several processes share the tests, each has a cloud of its own, and runs whole files.
 """
 
-import atexit
 import gc
 import os
 from collections.abc import Generator
@@ -69,8 +68,6 @@ def pytest_sessionfinish() -> None:
     """Collect once what the tests left; pytest does so ten times over, for other kinds of Python."""
     gc.collect()
     gc.freeze()
-    # Modules written in C++ look at the very end whether all that is theirs has gone.
-    atexit.register(gc.unfreeze)
 
 
 @pytest.hookimpl(wrapper=True)
