@@ -81,7 +81,9 @@ from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from hypothesis import settings
 from moto import mock_aws
+from moto.core.model import Shape
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import dynamodb_backends
 from moto.sesv2.models import sesv2_backends
@@ -177,6 +179,15 @@ def shorten_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         else:
             request.headers["Authorization"] = _CALLER
 
+    get_value = ResponseSerializer.get_value
+
+    def pick(serializer: ResponseSerializer, value: object, key: str, shape: Shape) -> object:
+        # An attribute has one of ten members, and moto looks for each of the others by several names.
+        if isinstance(value, dict) and serializer.operation_model.service_model.service_name == "dynamodb":
+            return value.get(key)
+        return get_value(serializer, value, key, shape)
+
+    monkeypatch.setattr(ResponseSerializer, "get_value", pick)
     # For calls by `requests`, which no test makes: moto prepares more than a thousand answers each time.
     monkeypatch.setattr(moto.core.models, "RESPONSES_METHODS", [])
     monkeypatch.setattr(moto.core.responses, "method_names_from_class", _method_names)
