@@ -28,7 +28,7 @@ class Stage:
     defaults: Mapping[str, str | None]
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(yaml.CSafeLoader):
     """Reads a template as far as its parameters need; what `!Ref` and the like stand for is left out."""
 
 

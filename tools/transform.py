@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
 
-from tools.asl import Json
+from tools.asl import Json, read_template
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 # What a package's place looks like once `sam package` has been there.
@@ -21,8 +20,7 @@ _REGION = "eu-central-1"
 @cache
 def written() -> Json:
     """Return the template as it lies in the tree; not to be changed."""
-    template: Json = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
-    return template
+    return read_template(TEMPLATE)
 
 
 def transform(parameters: Mapping[str, str]) -> Json:
