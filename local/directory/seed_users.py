@@ -116,6 +116,14 @@ def _prepare(sam: Any, wanted: dict[str, Any]) -> None:  # noqa: ANN401  # Samba
         sam.newuser(wanted[account].partition("@")[0], wanted["password"])
     sam.add({"dn": wanted["users_base"], "objectClass": "organizationalUnit"})
     sam.add({"dn": wanted["exclusion_group"], "objectClass": "group", "sAMAccountName": "No reminders"})
+    # Each AWS Managed Microsoft AD has it.
+    sam.add(
+        {
+            "dn": f"CN=AWS Delegated Administrators,{base}",
+            "objectClass": "group",
+            "sAMAccountName": "AWS Delegated Administrators",
+        }
+    )
     # A group within the group, so that membership has to be followed.
     inner = f"CN=Interns,{base}"
     sam.add({"dn": inner, "objectClass": "group", "sAMAccountName": "Interns"})

@@ -19,7 +19,7 @@ from ldap3.utils.dn import escape_rdn
 from local.directory.samba import BASE, REALM, RIGHTS, SERVICE_ACCOUNT, USERS_BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from local.directory.samba import Samba
 
@@ -36,6 +36,14 @@ _NORMAL_ACCOUNT, _MACHINE_ACCOUNT = "512", "4096"
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-dtyp, sections 2.4.4.1 and 2.4.6
 _IS_PROTECTED, _IS_INHERITED = 0x1000, 0x10
 _DACL = 4
+_DENIED_OBJECT, _READ_PROPERTY, _HAS_OBJECT = 6, 0x10, 1
+#: Authenticated Users: https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers
+_ALL_WHO_SIGN_IN = b"\x01\x01\0\0\0\0\0\x05\x0b\0\0\0"
+#: What says which groups a user is in: https://learn.microsoft.com/windows/win32/adschema
+MEMBERSHIPS = {
+    "memberOf": UUID("bf967991-0de6-11d0-a285-00aa003049e2"),
+    "tokenGroups": UUID("b7c69e6d-2cc7-11d2-854e-00a0c983f608"),
+}
 _DAY_TICKS = 24 * 3600 * 10_000_000
 
 
@@ -89,7 +97,7 @@ class Directory:
         return name
 
     def change(self, name: str, **attributes: Any) -> None:  # noqa: ANN401  # as above
-        """Replace attributes of a user, as an administrator."""
+        """Replace attributes of a user or a group, as an administrator."""
         with self.administered() as connection:
             changes = {key: [(MODIFY_REPLACE, [value])] for key, value in attributes.items()}
             _succeed(connection, connection.modify(self.distinguished_name(name), changes))
@@ -132,18 +140,15 @@ class Directory:
         return group
 
     def read(self, name: str, *attributes: str) -> dict[str, list[bytes]]:
-        """Return the raw values of a user's attributes; empty where the user is gone."""
+        """Return the raw values of attributes of a user or a group; empty where there is none of the name."""
         with self.administered() as connection:
-            connection.search(
-                BASE,
-                f"(&(objectClass=user)(sAMAccountName={escape_filter_chars(name)}))",
-                attributes=list(attributes),
-            )
+            named = f"(sAMAccountName={escape_filter_chars(name)})"
+            connection.search(BASE, named, attributes=list(attributes))
             found = [each for each in connection.response if each["type"] == "searchResEntry"]
         return dict(found[0]["raw_attributes"]) if found else {}
 
     def distinguished_name(self, name: str) -> str:
-        """Return a user's distinguished name."""
+        """Return the distinguished name of a user or a group."""
         return self.read(name, "distinguishedName")["distinguishedName"][0].decode()
 
     def account(self, name: str) -> str:
@@ -165,15 +170,23 @@ class Directory:
 
     def withhold(self, name: str, *rights: str) -> None:
         """Take delegated rights on a user away, of `RIGHTS`; without any named all, as AdminSDHolder does."""
+        unwanted = [UUID(RIGHTS[each].partition(";")[2]) for each in rights or RIGHTS]
+        self._change_rights(name, lambda known: _descriptor(known, unwanted=unwanted))
+
+    def hide(self, name: str, *attributes: str) -> None:
+        """Let no one read attributes of a user, of `MEMBERSHIPS`."""
+        hidden = [MEMBERSHIPS[each] for each in attributes]
+        self._change_rights(name, lambda known: _descriptor(known, hidden=hidden))
+
+    def _change_rights(self, name: str, change: Callable[[bytes], bytes]) -> None:
         user = self.distinguished_name(name)
         control = security_descriptor_control(sdflags=_DACL)
-        unwanted = [UUID(RIGHTS[each].partition(";")[2]) for each in rights or RIGHTS]
         with self.administered() as connection:
             connection.search(
                 user, "(objectClass=*)", THIS_ENTRY, attributes=["nTSecurityDescriptor"], controls=control
             )
             (known,) = connection.response[0]["raw_attributes"]["nTSecurityDescriptor"]
-            changes = {"nTSecurityDescriptor": [(MODIFY_REPLACE, [_descriptor_without(known, unwanted)])]}
+            changes = {"nTSecurityDescriptor": [(MODIFY_REPLACE, [change(known)])]}
             _succeed(connection, connection.modify(user, changes, controls=control))
 
     def apply_policy(self, name: str, minimum_length: int) -> None:
@@ -213,12 +226,17 @@ class Directory:
             _succeed(connection, connection.modify(BASE, changes))
 
 
-def _descriptor_without(descriptor: bytes, unwanted: list[UUID]) -> bytes:
-    """Return a security descriptor that has no entry about these rights, and inherits none."""
+def _descriptor(descriptor: bytes, *, unwanted: Iterable[UUID] = (), hidden: Iterable[UUID] = ()) -> bytes:
+    """Return a security descriptor without entries about unwanted rights; it inherits none.
+
+    Attributes that are hidden may be read by no one.
+    """
     (flags,) = struct.unpack_from("<H", descriptor, 2)
     (start,) = struct.unpack_from("<I", descriptor, 16)
     revision, _, _, count = struct.unpack_from("<BBHH", descriptor, start)
-    position, kept = start + 8, []
+    position = start + 8
+    denied = struct.pack("<BBHII", _DENIED_OBJECT, 0, 28 + len(_ALL_WHO_SIGN_IN), _READ_PROPERTY, _HAS_OBJECT)
+    kept = [denied + each.bytes_le + _ALL_WHO_SIGN_IN for each in hidden]
     for _ in range(count):
         kind, inherits, size = struct.unpack_from("<BBH", descriptor, position)
         rest = descriptor[position + 4 : position + size]

@@ -61,8 +61,6 @@ class Controller:
         self.name = name
         self.entry: dict[str, bytes] = {
             "objectGUID": IDENTITY.bytes_le,
-            "objectSid": sid(1104),
-            "primaryGroupID": b"513",
             "sAMAccountName": b"dana",
             "distinguishedName": f"CN=dana,{PEOPLE}".encode(),
             "mail": b"dana@corp.example.com",
@@ -72,8 +70,9 @@ class Controller:
             "pwdLastSet": ticks(NOW - timedelta(days=30)),
         }
         self.twins: list[dict[str, bytes]] = []
+        #: Security groups that may be read, and those that the user is in, by what ends their identifiers.
         self.groups: dict[str, int] = {}
-        self.member_of: set[str] = set()
+        self.token_groups = [513]
         self.own_policy: dict[str, bytes] | Exception | None = None
         self.fails: dict[str, list[Exception]] = {}
         self.after: dict[str, list[Exception]] = {}
@@ -83,29 +82,28 @@ class Controller:
         self.searches: list[tuple[str, str]] = []
         self.changes: list[tuple[str, dict[str, Any]]] = []
 
-    def search(self, base: str, what: str) -> list[dict[str, bytes]]:
+    def search(self, base: str, what: str) -> list[dict[str, Any]]:
         self.searches.append((base, what))
         self.fail("search")
         if base == "":
             return [{"defaultNamingContext": ROOT.encode()}]
+        if base == f"<GUID={IDENTITY}>":
+            return [{"tokenGroups": [sid(each) for each in self.token_groups]}]
         if base == "CN=Own":
             if isinstance(self.own_policy, Exception):
                 raise self.own_policy
             return [self.own_policy] if self.own_policy else []
-        if base == ROOT and "groups" not in what and what == "(objectClass=*)":
+        if base == ROOT and what == "(objectClass=*)":
             return [{"minPwdLength": b"7"}]
         if "(objectClass=group)" in what:
             return [
                 {
-                    "sAMAccountName": name.encode(),
                     "distinguishedName": f"CN={name}".encode(),
                     "objectSid": sid(relative),
                 }
                 for name, relative in self.groups.items()
-                if f"(sAMAccountName={name})" in what
+                if f"(sAMAccountName={name})" in what or f"(distinguishedName=CN={name})" in what
             ]
-        if "memberOf" in what:
-            return [{} for group in self.member_of if f":=CN={group})" in what]
         return [self.entry, *self.twins] if self.entry else []
 
     def fail(self, call: str) -> None:
@@ -170,7 +168,12 @@ class Network:
             assert self.controller
             found = self.controller.search(base, what)
             self.response = [
-                {"type": "searchResEntry", "raw_attributes": {name: [value] for name, value in each.items()}}
+                {
+                    "type": "searchResEntry",
+                    "raw_attributes": {
+                        name: value if isinstance(value, list) else [value] for name, value in each.items()
+                    },
+                }
                 for each in found
             ]
 
@@ -206,7 +209,7 @@ def find(name: str, *groups: str) -> tuple[DirectoryUser, PasswordPolicy]:
 
 
 def set_password() -> DirectoryUser:
-    return DirectoryPasswords(users("Domain Admins")).set(IDENTITY, PASSWORD, NOW)
+    return DirectoryPasswords(users()).set(IDENTITY, PASSWORD, NOW)
 
 
 class TestFinding:
@@ -281,25 +284,36 @@ class TestFinding:
         connect(controller)
         assert find("dana")[1].minimum_length == length
 
-    def test_members_of_protected_groups_are_seen_however_they_are_in_them(self, connect: Connect) -> None:
+    def test_members_of_protected_groups_are_seen_by_the_identifiers_of_the_groups(
+        self, connect: Connect
+    ) -> None:
         controller = Controller()
-        controller.groups = {"Domain Admins": 512, "Payroll": 2000}
+        controller.groups = {"Helpdesk": 2001, "Payroll": 2000}
         connect(controller)
-        assert find("dana", "Domain Admins", "Payroll")[0].protected_by == ""
-        controller.member_of = {"Payroll"}
-        assert find("dana", "Domain Admins", "Payroll")[0].protected_by == "Payroll"
-        assert find("dana", "Domain Admins")[0].protected_by == ""
-        controller.entry["primaryGroupID"] = b"512"
-        assert find("dana", "Domain Admins", "Payroll")[0].protected_by == "Domain Admins"
+        assert find("dana", "Helpdesk", "Payroll")[0].protected_by == ""
+        controller.token_groups = [513, 2000]
+        assert find("dana", "Helpdesk", "Payroll")[0].protected_by == "Payroll"
+        assert find("dana", "CN=Payroll")[0].protected_by == "CN=Payroll"
+        assert find("dana", "Helpdesk")[0].protected_by == ""
+        controller.token_groups = [512]
+        assert find("dana")[0].protected_by == "Domain Admins"
 
-    def test_a_primary_group_within_a_protected_one_counts(self, connect: Connect) -> None:
+    def test_a_user_whose_groups_may_not_be_read_may_be_protected(self, connect: Connect) -> None:
         controller = Controller()
-        controller.groups, controller.member_of = {"Domain Admins": 512}, {"Domain Admins"}
+        controller.token_groups = []
         connect(controller)
-        find("dana", "Domain Admins")
-        (what,) = [what for _, what in controller.searches if "memberOf" in what]
-        primary = "".join(f"\\{each:02x}" for each in sid(513))
-        assert f"(objectSid={primary})" in what
+        assert find("dana")[0].protected_by is None
+
+    def test_a_protected_group_that_is_not_there_is_named_and_no_one_is_reset(self, connect: Connect) -> None:
+        controller = Controller()
+        controller.groups = {"Payroll": 2000}
+        connect(controller)
+        with pytest.raises(DirectorySearchError, match=r"names Pay\*roll: DC=corp has no such"):
+            find("dana", "Payroll", "Pay*roll")
+        # As text; what has no identifier, and what is for mail alone, would be in no user's token.
+        what = controller.searches[-1][1]
+        assert r"(sAMAccountName=Pay\2aroll)(distinguishedName=Pay\2aroll)" in what
+        assert "(objectSid=*)(groupType:1.2.840.113556.1.4.803:=2147483648)" in what
 
     def test_the_next_controller_is_asked_where_one_is_lost(self, connect: Connect) -> None:
         first, second = Controller(), Controller("dc2")
@@ -328,17 +342,30 @@ class TestSetting:
             {"userAccountControl": b"514"},
             {"adminCount": b"1"},
             {"accountExpires": ticks(NOW)},
-            {"primaryGroupID": b"512"},
             {"mail": b""},
         ],
     )
     def test_who_may_not_be_reset_by_then_is_not(self, connect: Connect, change: dict[str, bytes]) -> None:
         controller = Controller()
-        controller.groups = {"Domain Admins": 512}
         controller.entry |= change
         connect(controller)
         with pytest.raises(UserNotEligibleError):
             set_password()
+        assert controller.changes == []
+
+    @pytest.mark.parametrize(
+        ("groups", "error"), [([513, 512], UserNotEligibleError), ([], DirectorySearchError)]
+    )
+    def test_who_is_or_may_be_protected_by_then_is_not_either(
+        self, connect: Connect, groups: list[int], error: type[Exception]
+    ) -> None:
+        controller = Controller()
+        controller.token_groups = groups
+        connect(controller)
+        with pytest.raises(error):
+            set_password()
+        with pytest.raises(error):
+            DirectoryPasswords(users()).unlock(IDENTITY, NOW)
         assert controller.changes == []
 
     def test_a_change_whose_answer_was_lost_is_found_out_by_asking(self, connect: Connect) -> None:

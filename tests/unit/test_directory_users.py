@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.domain import users
+from latchkey.domain.directory_groups import ADMINISTRATIVE_GROUPS, protecting_group
 from latchkey.domain.directory_users import (
     AccountControl,
     DirectoryUser,
@@ -26,7 +27,7 @@ from latchkey.domain.directory_users import (
 )
 from latchkey.domain.passwords import PasswordPolicy, generate_password
 from latchkey.domain.users import PasswordReset
-from latchkey.errors import UserNotEligibleError
+from latchkey.errors import DirectorySearchError, UserNotEligibleError
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -36,6 +37,7 @@ DANA = DirectoryUser(
     mail="dana@corp.example.com",
     principal_name="d.scully@corp.example.com",
     display_name="Dana Katherine Scully",
+    protected_by="",
     password_set_at=NOW - 30 * DAY,
 )
 FLAGS = AccountControl.NORMAL_ACCOUNT
@@ -98,8 +100,40 @@ def test_a_person_may_be_reset() -> None:
     ],
 )
 def test_others_may_not(user: DirectoryUser, reason: str) -> None:
-    with pytest.raises(UserNotEligibleError, match=reason):
-        ensure_eligible(user, NOW)
+    for protected_by in (user.protected_by, user.protected_by or None):
+        with pytest.raises(UserNotEligibleError, match=reason):
+            ensure_eligible(replace(user, protected_by=protected_by), NOW)
+
+
+def test_who_may_be_protected_is_refused_and_those_on_call_are_told() -> None:
+    with pytest.raises(DirectorySearchError, match="may not read tokenGroups"):
+        ensure_eligible(replace(DANA, protected_by=None), NOW)
+
+
+def sid(relative: int, domain: bytes = b"\x01\x05\0\0\0\0\0\x05\x15\0\0\0" + b"corp.example") -> bytes:
+    return domain + relative.to_bytes(4, "little")
+
+
+BUILTIN = b"\x01\x02\0\0\0\0\0\x05\x20\0\0\0"
+
+
+def test_groups_that_are_not_known_are_not_none() -> None:
+    assert protecting_group([], {}) is None
+    assert protecting_group([sid(513), sid(545, BUILTIN)], {}) == ""
+
+
+@given(st.sampled_from(sorted(ADMINISTRATIVE_GROUPS)), st.binary(min_size=12, max_size=12))
+def test_administrators_of_any_domain_are_protected_whatever_their_group_is_called(
+    relative: int, domain: bytes
+) -> None:
+    group = sid(relative, BUILTIN) if relative in range(544, 553) else sid(relative, BUILTIN + domain)
+    assert protecting_group([sid(513), group], {}) == ADMINISTRATIVE_GROUPS[relative]
+
+
+def test_groups_that_are_named_protect_and_those_whose_number_is_theirs_elsewhere_do_not() -> None:
+    payroll = sid(1200)
+    assert protecting_group([sid(513), payroll], {payroll: "Payroll"}) == "Payroll"
+    assert protecting_group([sid(513), sid(1200, BUILTIN)], {payroll: "Payroll"}) == ""
 
 
 @pytest.mark.parametrize(

@@ -155,35 +155,31 @@ def test_an_account_may_sign_in_by_smart_card_alone(
     assert account.smart_card is smart_card
 
 
+CONTEXT = {"type": "searchResEntry", "raw_attributes": {"defaultNamingContext": [b"DC=corp"]}}
+
+
+def group(name: str, relative: int) -> dict[str, Any]:
+    sid = b"\x01" * 24 + relative.to_bytes(4, "little")
+    values = {"distinguishedName": [f"CN={name},DC=corp".encode()], "objectSid": [sid]}
+    return {"type": "searchResEntry", "raw_attributes": values}
+
+
 def test_those_are_resettable_whom_no_group_protects(directory: Build) -> None:
-    context = {"type": "searchResEntry", "raw_attributes": {"defaultNamingContext": [b"DC=corp"]}}
-    groups = [
-        {
-            "type": "searchResEntry",
-            "raw_attributes": {"distinguishedName": [f"CN={name},DC=corp".encode()], "objectSid": [sid]},
-        }
-        for name, sid in (
-            ("Guarded", b"\x01" * 24 + b"\x10\x27\0\0"),
-            ("Within", b"\x01" * 24 + b"\0\x02\0\0"),
-        )
-    ]
-    people = page(entry(1), entry(2), entry(3, adminCount="1"))
+    people = page(entry(1), entry(2), entry(3, adminCount="1"), entry(4, primaryGroupID="512"))
     corp, server = directory(
-        page(context), page(groups[0]), page(groups[1]), page(entry(2)), people, protected=("Guarded",)
+        page(CONTEXT),
+        page(group("Guarded", 10000)),
+        page(CONTEXT),
+        page(group("Within", 2000)),
+        page(entry(2)),
+        people,
+        protected=("Guarded",),
     )
-    assert [each.resettable for each in corp.all()] == [True, False, False]
+    assert [each.resettable for each in corp.all()] == [True, False, False, False]
     member = "(memberOf:1.2.840.113556.1.4.1941:=CN=Guarded,DC=corp)"
-    assert [what for _, what in server.searches[1:3]] == [
-        f"(&(objectClass=group)(|{each}))" for each in ("(sAMAccountName=Guarded)", member)
-    ]
+    assert f"(&(objectClass=group)(|{member}))" == server.searches[3][1]
     # Members, and those whose primary group it is or one within.
-    assert f"(|{member}(primaryGroupID=10000)(primaryGroupID=512))" in server.searches[3][1]
-
-
-def test_no_group_of_that_name_protects_no_one(directory: Build) -> None:
-    context = {"type": "searchResEntry", "raw_attributes": {"defaultNamingContext": [b"DC=corp"]}}
-    corp, _ = directory(page(context), page(), page(entry(1)), protected=("Guarded",))
-    assert [each.resettable for each in corp.all()] == [True]
+    assert f"(|(|{member})(primaryGroupID=10000)(primaryGroupID=2000))" in server.searches[4][1]
 
 
 def test_no_user_is_resettable_where_those_of_the_directory_are_not_reset(directory: Build) -> None:
@@ -229,15 +225,33 @@ def test_tries_are_used_up(directory: Build) -> None:
     assert server.hosts == ["dc1", "dc2", "dc1", "dc2"]
 
 
-def test_members_of_the_group_are_marked(directory: Build) -> None:
-    corp, server = directory(page(), page(entry(2)), page(entry(1), entry(2)), group="CN=No (all)")
+def test_members_of_the_group_are_marked_and_those_whose_primary_group_it_is(directory: Build) -> None:
+    corp, server = directory(
+        page(group("No (all)", 1200)),
+        page(CONTEXT),
+        page(group("Interns", 1201)),
+        page(entry(2)),
+        page(entry(1), entry(2)),
+        group="CN=No (all)",
+    )
     assert [each.excluded for each in corp.all()] == [False, True]
-    assert r"CN=No \28all\29" in server.searches[1][1]
+    # One search for all of them.
+    what = server.searches[3][1]
+    assert r"(memberOf:1.2.840.113556.1.4.1941:=CN=No \28all\29,DC=corp)" in what
+    assert "(primaryGroupID=1200)(primaryGroupID=1201)" in what
+    assert len(server.searches) == 5
 
 
-def test_a_group_that_does_not_exist_fails_the_search(directory: Build) -> None:
-    corp, _ = directory(LDAPNoSuchObjectResult(description="noSuchObject"), group="CN=Missing")
-    with pytest.raises(DirectorySearchError, match="noSuchObject"):
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (LDAPNoSuchObjectResult(description="noSuchObject"), "noSuchObject"),
+        (page(), "CN=Missing, which is no group"),
+    ],
+)
+def test_a_group_that_does_not_exist_fails_the_search(directory: Build, answer: object, words: str) -> None:
+    corp, _ = directory(answer, group="CN=Missing")
+    with pytest.raises(DirectorySearchError, match=words):
         list(corp.all())
 
 

@@ -15,15 +15,18 @@ from uuid import UUID
 import pytest
 from ldap3 import MODIFY_ADD, MODIFY_REPLACE
 
+from latchkey.adapters.directory_accounts import DirectoryAccounts
 from latchkey.adapters.directory_passwords import DirectoryPasswords
 from latchkey.adapters.directory_users import DirectoryUsers
 from latchkey.adapters.ldap import Login, Settings
 from latchkey.adapters.ldap_session import Session
+from latchkey.domain.directory_groups import relative_identifier
 from latchkey.domain.directory_users import DirectoryUser, ensure_eligible
 from latchkey.domain.passwords import generate_password
 from latchkey.domain.users import PasswordReset
 from latchkey.errors import (
     DirectoryChangeError,
+    DirectorySearchError,
     LatchkeyError,
     PasswordPolicyViolationError,
     UserNotEligibleError,
@@ -41,6 +44,9 @@ DOWN = "localhost:1"
 #: The beginning of 2020, as the directory writes times.
 LONG_AGO = "132223104000000000"
 
+#: https://learn.microsoft.com/windows/win32/adschema/a-grouptype
+GLOBAL_DISTRIBUTION_GROUP = "2"
+
 
 @pytest.fixture(scope="module")
 def directory(cloud: LocalCloud) -> Directory:
@@ -51,9 +57,9 @@ def directory(cloud: LocalCloud) -> Directory:
 class Product:
     """What the functions inside the directory's network do, at any hosts."""
 
-    def __init__(self, directory: Directory, *hosts: str) -> None:
+    def __init__(self, directory: Directory, *hosts: str, protected: tuple[str, ...] = ()) -> None:
         samba = directory.samba
-        settings = Settings(hosts or (samba.host,), (samba.ca,), (USERS_BASE,), ("Domain Admins",), 5)
+        settings = Settings(hosts or (samba.host,), (samba.ca,), (USERS_BASE,), protected, 5)
         self._reader = DirectoryUsers(settings, Login(SERVICE_ACCOUNT, samba.password))
         self._passwords = DirectoryPasswords(
             replace(self._reader, login=Login(RESET_ACCOUNT, samba.password))
@@ -79,6 +85,10 @@ class Product:
 @pytest.fixture(scope="module")
 def product(directory: Directory) -> Product:
     return Product(directory)
+
+
+def name_of_group(group: str) -> str:
+    return group.partition(",")[0].removeprefix("CN=")
 
 
 def identity_of(directory: Directory, name: str) -> UUID:
@@ -166,6 +176,70 @@ def test_who_may_not_be_reset_is_refused_as_found_and_right_before_the_change(
         product.set(identity_of(directory, name))
     if reason != "smart card":
         assert directory.sign_in(name, OLD_PASSWORD) != WRONG_PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("hidden", "error", "reason"),
+    [
+        (["memberOf"], UserNotEligibleError, "the group Domain Admins"),
+        (["memberOf", "tokenGroups"], DirectorySearchError, "may not read tokenGroups"),
+    ],
+)
+def test_an_administrator_whose_groups_the_service_accounts_may_not_read_is_refused(
+    directory: Directory, product: Product, hidden: list[str], error: type[LatchkeyError], reason: str
+) -> None:
+    name = directory.create_user(OLD_PASSWORD)
+    directory.join(directory.distinguished_name(name), f"CN=Domain Admins,CN=Users,{BASE}")
+    directory.hide(name, *hidden)
+    with pytest.raises(error, match=reason):
+        product.find(name)
+    with pytest.raises(error, match=reason):
+        product.set(identity_of(directory, name))
+    assert directory.sign_in(name, OLD_PASSWORD) == SIGNED_IN
+    directory.delete(name)
+
+
+def test_administrators_are_refused_whatever_their_group_is_called(
+    directory: Directory, product: Product
+) -> None:
+    name = directory.create_user(OLD_PASSWORD)
+    directory.join(directory.distinguished_name(name), f"CN=Domain Admins,CN=Users,{BASE}")
+    directory.change("Domain Admins", sAMAccountName="Domänen-Admins")
+    try:
+        with pytest.raises(UserNotEligibleError, match="the group Domain Admins"):
+            product.find(name)
+    finally:
+        directory.change("Domänen-Admins", sAMAccountName="Domain Admins")
+
+
+def test_groups_that_the_stack_names_protect_by_name_and_by_distinguished_name(directory: Directory) -> None:
+    name, group = directory.create_user(OLD_PASSWORD), directory.create_group()
+    directory.join(directory.distinguished_name(name), group)
+    common_name = name_of_group(group)
+    for named in (common_name, group):
+        with pytest.raises(UserNotEligibleError, match=f"the group {named}"):
+            Product(directory, protected=(named,)).find(name)
+    # One for mail alone, which no one's token holds.
+    directory.change(common_name, groupType=GLOBAL_DISTRIBUTION_GROUP)
+    for named in (common_name, f"CN=No such group,{BASE}"):
+        with pytest.raises(DirectorySearchError, match=f"names {named}: {BASE} has no such security group"):
+            Product(directory, protected=(named,)).find(name)
+
+
+def test_reminders_leave_out_people_whose_primary_group_is_excluded_or_within(directory: Directory) -> None:
+    people = [directory.create_user(OLD_PASSWORD) for _ in range(3)]
+    group, inner = directory.create_group(), directory.create_group()
+    directory.join(inner, group)
+    for name, primary in zip(people, (group, inner), strict=False):
+        directory.join(directory.distinguished_name(name), primary)
+        identifier = directory.read(name_of_group(primary), "objectSid")["objectSid"][0]
+        directory.change(name, primaryGroupID=str(relative_identifier(identifier)))
+    samba = directory.samba
+    accounts = DirectoryAccounts(
+        Settings((samba.host,), (samba.ca,), (USERS_BASE,)), Login(SERVICE_ACCOUNT, samba.password), group
+    )
+    found = {each.user: each.excluded for each in accounts.all() if each.user in people}
+    assert list(map(found.get, people)) == [True, True, False]
 
 
 def test_a_policy_of_the_users_own_is_met_and_else_the_domains(

@@ -227,14 +227,14 @@ def test_an_undoing_neither_enables_nor_unlocks(product: Product, directory: Dir
 
 def test_who_may_not_be_reset_is_rejected_and_nobody_is_told(product: Product, directory: Directory) -> None:
     group = directory.create_group()
-    directory.join(group, f"CN=Domain Admins,CN=Users,{BASE}")
+    directory.join(group, f"CN=AWS Delegated Administrators,{BASE}")
     wanted: dict[str, dict[str, Any]] = {
         "is disabled": {"userAccountControl": "514"},
-        "the group Domain Admins": {},
+        "the group AWS Delegated Administrators": {},
         "several users": {},
     }
     users = {reason: directory.create_user(OLD_PASSWORD, **given) for reason, given in wanted.items()}
-    directory.join(directory.distinguished_name(users["the group Domain Admins"]), group)
+    directory.join(directory.distinguished_name(users["the group AWS Delegated Administrators"]), group)
     directory.create_user(OLD_PASSWORD, userPrincipalName=None, mail=users["several users"])
     machine_mails = [f"{secrets.token_hex(6)}@corp.example.com" for _ in range(3)]
     computer, managed, group_managed = machine_mails

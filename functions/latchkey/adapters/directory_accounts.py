@@ -6,11 +6,14 @@ from uuid import UUID
 
 from ldap3.utils.conv import escape_filter_chars
 
+from latchkey.adapters.directory_groups import domain_root, named_groups
 from latchkey.adapters.ldap import Controllers, Login, Settings
 from latchkey.adapters.ldap_session import Entry, LostConnectionError, Session, first, number, text
 from latchkey.domain.accounts import Account, Expiry, read_ticks
+from latchkey.domain.directory_groups import ADMINISTRATIVE_GROUPS, relative_identifier
 from latchkey.domain.directory_users import AccountControl, read_time
 from latchkey.domain.users import is_mail_address
+from latchkey.errors import DirectorySearchError
 from latchkey.observability import logger
 
 #: 1.2.840.113556.1.4.803 is a bitwise and: 2 is ACCOUNTDISABLE. Constructed attributes cannot be filtered on.
@@ -20,17 +23,16 @@ _ENABLED_PEOPLE = (
 #: 1.2.840.113556.1.4.1941 follows the chain of groups within groups.
 _MEMBER_OF = "(memberOf:1.2.840.113556.1.4.1941:={})"
 _PRIMARY = "(primaryGroupID={})"
-_GROUPS = "(&(objectClass=group)(|{}))"
+_GROUPS = "(&(objectClass=group){})"
 _ONE_USER = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
 
 _ID = "objectGUID"
 _EXPIRY = "msDS-UserPasswordExpiryTimeComputed"
 _POLICY = "msDS-ResultantPSO"
 _SID = "objectSid"
-#: Bytes of the last number of a security identifier, by which `primaryGroupID` names a group.
-_RELATIVE = 4
 #: AdminSDHolder sets it to 1 for members of the domain's own groups of administrators.
 _ADMIN_COUNT = "adminCount"
+_PRIMARY_GROUP = "primaryGroupID"
 _ATTRIBUTES = (
     _ID,
     "sAMAccountName",
@@ -42,6 +44,7 @@ _ATTRIBUTES = (
     "accountExpires",
     "userAccountControl",
     _ADMIN_COUNT,
+    _PRIMARY_GROUP,
     _EXPIRY,
 )
 
@@ -122,33 +125,41 @@ class DirectoryAccounts:
             yield from session.search(base, what, attributes)
 
     def _is_resettable(self, entry: Entry, protected: frozenset[bytes]) -> bool:
-        """Tell whether a reset would let the user of an entry pass, as far as protection goes."""
-        return self._resets and number(entry, _ADMIN_COUNT) != 1 and first(entry, _ID) not in protected
+        """Tell whether a reset would let the user of an entry pass, as far as protection goes.
+
+        A reset asks for the groups of its one user; for many AdminSDHolder's mark has to do, an hour late.
+        """
+        return (
+            self._resets
+            and number(entry, _ADMIN_COUNT) != 1
+            and number(entry, _PRIMARY_GROUP) not in ADMINISTRATIVE_GROUPS
+            and first(entry, _ID) not in protected
+        )
 
     def _excluded(self, session: Session) -> frozenset[bytes]:
         group = self._exclusion_group
         if not group:
             return frozenset()
         # Active Directory finds no members of a group that does not exist; a typo must not mail everyone.
-        session.read(group, "(objectClass=group)", ("1.1",))
-        return self._ids(session, _MEMBER_OF.format(escape_filter_chars(group)))
+        found = session.read(group, _GROUPS.format(""), ("distinguishedName", _SID))
+        if not found:
+            raise DirectorySearchError(f"DirectoryExclusionGroup is {group}, which is no group.")
+        return self._members(session, [found])
 
     def _protected(self, session: Session) -> frozenset[bytes]:
-        """Return the members of protected groups, through other groups too.
+        return self._members(session, list(named_groups(session, self._protected_groups).values()))
+
+    def _members(self, session: Session, groups: list[Entry]) -> frozenset[bytes]:
+        """Return the members of groups, through other groups too.
 
         No chain of groups begins with a user's primary group: that one is known by its number.
         """
-        if not self._protected_groups:
-            return frozenset()
-        root = text(session.read("", "(objectClass=*)", ("defaultNamingContext",)), "defaultNamingContext")
-        wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in self._protected_groups)
-        groups = list(session.search(root, _GROUPS.format(wanted), ("distinguishedName", _SID)))
         if not groups:
             return frozenset()
         names = (escape_filter_chars(text(group, "distinguishedName")) for group in groups)
-        within = "".join(map(_MEMBER_OF.format, names))
-        groups += session.search(root, _GROUPS.format(within), (_SID,))
-        numbers = (int.from_bytes(first(group, _SID)[-_RELATIVE:], "little") for group in groups)
+        within = f"(|{''.join(map(_MEMBER_OF.format, names))})"
+        inner = session.search(domain_root(session), _GROUPS.format(within), (_SID,))
+        numbers = (relative_identifier(first(group, _SID)) for group in [*groups, *inner])
         return self._ids(session, f"(|{within}{''.join(map(_PRIMARY.format, numbers))})")
 
     def _ids(self, session: Session, what: str) -> frozenset[bytes]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from latchkey.adapters.directory_groups import by_guid
 from latchkey.adapters.directory_users import DirectoryUsers, find_anywhere
 from latchkey.adapters.ldap import Controllers
 from latchkey.adapters.ldap_session import Session
@@ -54,7 +55,7 @@ class DirectoryPasswords:
             ensure_eligible(user, now)
             # An earlier try may have made the change: all of it, as there is one.
             if user.password_set_at or not session.takes(user.distinguished_name, password):
-                session.replace(_by_guid(identity), _temporary(password) | _UNLOCKED)
+                session.replace(by_guid(identity), _temporary(password) | _UNLOCKED)
             return user
 
         twice = tuple(host for host in self._settings.hosts for _ in range(2))
@@ -73,7 +74,7 @@ class DirectoryPasswords:
         def change(session: Session) -> DirectoryUser:
             user = self._users.look_up(session, str(identity))
             ensure_eligible(user, now)
-            session.replace(_by_guid(identity), _UNLOCKED)
+            session.replace(by_guid(identity), _UNLOCKED)
             return user
 
         return Controllers(self._settings, self._login, read_only=False).run(change)
@@ -114,7 +115,7 @@ class DirectoryPasswords:
         )
         answering = replace(self._settings, hosts=tuple(host for host, _ in seen))
         Controllers(answering, self._login, read_only=False).run(
-            lambda session: session.replace(_by_guid(identity), _temporary(password))
+            lambda session: session.replace(by_guid(identity), _temporary(password))
         )
         return True
 
@@ -125,8 +126,3 @@ def _temporary(password: str) -> dict[str, str | bytes]:
     https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, sections 3.1.1.3.1.5 and 3.1.1.3.4
     """
     return {"unicodePwd": f'"{password}"'.encode("utf-16-le"), "pwdLastSet": "0"}
-
-
-def _by_guid(identity: UUID) -> str:
-    # https://learn.microsoft.com/openspecs/windows_protocols/ms-adts, section 3.1.1.3.1.2.4
-    return f"<GUID={identity}>"

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from ldap3.utils.conv import escape_bytes, escape_filter_chars
 
+from latchkey.adapters.directory_groups import domain_root, named_groups, token_groups
 from latchkey.adapters.ldap import Controllers, Login, Settings
 from latchkey.adapters.ldap_session import Entry, Session, first, number, text
+from latchkey.domain.directory_groups import protecting_group
 from latchkey.domain.directory_users import AccountControl, DirectoryUser, policy_for, read_time
 from latchkey.domain.passwords import PasswordPolicy
 from latchkey.errors import DirectorySearchError, UserNotEligibleError, UserNotFoundError
@@ -19,8 +21,6 @@ _PERSON = "(&(objectCategory=person)(objectClass=user){})"
 _NAMED = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
 _IDENTIFIED = "(objectGUID={})"
 _ANYTHING = "(objectClass=*)"
-#: 1.2.840.113556.1.4.1941 follows the chain of groups within groups.
-_MEMBER = "(&(|(objectGUID={})(objectSid={}))(memberOf:1.2.840.113556.1.4.1941:={}))"
 
 _ATTRIBUTES = (
     "accountExpires",
@@ -32,17 +32,12 @@ _ATTRIBUTES = (
     "mail",
     "msDS-ResultantPSO",
     "objectGUID",
-    "objectSid",
     "preferredLanguage",
-    "primaryGroupID",
     "pwdLastSet",
     "sAMAccountName",
     "userAccountControl",
     "userPrincipalName",
 )
-
-#: Bytes of the last number of a security identifier, which names the group or user within its domain.
-_RELATIVE = 4
 
 #: A function inside the network has 20 seconds, and two controllers have to fit in.
 _ANSWER_SECONDS = 5
@@ -81,7 +76,7 @@ class DirectoryUsers:
         Raises:
             UserNotFoundError: when there is none below the search bases.
             UserNotEligibleError: when the name leads to several users.
-            DirectorySearchError: when a base does not exist, or may not be read.
+            DirectorySearchError: when a base or a protected group does not exist, or may not be read.
             LostConnectionError: when the connection is lost.
         """
         entry = self._entry(session, name)
@@ -103,29 +98,12 @@ class DirectoryUsers:
             raise UserNotFoundError("The directory has no user of that name below the search bases.")
         return next(iter(found.values()))
 
-    def _protecting_group(self, session: Session, entry: Entry) -> str:
-        """Return the name of a protected group that the user is in, through other groups too; else empty.
-
-        No chain of groups begins with the user's primary group: that one is looked at by its identifier.
-        """
-        names = self.settings.protected_groups
-        if not names:
-            return ""
-        root = _root(session)
-        wanted = "".join(f"(sAMAccountName={escape_filter_chars(each)})" for each in names)
-        domain = first(entry, "objectSid")[:-_RELATIVE]
-        primary = domain + number(entry, "primaryGroupID").to_bytes(_RELATIVE, "little")
-        identity = escape_bytes(first(entry, "objectGUID"))
-        groups = session.search(
-            root, f"(&(objectClass=group)(|{wanted}))", ("distinguishedName", "objectSid", "sAMAccountName")
+    def _protecting_group(self, session: Session, entry: Entry) -> str | None:
+        named = named_groups(session, self.settings.protected_groups)
+        return protecting_group(
+            token_groups(session, UUID(bytes_le=first(entry, "objectGUID"))),
+            {first(group, "objectSid"): name for name, group in named.items()},
         )
-        for group in list(groups):
-            chain = escape_filter_chars(text(group, "distinguishedName"))
-            member = _MEMBER.format(identity, escape_bytes(primary), chain)
-            # What is found has none of its attributes here, so it would not count as true.
-            if first(group, "objectSid") == primary or list(session.search(root, member, ("1.1",))):
-                return text(group, "sAMAccountName")
-        return ""
 
 
 def find_anywhere(session: Session, identity: UUID) -> list[DirectoryUser]:
@@ -135,7 +113,7 @@ def find_anywhere(session: Session, identity: UUID) -> list[DirectoryUser]:
         DirectorySearchError: when the domain may not be read.
         LostConnectionError: when the connection is lost.
     """
-    found = session.search(_root(session), _PERSON.format(_named(str(identity))), _ATTRIBUTES)
+    found = session.search(domain_root(session), _PERSON.format(_named(str(identity))), _ATTRIBUTES)
     return [_read(entry) for entry in found]
 
 
@@ -144,10 +122,6 @@ def _named(name: str) -> str:
         return _IDENTIFIED.format(escape_bytes(UUID(name).bytes_le))
     except ValueError:
         return _NAMED.format(escape_filter_chars(name))
-
-
-def _root(session: Session) -> str:
-    return text(session.read("", _ANYTHING, ("defaultNamingContext",)), "defaultNamingContext")
 
 
 def _minimum_length(session: Session, user: DirectoryUser) -> int:
@@ -160,7 +134,7 @@ def _minimum_length(session: Session, user: DirectoryUser) -> int:
         with suppress(DirectorySearchError):
             if length := _number_of(session, user.policy, "msDS-MinimumPasswordLength"):
                 return length
-    return _number_of(session, _root(session), "minPwdLength")
+    return _number_of(session, domain_root(session), "minPwdLength")
 
 
 def _number_of(session: Session, name: str, attribute: str) -> int:

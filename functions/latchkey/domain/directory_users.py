@@ -14,7 +14,7 @@ from latchkey.domain.accounts import read_ticks
 from latchkey.domain.passwords import PasswordPolicy
 from latchkey.domain.request_fields import MAXIMUM_ADDRESS_CHARACTERS
 from latchkey.domain.users import PasswordReset, is_mail_address
-from latchkey.errors import UserNotEligibleError
+from latchkey.errors import DirectorySearchError, UserNotEligibleError
 
 #: What the names of a directory's accounts begin with, wherever accounts are named. IAM allows no slash in a
 #: user's name, so no account of one kind is ever taken for one of the other.
@@ -90,7 +90,7 @@ class DirectoryUser:
         control: the flags of `userAccountControl`.
         account_expires_at: when the account ends; None for never.
         has_admin_count: whether AdminSDHolder protects the account, or once did (`adminCount=1`).
-        protected_by: a protected group that the user is in; empty for none.
+        protected_by: a protected group that the user is in; empty for none, None where that is not known.
         policy: the distinguished name of the user's fine-grained password policy; empty for the domain's.
         password_set_at: None where the password must be changed at the next sign-in.
         signed_in_at: the latest sign-in this controller knows of.
@@ -106,7 +106,7 @@ class DirectoryUser:
     language: str = ""
     account_expires_at: datetime | None = None
     has_admin_count: bool = False
-    protected_by: str = ""
+    protected_by: str | None = None
     policy: str = ""
     password_set_at: datetime | None = None
     signed_in_at: datetime | None = None
@@ -126,11 +126,13 @@ def read_time(ticks: int) -> datetime | None:
 def ensure_eligible(user: DirectoryUser, now: datetime) -> None:
     """Pass users who may be reset.
 
-    A password that never expires need not be changed either, so a temporary one would stay.
+    A password that never expires need not be changed either, so a temporary one would stay. `adminCount`
+    also refuses people who left a group of administrators: AdminSDHolder still keeps the delegation off them.
 
     Raises:
         UserNotEligibleError: when the account is disabled, has expired, is no person's, takes smart cards
             only, has a password that never expires, is protected, or has no mail address.
+        DirectorySearchError: when it is not known whether a group protects the user.
     """
     control, expires_at = user.control, user.account_expires_at
     reasons = (
@@ -146,6 +148,11 @@ def ensure_eligible(user: DirectoryUser, now: datetime) -> None:
     for applies, reason in reasons:
         if applies:
             raise UserNotEligibleError(f"{user.name} {reason}.")
+    if user.protected_by is None:
+        raise DirectorySearchError(
+            f"It is not known whether a group protects {user.name}: the service account may not read "
+            "tokenGroups, or the controller reaches no global catalog."
+        )
 
 
 def ensure_own_address(user: DirectoryUser, address: str, attribute: str) -> None:
