@@ -29,7 +29,7 @@ _ENDED_BADLY = frozenset({"FAILED", "TIMED_OUT"})
 
 
 def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack | None:
-    """Return a stack; None where there is none."""
+    """Return a stack; None where there is none. What a rollback or a deletion took from it is left out."""
     try:
         (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
@@ -48,6 +48,7 @@ def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack | None:
             Resource(each["LogicalResourceId"], each["ResourceType"], each.get("PhysicalResourceId", ""))
             for page in pages
             for each in page["StackResourceSummaries"]
+            if each["ResourceStatus"] != "DELETE_COMPLETE"
         ),
     )
 

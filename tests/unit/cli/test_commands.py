@@ -635,7 +635,18 @@ def test_a_run_that_went_wrong_says_what(machines: Machines, latchkey: Latchkey)
 
 
 def without_machines(account: Account) -> None:
-    account.plant("cloudformation.ListStackResources", {"StackResourceSummaries": []})
+    """Let a rollback have taken everything: CloudFormation goes on listing it."""
+    gone = [
+        {
+            "LogicalResourceId": logical,
+            "ResourceType": kind,
+            "PhysicalResourceId": physical,
+            "LastUpdatedTimestamp": NOW,
+            "ResourceStatus": "DELETE_COMPLETE",
+        }
+        for logical, (kind, physical) in RESOURCES.items()
+    ]
+    account.plant("cloudformation.ListStackResources", {"StackResourceSummaries": gone})
 
 
 @pytest.mark.parametrize("words", [["rotate"], ["remind", "--dry-run"]])
