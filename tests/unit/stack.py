@@ -84,6 +84,10 @@ class LambdaContext:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:latchkey-test"
     aws_request_id: str = "11111111-2222-4333-8444-555555555555"
+    milliseconds: int = 300_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
 
 
 CONTEXT = LambdaContext()

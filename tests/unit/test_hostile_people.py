@@ -10,7 +10,6 @@ import random
 import smtplib
 import ssl
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from itertools import batched
@@ -35,7 +34,7 @@ from latchkey.domain.users import IamUser, is_mail_address
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError, UserNotFoundError
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
 from tests.unit.bucket import Bucket
-from tests.unit.stack import Stack
+from tests.unit.stack import CONTEXT, Stack
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
@@ -69,19 +68,6 @@ NASTY = (
     "\N{KELVIN SIGN}" * 70,
     "",
 )
-
-
-@dataclass
-class Context:
-    """Lambda's context, with time left."""
-
-    function_name: str = "send"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:send"
-    aws_request_id: str = "11111111-2222-4333-8444-555555555555"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 300_000
 
 
 def ticks(moment: datetime) -> bytes:
@@ -204,7 +190,7 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(send_reminders, "current_credentials", lambda: login)
     monkeypatch.setattr(send_reminders, "ReminderIdempotency", Record)
     monkeypatch.setattr(plan_reminders, "sent_by", lambda _keys: {})
-    context: Any = Context()
+    context: Any = CONTEXT
 
     def take(people: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, str]], dict[str, Any]]:
         name = uuid4().hex

@@ -16,7 +16,7 @@ from latchkey.adapters import s3
 from latchkey.domain.accounts import Account, Expiry
 from reminders import plan_reminders, report, send_reminders
 from tests.unit.bucket import Bucket
-from tests.unit.stack import Stack
+from tests.unit.stack import CONTEXT, Stack
 
 DAY = timedelta(days=1)
 MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -85,18 +85,6 @@ class Record:
         self.runs[key] = self.run
 
 
-class Context:
-    """Lambda's context, with time left."""
-
-    function_name = "send"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:send"
-    aws_request_id = "11111111-2222-4333-8444-555555555555"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 300_000
-
-
 @dataclass
 class Reminders:
     """Runs over a directory that changes in between."""
@@ -109,7 +97,7 @@ class Reminders:
 
     def run(self, at: datetime, *accounts: Account) -> list[Mail]:
         """Run at a time over these accounts, and return the new mails."""
-        context: Any = Context()
+        context: Any = CONTEXT
         name, before = uuid4().hex, len(self.box.mails)
         source: Any = {"source": "directory", "list": f"runs/{name}/directory.jsonl"}
         s3.write_lines(source["list"], (each.as_json() for each in accounts))

@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -37,7 +37,7 @@ from latchkey.errors import (
 )
 from latchkey.languages.times import InDays
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
-from tests.unit.stack import IAM, Stack, client_error, load_event
+from tests.unit.stack import CONTEXT, IAM, LambdaContext, Stack, client_error, load_event
 from tools.asl import read_definition, read_template
 
 MOMENT = "2026-11-21T06:00:00Z"
@@ -46,20 +46,6 @@ NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 RUN, EARLIER = "2026-11-21", "2026-11-20"
 S3, DYNAMODB, SECRETS = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("secretsmanager")
 SOURCES = [{"source": "directory", "list": f"runs/{RUN}/directory.jsonl"}, {"source": "iam"}]
-
-
-@dataclass
-class Context:
-    """Lambda's context, with so much time left."""
-
-    milliseconds: int = 300_000
-    function_name: str = "send"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:send"
-    aws_request_id: str = "11111111-2222-4333-8444-555555555555"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
 
 
 def account(user: str, days: float = 7.5, **more: Any) -> Account:  # noqa: ANN401  # whatever an account has
@@ -90,7 +76,7 @@ def plan(accounts: list[Account], **given: Any) -> dict[str, Any]:  # noqa: ANN4
     s3.write_lines(SOURCES[0]["list"], (each.as_json() for each in accounts))
     event = {"execution": RUN, "moment": MOMENT, "user": "", "mode": "", "sources": SOURCES, **given}
     handler: Any = plan_reminders.handler
-    result: dict[str, Any] = handler(event, Context())
+    result: dict[str, Any] = handler(event, CONTEXT)
     return result
 
 
@@ -219,7 +205,7 @@ def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 
     s3.write_lines(BATCH, (Reminder(account(each), 7, 7).as_json() for each in names))
     event = {"execution": run, "batch": BATCH, "per_second": 1000.0, "test": test}
     try:
-        send_reminders.handler(event, Context(milliseconds))  # type: ignore[arg-type]  # a TypedDict
+        send_reminders.handler(event, LambdaContext(milliseconds=milliseconds))  # type: ignore[arg-type]  # a TypedDict
     finally:
         rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
     return rows
@@ -468,7 +454,7 @@ def write_run(*, results: bool = True) -> None:
 
 def reported(**given: Any) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:  # noqa: ANN401  # an event's fields
     event = {"execution": RUN, "moment": MOMENT, "mode": "", "sources": SOURCES, "failures": [], **given}
-    result: Any = report.handler(event, Context())  # type: ignore[arg-type]  # a TypedDict
+    result: Any = report.handler(event, CONTEXT)  # type: ignore[arg-type]  # a TypedDict
     body = S3.get_object(Bucket=os.environ["REMINDER_RUNS_BUCKET"], Key=f"runs/{RUN}/report.csv")["Body"]
     rows = csv.DictReader(body.read().decode().splitlines())
     return result, {row["user"]: row for row in rows}
@@ -666,7 +652,7 @@ class TestListIamUsers:
     def asked(self, stack: Stack, user: str) -> dict[str, Any]:
         self.listed(stack)  # prepares the report
         event: Any = {"execution": RUN, "moment": MOMENT, "user": user}
-        result: Any = list_iam_users.handler(event, Context())
+        result: Any = list_iam_users.handler(event, CONTEXT)
         return dict(result)
 
     @pytest.mark.usefixtures("lists")
@@ -701,7 +687,7 @@ def test_a_stopped_run_waits_as_long_as_its_senders_may_go_on() -> None:
 
 def enter(function: str, event: dict[str, Any]) -> object:
     handler: Any = import_module(f"reminders.{function}").handler
-    return handler(event, Context())
+    return handler(event, CONTEXT)
 
 
 @pytest.fixture
