@@ -4,10 +4,8 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import SMTP
 from io import StringIO
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from uuid import uuid4
 
 import pytest
@@ -16,6 +14,7 @@ from latchkey.adapters import s3
 from latchkey.domain.accounts import Account, Expiry
 from reminders import plan_reminders, report, send_reminders
 from tests.unit.bucket import Bucket
+from tests.unit.mailbox import Mail, Mailbox
 from tests.unit.stack import CONTEXT, Stack
 
 DAY = timedelta(days=1)
@@ -27,36 +26,6 @@ def alice(left: timedelta, at: datetime = MONDAY, **more: Any) -> Account:  # no
     """Return an account whose password expires so long after a run."""
     known = Account("directory", "1", "alice", at + left, "alice@example.com", "Alice", dn="CN=Alice,DC=corp")
     return replace(known, **more)
-
-
-class Mail(NamedTuple):
-    """A mail as it arrives."""
-
-    to: str
-    subject: str
-    text: str
-
-
-class Mailbox:
-    """Stands for the SMTP client, and reads the mails it gets."""
-
-    def __init__(self) -> None:
-        self.mails: list[Mail] = []
-
-    def __call__(self, *_: object) -> Self:
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def send(self, message: bytes, _sender: str, recipient: str) -> None:
-        read = message_from_bytes(message, policy=SMTP)
-        text = read.get_body(("plain",))
-        assert text is not None
-        self.mails.append(Mail(recipient, read["Subject"], " ".join(text.get_content().split())))
 
 
 class Record:

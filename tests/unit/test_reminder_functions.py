@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import boto3
@@ -37,6 +35,7 @@ from latchkey.errors import (
 )
 from latchkey.languages.times import InDays
 from reminders import list_directory_users, list_iam_users, plan_reminders, report, send_reminders
+from tests.unit.mailbox import Mailbox
 from tests.unit.stack import CONTEXT, IAM, LambdaContext, Stack, client_error, load_event
 from tools.asl import read_definition, read_template
 
@@ -163,36 +162,10 @@ class TestPlan:
         assert [plan_reminders.batch_size(rate) for rate in (0.01, 1, 10, 1000)] == [1, 20, 200, 500]
 
 
-class Box:
-    """Stands for the SMTP client; refuses the recipients it is given."""
-
-    def __init__(self) -> None:
-        self.mailed: list[str] = []
-        self.messages: list[str] = []
-        self.errors: dict[str, Exception] = {}
-
-    def __call__(self, *_: object) -> "Box":
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def send(self, message: bytes, _sender: str, recipient: str) -> None:
-        if recipient in self.errors:
-            raise self.errors[recipient]
-        self.mailed.append(recipient)
-        body = message_from_bytes(message, policy=default).get_body(("plain",))
-        assert body
-        self.messages.append(body.get_content())
-
-
 @pytest.fixture
-def box(lists: Stack, monkeypatch: pytest.MonkeyPatch) -> Box:
+def box(lists: Stack, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
     assert lists
-    made = Box()
+    made = Mailbox()
     monkeypatch.setattr(send_reminders, "SmtpClient", made)
     return made
 
@@ -212,25 +185,25 @@ def send(names: str, *, run: str = RUN, test: bool = False, milliseconds: int = 
 
 
 class TestSend:
-    def test_each_user_is_mailed_once_and_the_report_knows_by_which_run(self, box: Box) -> None:
+    def test_each_user_is_mailed_once_and_the_report_knows_by_which_run(self, box: Mailbox) -> None:
         assert [row.outcome for row in send("ab", run=EARLIER)] == [Outcome.MAILED] * 2
         rows = send("abc")
         assert [row.outcome for row in rows] == [Outcome.ALREADY_MAILED] * 2 + [Outcome.MAILED]
         assert rows[0].reason == f"by {EARLIER}"
         assert box.mailed == ["a@example.com", "b@example.com", "c@example.com"]
 
-    def test_another_try_of_the_same_run_counts_as_mailed(self, box: Box) -> None:
+    def test_another_try_of_the_same_run_counts_as_mailed(self, box: Mailbox) -> None:
         send("a")
         assert [row.outcome for row in send("a")] == [Outcome.MAILED]
         assert box.mailed == ["a@example.com"]
 
-    def test_a_refused_recipient_fails_alone_and_is_tried_by_the_next_run(self, box: Box) -> None:
+    def test_a_refused_recipient_fails_alone_and_is_tried_by_the_next_run(self, box: Mailbox) -> None:
         box.errors["a@example.com"] = RecipientRefusedError("550 no such user")
         assert [row.outcome for row in send("ab")] == [Outcome.FAILED, Outcome.MAILED]
         box.errors.clear()
         assert [row.outcome for row in send("ab")] == [Outcome.MAILED] * 2
 
-    def test_what_stops_the_run_leaves_the_rest_unsent_and_says_why(self, box: Box) -> None:
+    def test_what_stops_the_run_leaves_the_rest_unsent_and_says_why(self, box: Mailbox) -> None:
         box.errors["b@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
         with pytest.raises(MailQuotaExceededError):
             send("abc")
@@ -238,7 +211,7 @@ class TestSend:
         assert [row.outcome for row in rows] == [Outcome.MAILED, Outcome.NOT_SENT, Outcome.NOT_SENT]
         assert "quota" in rows[2].reason
 
-    def test_who_was_mailed_before_is_not_among_the_unsent(self, box: Box) -> None:
+    def test_who_was_mailed_before_is_not_among_the_unsent(self, box: Mailbox) -> None:
         send("b", run=EARLIER)
         send("c")
         box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
@@ -252,7 +225,7 @@ class TestSend:
             Outcome.NOT_SENT,
         ]
 
-    def test_where_that_cannot_be_looked_up_the_rest_is_unsent(self, box: Box, lists: Stack) -> None:
+    def test_where_that_cannot_be_looked_up_the_rest_is_unsent(self, box: Mailbox, lists: Stack) -> None:
         send("b", run=EARLIER)
         box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
         lists.answer("BatchGetItem", client_error("AccessDeniedException"))
@@ -261,24 +234,24 @@ class TestSend:
         rows = [ReportRow.from_json(line) for line in s3.read_lines(s3.result_key(BATCH))]
         assert {row.outcome for row in rows} == {Outcome.NOT_SENT}
 
-    def test_what_was_claimed_and_not_sent_is_free_for_the_next_run_at_once(self, box: Box) -> None:
+    def test_what_was_claimed_and_not_sent_is_free_for_the_next_run_at_once(self, box: Mailbox) -> None:
         box.errors["a@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
         with pytest.raises(MailQuotaExceededError):
             send("abc", run=EARLIER)
         box.errors.clear()
         assert [row.outcome for row in send("abc")] == [Outcome.MAILED] * 3
 
-    def test_time_that_runs_out_is_for_another_try(self, box: Box) -> None:
+    def test_time_that_runs_out_is_for_another_try(self, box: Mailbox) -> None:
         with pytest.raises(BatchUnfinishedError):
             send("ab", milliseconds=60_000)
         assert box.mailed == []
 
-    def test_a_test_mails_the_administrator_and_leaves_no_record(self, box: Box) -> None:
+    def test_a_test_mails_the_administrator_and_leaves_no_record(self, box: Mailbox) -> None:
         send("ab", test=True)
         send("ab")
         assert box.mailed == ["ops@example.com"] * 2 + ["a@example.com", "b@example.com"]
 
-    def test_a_test_that_is_stopped_takes_no_mail_of_another_run_for_its_own(self, box: Box) -> None:
+    def test_a_test_that_is_stopped_takes_no_mail_of_another_run_for_its_own(self, box: Mailbox) -> None:
         send("b", run=EARLIER)
         box.errors["ops@example.com"] = MailQuotaExceededError("454 Daily message quota exceeded")
         with pytest.raises(MailQuotaExceededError):
@@ -287,19 +260,19 @@ class TestSend:
         assert [row.outcome for row in rows] == [Outcome.NOT_SENT] * 2
 
     def test_a_test_without_an_administrator_sends_no_mail(
-        self, box: Box, monkeypatch: pytest.MonkeyPatch
+        self, box: Mailbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ADMIN_ADDRESS", "")
         assert [row.outcome for row in send("ab", test=True)] == [Outcome.FAILED] * 2
         assert box.mailed == []
 
-    def test_what_cannot_be_claimed_is_not_sent(self, box: Box, lists: Stack) -> None:
+    def test_what_cannot_be_claimed_is_not_sent(self, box: Mailbox, lists: Stack) -> None:
         lists.refuse("TransactWriteItems", "AccessDeniedException")
         with pytest.raises(AccessDeniedError):
             send("a")
         assert box.mailed == []
 
-    def test_a_mail_that_another_try_is_sending_is_left_to_it(self, box: Box) -> None:
+    def test_a_mail_that_another_try_is_sending_is_left_to_it(self, box: Mailbox) -> None:
         key = Reminder(account("b"), 7, 7).key
         with ReminderIdempotency(EARLIER, [key], time.time() + 60) as other:
             other.claim(key)
@@ -346,11 +319,11 @@ class TestSend:
         user = replace(account("a b@example.com"), source=source, resettable=resettable)
         assert send_reminders.link_for(user) == link
 
-    def test_who_may_not_be_reset_is_told_to_change_the_password_without_a_link(self, box: Box) -> None:
+    def test_who_may_not_be_reset_is_told_to_change_the_password_without_a_link(self, box: Mailbox) -> None:
         send("a")
-        (message,) = box.messages
-        assert "Please change it before then where you sign in." in message
-        assert "https://" not in message
+        (mail,) = box.mails
+        assert "Please change it before then where you sign in." in mail.text
+        assert "https://" not in mail.text
 
 
 def record(*keys: str, run: str = RUN, seconds: float = 60) -> ReminderIdempotency:
@@ -691,7 +664,7 @@ def enter(function: str, event: dict[str, Any]) -> object:
 
 
 @pytest.fixture
-def on_its_way(lists: Stack, box: Box, monkeypatch: pytest.MonkeyPatch) -> Stack:
+def on_its_way(lists: Stack, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Return a stack in the middle of a run: lists and batches are there, whichever a step needs."""
     assert box.mailed == []
     IAM.update_account_password_policy(MaxPasswordAge=90)
