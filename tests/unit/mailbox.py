@@ -1,20 +1,34 @@
-"""Where the reminders' mails arrive, in tests that need no server."""
+"""Mails as they arrive, in tests that need no server."""
 
 from email import message_from_bytes
 from email.policy import SMTP
 from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from latchkey.domain.claims import Handle
 
 
 class Mail(NamedTuple):
-    """A mail as it arrives; the lines of its text are joined."""
+    """A mail: to whom, separated by commas, and what people read."""
 
     to: str
     subject: str
     text: str
 
+    def link(self) -> tuple[str, Handle, str]:
+        """Return the page, the handle and the secret of the mail's one link with a fragment."""
+        (line,) = [line for line in self.text.splitlines() if "#ph=" in line]
+        link = urlsplit(line)
+        assert (link.netloc, link.query) == ("reset.example.com", "")
+        values = dict(parse_qsl(link.fragment, strict_parsing=True))
+        assert values.keys() == {"ph", "rs"}
+        handle = Handle.parse(values["ph"])
+        assert handle
+        return link.path, handle, values["rs"]
+
 
 class Mailbox:
-    """Stands for the SMTP client, and reads the mails it gets; `errors` has how it refuses a recipient."""
+    """Stands for the SMTP client; `errors` has how it refuses a recipient. It joins the lines of a text."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []

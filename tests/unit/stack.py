@@ -22,6 +22,7 @@ from latchkey.domain.action_links import ActionLink, LinkKind
 from latchkey.domain.claims import Handle, hash_link_secret, user_key
 from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
+from tests.unit.mailbox import Mail
 from tests.unit.runtime_sdk import check_call
 
 ALICE = "alice@example.com"
@@ -273,6 +274,17 @@ class Stack:
                 values = {each.name: item[each.name]["S"] for each in fields(ActionLink)}
                 found[handle] = ActionLink(**values)
         return found
+
+    def mails(self) -> list[Mail]:
+        """Return the mails that SES was asked to send so far."""
+        return [
+            Mail(
+                ", ".join(call["Destination"]["ToAddresses"]),
+                call["Content"]["Simple"]["Subject"]["Data"],
+                call["Content"]["Simple"]["Body"]["Text"]["Data"],
+            )
+            for call in self.sent("SendEmail")
+        ]
 
     def told(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the steps put on the event bus so far, each with its detail."""

@@ -19,6 +19,7 @@ from latchkey.domain.claims import user_key
 from latchkey.domain.resets import Phase
 from reset import generate_password, reset_iam_password, revoke_password, send_claim_link, store_password
 from reset.reveal_password import handler as reveal
+from tests.unit.mailbox import Mail
 from tests.unit.stack import CONTEXT, Stack, load_event
 
 #: What reads a service that is eventually consistent. The registry's reads are strongly consistent.
@@ -122,15 +123,13 @@ class Ordeal:
 
     def links(self) -> list[dict[str, str]]:
         """Return what each mailed link opens."""
-        texts = [mail["Content"]["Simple"]["Body"]["Text"]["Data"] for mail in self.mails()]
+        texts = [mail.text for mail in self.mails()]
         pattern = r"#ph=(?P<ph>\S+?)&rs=(?P<rs>\S+)"
         return [match.groupdict() for text in texts for match in re.finditer(pattern, text)]
 
-    def mails(self) -> list[dict[str, Any]]:
+    def mails(self) -> list[Mail]:
         """Return the user's mails."""
-        return [
-            mail for mail in self.stack.sent("SendEmail") if mail["Destination"]["ToAddresses"] == [self.user]
-        ]
+        return [mail for mail in self.stack.mails() if mail.to == self.user]
 
     def press(self, link: dict[str, str], request: str = "request") -> str | None:
         """Press Reveal; return the password, or None where the person got none."""

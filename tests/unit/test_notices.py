@@ -5,13 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from latchkey.adapters import registry
 from latchkey.domain.action_links import LinkKind
-from latchkey.domain.claims import Handle, asked_for, user_key
+from latchkey.domain.claims import asked_for, user_key
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed, notify_unlocked
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, REQUEST_WINDOW, Stack
@@ -63,8 +62,7 @@ def _users(stack: Stack) -> None:
 
 
 def text(stack: Stack) -> str:
-    data: str = stack.sent("SendEmail")[-1]["Content"]["Simple"]["Body"]["Text"]["Data"]
-    return data
+    return stack.mails()[-1].text
 
 
 def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no_one(stack: Stack) -> None:
@@ -82,21 +80,20 @@ def test_a_failure_before_the_user_was_found_is_told_without_a_name_and_mails_no
         CONTEXT,
     )
     assert stack.told() == [("Failed", {"stack": "latchkey-test", "execution": EXECUTION})]
-    assert stack.sent("SendEmail") == []
+    assert stack.mails() == []
 
 
 def test_an_account_that_could_not_be_unlocked_has_words_of_its_own(stack: Stack) -> None:
     notify(notify_failed, unlock=True)
-    (call,) = stack.sent("SendEmail")
-    assert call["Content"]["Simple"]["Subject"]["Data"] == "Your account could not be unlocked"
+    (mail,) = stack.mails()
+    assert mail.subject == "Your account could not be unlocked"
 
 
 @EACH_NOTICE
 def test_a_notice_goes_to_the_users_address(stack: Stack, notice: ModuleType) -> None:
     notify(notice)
-    (call,) = stack.sent("SendEmail")
-    assert call["Destination"] == {"ToAddresses": [ALICE]}
-    assert call["Content"]["Simple"]["Subject"]["Data"] == SUBJECTS[notice]
+    (mail,) = stack.mails()
+    assert (mail.to, mail.subject) == (ALICE, SUBJECTS[notice])
 
 
 def test_a_notice_of_a_claim_through_a_proxy_names_no_address(stack: Stack) -> None:
@@ -105,22 +102,18 @@ def test_a_notice_of_a_claim_through_a_proxy_names_no_address(stack: Stack) -> N
     assert "at the network address" not in text(stack)
 
 
-def addresses(stack: Stack) -> list[list[str]]:
-    return [call["Destination"]["ToAddresses"] for call in stack.sent("SendEmail")]
-
-
 @EACH_NOTICE
 def test_a_notice_goes_to_the_users_name_too_where_a_tag_names_another_address(
     stack: Stack, notice: ModuleType
 ) -> None:
     notify(notice, "boss@example.com")
-    assert addresses(stack) == [["boss@example.com"], [ALICE]]
+    assert [mail.to for mail in stack.mails()] == ["boss@example.com", ALICE]
 
 
 @EACH_NOTICE
 def test_one_address_gets_a_notice_once(stack: Stack, notice: ModuleType) -> None:
     notify(notice, ALICE.upper())
-    assert addresses(stack) == [[ALICE]]
+    assert [mail.to for mail in stack.mails()] == [ALICE]
 
 
 @EACH_NOTICE
@@ -129,7 +122,7 @@ def test_a_name_that_takes_no_mail_keeps_no_notice_from_the_users_address(
 ) -> None:
     stack.refuse("SendEmail", "MessageRejected")
     notify(notice, "boss@example.com")
-    assert addresses(stack) == [["boss@example.com"], [ALICE]]
+    assert [mail.to for mail in stack.mails()] == ["boss@example.com", ALICE]
 
 
 @EACH_NOTICE
@@ -199,8 +192,8 @@ def test_a_notice_to_a_user_of_the_directory_leads_to_that_account(stack: Stack,
 
 def test_a_user_who_may_not_change_the_password_is_told_so_and_not_to_ask_again(stack: Stack) -> None:
     notify(notify_failed, error="PasswordChangeDeniedError")
-    (call,) = stack.sent("SendEmail")
-    assert call["Content"]["Simple"]["Subject"]["Data"] == "Your password was not changed"
+    (mail,) = stack.mails()
+    assert mail.subject == "Your password was not changed"
     assert "the account does not let you change it" in text(stack)
     assert "https://" not in text(stack)
 
@@ -212,26 +205,16 @@ def test_a_notice_is_published_too(stack: Stack, notice: ModuleType) -> None:
     assert stack.told() == [(METRICS[notice], detail)]
 
 
-def link_of(mail: str) -> tuple[Handle, str]:
-    (link,) = [line for line in mail.splitlines() if "#" in line]
-    parts = urlsplit(link)
-    assert (parts.netloc, parts.path, parts.query) == ("reset.example.com", "/revoke", "")
-    values = parse_qs(parts.fragment)
-    handle = Handle.parse(values["ph"][0])
-    assert handle
-    return handle, values["rs"][0]
-
-
 def test_the_claimed_notice_has_a_link_that_lives_a_day(stack: Stack) -> None:
     notify(notify_claimed)
-    handle, _ = link_of(text(stack))
-    assert handle.expires_at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    page, handle, _ = stack.mails()[-1].link()
+    assert (page, handle.expires_at) == ("/revoke", datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
     assert "until Monday, 2 March 2026, 09:30 UTC" in text(stack)
 
 
 def test_the_links_secret_is_kept_as_a_hash_alone(stack: Stack, lines: Lines) -> None:
     notify(notify_claimed)
-    handle, secret = link_of(text(stack))
+    _, handle, secret = stack.mails()[-1].link()
     ((known, link),) = stack.links(LinkKind.NOTICE).items()
     assert known == str(handle)
     assert secret not in json.dumps(stack.sent("PutItem")) + json.dumps(lines())
@@ -241,9 +224,9 @@ def test_the_links_secret_is_kept_as_a_hash_alone(stack: Stack, lines: Lines) ->
 
 def test_the_links_of_two_tries_both_work(stack: Stack) -> None:
     notify(notify_claimed)
-    first = link_of(text(stack))
+    first = stack.mails()[-1].link()
     notify(notify_claimed)
-    assert link_of(text(stack))[0] != first[0]
+    assert stack.mails()[-1].link()[1] != first[1]
     assert len(stack.links(LinkKind.NOTICE)) == 2
 
 

@@ -84,7 +84,7 @@ def test_who_may_not_be_reset_any_more_is_not_whatever_earlier_states_said(
         run(sealing_stack, FUNCTIONS[function])
     written = {"UpdateItem", "PutItem", "UpdateLoginProfile", "SendEmail", "SendTaskFailure"}
     assert written.isdisjoint(sealing_stack.operations()[-4:])
-    assert sealing_stack.sent("SendEmail") == []
+    assert sealing_stack.mails() == []
     if change in {tag, move, promote}:
         assert sealing_stack.password_of() == OLD_PASSWORD
 
@@ -94,8 +94,8 @@ def test_mail_goes_where_iam_says_now(sealing_stack: Stack, handler: Callable[..
     sealing_stack.add_user("alice", tags={"email": "before@example.com"})
     IAM.tag_user(UserName="alice", Tags=[{"Key": "email", "Value": ALICE}])
     run(sealing_stack, handler, "alice")
-    to = [call["Destination"]["ToAddresses"] for call in sealing_stack.sent("SendEmail")]
-    assert to == ([] if handler is reset_iam_password.handler else [[ALICE]])
+    to = [mail.to for mail in sealing_stack.mails()]
+    assert to == ([] if handler is reset_iam_password.handler else [ALICE])
 
 
 @pytest.mark.parametrize("change", [tag, move, promote, lock_out])
@@ -112,7 +112,7 @@ def test_the_user_is_told_of_a_claim_whatever_has_changed(stack: Stack, change: 
         "claimed_from": "192.0.2.10",
     }
     notify_claimed.handler(event, CONTEXT)
-    assert [call["Destination"]["ToAddresses"] for call in stack.sent("SendEmail")] == [[ALICE]]
+    assert [mail.to for mail in stack.mails()] == [ALICE]
 
 
 def test_the_account_is_taken_by_the_name_that_iam_spells(
