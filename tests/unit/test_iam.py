@@ -41,23 +41,19 @@ def test_a_user_who_does_not_exist_is_not_found(stack: Stack) -> None:
     assert stack.operations() == ["GetUser"]
 
 
-def test_a_user_is_found_in_every_group_however_many_pages_they_take(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_is_found_in_every_group_however_many_pages_they_take(stack: Stack) -> None:
     stack.add_user()
-    pages = iter(
-        [
-            {"Groups": [{"GroupName": "one"}, {"GroupName": "two"}], "IsTruncated": True, "Marker": "more"},
-            {"Groups": [{"GroupName": "three"}], "IsTruncated": False},
-        ]
-    )
+    pages: list[dict[str, Any]] = [
+        {"Groups": [{"GroupName": "one"}, {"GroupName": "two"}], "IsTruncated": True, "Marker": "more"},
+        {"Groups": [{"GroupName": "three"}], "IsTruncated": False},
+    ]
     asked: list[dict[str, Any]] = []
 
-    def call(_client: object, _name: str, sent: dict[str, Any]) -> object:
+    def answer(sent: dict[str, Any]) -> dict[str, Any]:
         asked.append(dict(sent))
-        return next(pages)
+        return pages.pop(0)
 
-    monkeypatch.setattr(stack, "call", call)
+    stack.answer("ListGroupsForUser", answer)
     assert iam.groups_of(ALICE) == {"one", "two", "three"}
     assert [sent.get("Marker") for sent in asked] == [None, "more"]
 

@@ -115,18 +115,10 @@ def test_the_user_is_told_of_a_claim_whatever_has_changed(stack: Stack, change: 
     assert [mail.to for mail in stack.mails()] == [ALICE]
 
 
-def test_the_account_is_taken_by_the_name_that_iam_spells(
-    sealing_stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_account_is_taken_by_the_name_that_iam_spells(sealing_stack: Stack) -> None:
     # Else two spellings of one name would be two accounts to the registry.
     sealing_stack.add_user()
-    found = IAM.get_user(UserName=ALICE)
-    call = sealing_stack.call
-    monkeypatch.setattr(
-        sealing_stack,
-        "call",
-        lambda client, name, sent: found if name == "GetUser" else call(client, name, sent),
-    )
+    sealing_stack.answer("GetUser", IAM.get_user(UserName=ALICE))
     run(sealing_stack, reset_iam_password.handler, ALICE.upper())
     assert sealing_stack.password_of() == PASSWORD
     assert sealing_stack.phase() == "resetting"

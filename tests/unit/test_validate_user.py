@@ -79,16 +79,10 @@ def test_the_tag_language_goes_on_in_whichever_case_its_key_is(stack: Stack, key
     assert validate()["language"] == "de-AT"
 
 
-def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_goes_on_as_iam_spells_the_name(stack: Stack) -> None:
     # Whether IAM finds a name in another spelling is its own affair; the simulation does not.
     stack.add_user(ALICE)
-    found = IAM.get_user(UserName=ALICE)
-    looked_up = stack.call
-    monkeypatch.setattr(
-        stack,
-        "call",
-        lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
-    )
+    stack.answer("GetUser", IAM.get_user(UserName=ALICE))
     assert validate(ALICE.upper()) == {
         "user": ALICE,
         "name": ALICE,
@@ -226,16 +220,10 @@ def test_a_question_ses_does_not_answer_locks_no_user_out(stack: Stack, operatio
 
 
 @pytest.fixture
-def any_spelling(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+def any_spelling(stack: Stack) -> Stack:
     """Return a stack whose IAM finds a name in every spelling; whether AWS's does is not documented."""
     stack.add_user(ALICE)
-    found = IAM.get_user(UserName=ALICE)
-    looked_up = stack.call
-    monkeypatch.setattr(
-        stack,
-        "call",
-        lambda client, name, sent: found if name == "GetUser" else looked_up(client, name, sent),
-    )
+    stack.answer("GetUser", IAM.get_user(UserName=ALICE))
     return stack
 
 
