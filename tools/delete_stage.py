@@ -1,4 +1,4 @@
-"""Delete a stage from AWS, and first what would hold it up: executions that wait, the SMTP user's keys."""
+"""Delete a stage from AWS, and first what would hold it up: what waits, keys, and a policy that is in use."""
 
 from __future__ import annotations
 
@@ -61,6 +61,24 @@ def delete_keys(iam: IAMClient, user: str) -> int:
     return len(keys)
 
 
+def detach(iam: IAMClient, policy: str) -> int:
+    """Take a policy from all who have it, since IAM deletes none that is attached; return how many had it."""
+    try:
+        pages = [*iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=policy)]
+    except iam.exceptions.NoSuchEntityException:
+        return 0
+    roles = [role["RoleName"] for page in pages for role in page["PolicyRoles"]]
+    users = [user["UserName"] for page in pages for user in page["PolicyUsers"]]
+    groups = [group["GroupName"] for page in pages for group in page["PolicyGroups"]]
+    for role in roles:
+        iam.detach_role_policy(RoleName=role, PolicyArn=policy)
+    for user in users:
+        iam.detach_user_policy(UserName=user, PolicyArn=policy)
+    for group in groups:
+        iam.detach_group_policy(GroupName=group, PolicyArn=policy)
+    return len([*roles, *users, *groups])
+
+
 def told(arns: Sequence[str]) -> str:
     """List what runs, machine by machine, and say what stopping it means."""
     if not arns:
@@ -93,9 +111,12 @@ def main(name: str, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete {stack.name} in {stage.region}, for good?", abort=True)
     stop(sfn, arns)
-    user = stack.find("SmtpUser")
-    deleted = delete_keys(session.client("iam"), user) if user else 0
-    click.echo(f"{len(arns)} execution(s) stopped, {deleted} access key(s) of the SMTP user deleted.")
+    iam, user, policy = session.client("iam"), stack.find("SmtpUser"), stack.find("OperatorsPolicy")
+    deleted, detached = delete_keys(iam, user) if user else 0, detach(iam, policy) if policy else 0
+    click.echo(
+        f"{len(arns)} execution(s) stopped, {deleted} access key(s) of the SMTP user deleted,"
+        f" {detached} operator(s) left without their policy."
+    )
     sam = Path(sys.executable).with_name("sam")
     done = subprocess.call([sam, "delete", "--config-env", name, "--no-prompts"])  # noqa: S603  # our own tool
     if done == 0:

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from cli import options, scope
 from tests.unit.smtp import USER, Smtp
-from tests.unit.stack import IAM, SFN, client_error
+from tests.unit.stack import IAM, SFN, Stack, client_error
 from tools import delete_stage
-from tools.delete_stage import delete_keys, main, told, waiting
+from tools.delete_stage import delete_keys, detach, main, told, waiting
 
 CONFIG = tomllib.loads((Path(__file__).parents[2] / "samconfig.toml").read_text(encoding="utf-8"))
 
@@ -32,12 +32,41 @@ def test_a_user_who_is_gone_has_no_keys() -> None:
     assert delete_keys(IAM, USER) == 0
 
 
+@pytest.fixture
+def policy(stack: Stack) -> str:
+    """Return an operators' policy that a role, a user and a group have."""
+    assert stack
+    allowed = {"Effect": "Allow", "Action": "states:ListStateMachines", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    made = IAM.create_policy(PolicyName="operators", PolicyDocument=document)["Policy"]["Arn"]
+    IAM.create_role(RoleName="on-call", AssumeRolePolicyDocument="{}")
+    IAM.create_user(UserName="olga")
+    IAM.create_group(GroupName="on-call")
+    IAM.attach_role_policy(RoleName="on-call", PolicyArn=made)
+    IAM.attach_user_policy(UserName="olga", PolicyArn=made)
+    IAM.attach_group_policy(GroupName="on-call", PolicyArn=made)
+    return made
+
+
+def holders(policy: str) -> int:
+    return IAM.get_policy(PolicyArn=policy)["Policy"]["AttachmentCount"]
+
+
+def test_the_operators_policy_is_taken_from_all_who_have_it(policy: str) -> None:
+    assert (holders(policy), detach(IAM, policy), holders(policy)) == (3, 3, 0)
+
+
+@pytest.mark.usefixtures("stack")
+def test_no_one_has_a_policy_that_is_gone() -> None:
+    assert detach(IAM, "arn:aws:iam::123456789012:policy/operators") == 0
+
+
 # What waits
 
 
 @pytest.fixture
-def deployed(smtp: Smtp, monkeypatch: pytest.MonkeyPatch) -> scope.Stack:
-    """Return a stage's stack: one machine, one that was never made, a topic, and the SMTP user."""
+def deployed(smtp: Smtp, policy: str, monkeypatch: pytest.MonkeyPatch) -> scope.Stack:
+    """Return a stage's stack: a machine, one that was never made, a topic, the SMTP user, and a policy."""
     assert smtp
     (machine,) = (each["stateMachineArn"] for each in SFN.list_state_machines()["stateMachines"])
     resources = (
@@ -45,6 +74,7 @@ def deployed(smtp: Smtp, monkeypatch: pytest.MonkeyPatch) -> scope.Stack:
         scope.Resource("ResetStateMachine", "AWS::StepFunctions::StateMachine", machine),
         scope.Resource("CleanupStateMachine", "AWS::StepFunctions::StateMachine", ""),
         scope.Resource("SmtpUser", "AWS::IAM::User", USER),
+        scope.Resource("OperatorsPolicy", "AWS::IAM::ManagedPolicy", policy),
     )
     found = scope.Stack("latchkey-dev", "CREATE_COMPLETE", {}, resources)
     monkeypatch.setattr(delete_stage, "find_stack", lambda *_: found)
@@ -98,24 +128,24 @@ def delete(*arguments: str, says: str = "") -> Result:
 
 
 @pytest.mark.parametrize("says", ["", "\n", "n\n", "never\n"])
-def test_without_a_yes_nothing_ends(commands: list[object], smtp: Smtp, says: str) -> None:
+def test_without_a_yes_nothing_ends(commands: list[object], smtp: Smtp, policy: str, says: str) -> None:
     arns = start(1)
     smtp.add_key()
     result = delete("dev", says=says)
     assert (result.exit_code, "for good?" in result.output) == (1, True)
-    assert (running(), commands, len(smtp.keys())) == (arns, [], 1)
+    assert (running(), commands, len(smtp.keys()), holders(policy)) == (arns, [], 1, 3)
 
 
 @pytest.mark.parametrize("says", ["y\n", None])
 def test_after_a_yes_what_waits_ends_before_the_stack_does(
-    commands: list[object], smtp: Smtp, says: str | None
+    commands: list[object], smtp: Smtp, policy: str, says: str | None
 ) -> None:
     start(2)
     smtp.add_key()
     result = delete("dev", says=says) if says else delete("dev", "--yes")
     assert (result.exit_code, "for good?" in result.output) == (0, says is not None)
     assert commands == [(["delete", "--config-env", "dev", "--no-prompts"], [])]
-    assert smtp.keys() == {}
+    assert (smtp.keys(), holders(policy)) == ({}, 0)
 
 
 @pytest.mark.usefixtures("commands")

@@ -193,3 +193,32 @@ def test_every_partition_signs_in_at_its_own_address() -> None:
         assert address["Fn::Sub"][1] == {
             "Domain": {"Fn::FindInMap": ["SignIn", {"Ref": "AWS::Partition"}, "Domain"]}
         }
+
+
+def operators_may(action: str) -> list[Any]:
+    """Return the resources for which the operators' policy allows an action."""
+    statements = transformed()["OperatorsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (given,) = (one["Resource"] for one in statements if action in in_list(one["Action"]))
+    return in_list(given)
+
+
+def test_operators_read_each_schedule_whatever_the_stack_is_called() -> None:
+    """CloudFormation shortens the stack's name where a schedule's would have more than 64 characters."""
+    named = str(operators_may("scheduler:GetSchedule"))
+    for schedule in of_type(transformed(), "AWS::Scheduler::Schedule"):
+        assert str({"Fn::GetAtt": [schedule, "Arn"]}) in named, schedule
+    assert ":schedule/" not in named
+
+
+def test_operators_may_look_at_every_boundary_that_the_parameter_takes() -> None:
+    takes = re.compile(written()["Parameters"]["PermissionsBoundaryArn"]["AllowedPattern"])
+    for owner, spelled in (("123456789012", "${AWS::AccountId}"), ("aws", "aws")):
+        assert takes.fullmatch(f"arn:aws:iam::{owner}:policy/PowerUserAccess")
+        assert {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::{spelled}:policy/*"} in operators_may(
+            "iam:GetPolicy"
+        )
+
+
+def test_every_alarm_is_published_with_an_admin_address_or_without() -> None:
+    alarms = of_type(transformed(), "AWS::CloudWatch::Alarm")
+    assert {str(alarm["AlarmActions"]) for alarm in alarms.values()} == {str([{"Ref": "AlarmTopic"}])}
