@@ -130,6 +130,13 @@ def test_every_language_has_every_mail_and_it_is_tested_here(language: str) -> N
     assert sorted(path.stem for path in folder.glob("*.txt")) == sorted(MAILS)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_cannot_sign_in_with_an_expired_password_is_told_whom_to_ask(language: str) -> None:
+    """With `HardExpiry` in the account's policy no one chooses a new password at sign-in any more."""
+    way_out = render("expired", VALUES["expired"] | {"link": ""}, language).text.strip().split("\n\n")[-1]
+    assert way_out in render("password_expired", VALUES["password_expired"] | {"link": ""}, language).text
+
+
 @EACH_MAIL
 def test_nothing_is_left_to_fill_in(name: str, language: str) -> None:
     for link in ({}, {"link": ""}) if name in WITHOUT_LINK else ({},):
