@@ -106,7 +106,7 @@ def read_deployer(scope: Scope) -> Deployer | None:
 def read_named(scope: Scope) -> Named:
     """Read whether what the parameters name is there."""
     iam = scope.session.client("iam")
-    boundary, pool = scope.parameter("PermissionsBoundaryArn"), scope.parameter("UserPoolArn")
+    boundary, pool = scope.parameter("PermissionsBoundaryArn"), _own_pool(scope)
     acl, group = scope.parameter("WebAclArn"), scope.parameter("HelpdeskGroup")
     pool_id = pool.rpartition("/")[2]
     cognito = scope.session.client("cognito-idp")
@@ -125,6 +125,18 @@ def read_named(scope: Scope) -> Named:
             if name not in _USUAL_GROUPS and not _is_there(partial(iam.get_group, GroupName=name))
         ),
     )
+
+
+def _own_pool(scope: Scope) -> str:
+    """Return the user pool that a parameter names; empty for one of another account, which cannot be seen.
+
+    API Gateway takes such a pool too
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-cross-account-cognito-authorizer.html).
+    """
+    pool = scope.parameter("UserPoolArn")
+    # As in arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID
+    own = pool and pool.split(":")[4] == scope.session.client("sts").get_caller_identity()["Account"]
+    return pool if own else ""
 
 
 #: What ProtectedGroups names by default, whether the account has them or not.

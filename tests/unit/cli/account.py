@@ -146,7 +146,7 @@ def _healthy() -> dict[str, Any]:
     return {
         "sts.GetCallerIdentity": {
             "Arn": "arn:aws:sts::123456789012:assumed-role/deployer/me",
-            "Account": "1",
+            "Account": "123456789012",
         },
         "iam.GetRole": {
             "Role": {

@@ -694,6 +694,11 @@ HARMLESS = {
         },
     ),
     "the usual protected groups need not be there": answers("iam.GetGroup", error("NoSuchEntity")),
+    "a user pool of another account cannot be looked at": together(
+        parameters(UserPoolArn=USER_POOL.replace("123456789012", "210987654321"), HelpdeskGroup="helpdesk"),
+        answers("cognito-idp.DescribeUserPool", error("ResourceNotFoundException")),
+        answers("cognito-idp.GetGroup", error("ResourceNotFoundException")),
+    ),
     "AWS's own key encrypts the directory's secret": answers(
         "secretsmanager.DescribeSecret", {"KmsKeyId": "alias/aws/secretsmanager"}
     ),
