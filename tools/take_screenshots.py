@@ -41,7 +41,7 @@ def main() -> None:
     ):
         cloud.deploy()
         with closing(Product(cloud)) as product:
-            take_pages(product, browser.new_page(viewport={"width": 540, "height": 440}))
+            take_pages(product, browser.new_page(viewport={"width": 540, "height": 720}))
             # The whole machine, drawn smaller.
             screen: ViewportSize = {"width": 1230, "height": 1030}
             take_view(product, browser.new_page(viewport=screen, device_scale_factor=0.8))

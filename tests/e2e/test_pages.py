@@ -274,7 +274,7 @@ def show_pressed_by_script(page: Page, site: Site) -> None:
 def show_cut(linked: Linked) -> View:
     def show(page: Page, site: Site) -> None:
         page.goto(url_of(site, linked, ""))
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_text("This is not the whole code.")).to_be_visible()
 
     return show
@@ -737,7 +737,7 @@ class TestEveryLinkedPage:
         page.goto(url_of(site, linked, ""))
         box = page.get_by_label("Code from the mail")
         box.fill(pasted)
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
         expect(box).to_be_focused()
         expect(box).to_have_accessible_description(
             "This is not the whole code. Please copy all of it from the mail."
@@ -748,7 +748,7 @@ class TestEveryLinkedPage:
         other = YES if linked is REVEAL else REVEAL
         page.goto(url_of(site, linked, ""))
         page.get_by_label("Code from the mail").fill(url_of(site, other))
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_role("heading")).to_have_text(other.start)
 
 

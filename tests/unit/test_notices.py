@@ -194,7 +194,7 @@ def test_a_user_who_may_not_change_the_password_is_told_so_and_not_to_ask_again(
     notify(notify_failed, error="PasswordChangeDeniedError")
     (mail,) = stack.mails()
     assert mail.subject == "Your password was not changed"
-    assert "the account does not let you change it" in text(stack)
+    assert "this account is not allowed to change it" in text(stack)
     assert "https://" not in text(stack)
 
 
