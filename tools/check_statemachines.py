@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
-from statelint.config import Config  # type: ignore[import-untyped]  # as above
+from statelint.config import Config  # type: ignore[import-untyped]  # it ships no types
 from statelint.linter import Linter  # type: ignore[import-untyped]  # as above
 from statelint.problem import ProblemType  # type: ignore[import-untyped]  # as above
 
@@ -445,6 +444,9 @@ def check_with_cfn_lint(definitions: dict[str, Json]) -> Iterator[tuple[str, Fin
     It follows no Next, and passes over the jitter of a Retry and whatever a JSONata expression says. All
     machines go in one run, as most of its time is its start.
     """
+    # It takes longer than all the rest of the checks to import; who asks for these alone does without it.
+    from cfnlint.api import lint  # type: ignore[import-untyped]  # noqa: PLC0415  # as above
+
     paths = {f"Machine{n}": path for n, path in enumerate(definitions)}
     wrapped = {
         logical_id: {
