@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from latchkey.adapters import iam
 from latchkey.domain.passwords import PasswordPolicy
@@ -19,6 +20,7 @@ from latchkey.errors import (
     UserNotFoundError,
 )
 from tests.unit.stack import ALICE, IAM, PASSWORD, Stack
+from tools.transform import written
 
 SIGNED_IN_AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -56,6 +58,26 @@ def test_a_user_is_found_in_every_group_however_many_pages_they_take(stack: Stac
     stack.answer("ListGroupsForUser", answer)
     assert iam.groups_of(ALICE) == {"one", "two", "three"}
     assert [sent.get("Marker") for sent in asked] == [None, "more"]
+
+
+def test_a_page_of_users_may_take_long_and_all_its_tries_fit_into_the_function(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.add_user(ALICE)
+    configs: list[Any] = []
+    original = stack.call
+
+    def call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
+        if operation == "GetAccountAuthorizationDetails":
+            configs.append(client.meta.config)
+        return original(client, operation, parameters)
+
+    monkeypatch.setattr(stack, "call", call)
+    assert [user.name for user in iam.list_users()] == [ALICE]
+    (config,) = configs
+    tries = config.retries["total_max_attempts"]
+    function = written()["Resources"]["ValidateUserFunction"]["Properties"]["Timeout"]
+    assert 10 < config.read_timeout < function / tries - config.connect_timeout
 
 
 @pytest.mark.parametrize(

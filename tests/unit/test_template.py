@@ -135,10 +135,11 @@ def test_only_what_speaks_to_the_directory_is_in_its_network() -> None:
     }
 
 
-def test_the_schedule_runs_only_where_there_are_users_to_remind() -> None:
-    schedule = RESOURCES["RemindersSchedule"]["Properties"]
-    assert schedule["State"] == {"Fn::If": ["SendsReminders", "ENABLED", "DISABLED"]}
-    assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ReminderTimeZone"}
+def test_the_schedule_is_there_only_where_there_are_users_to_remind() -> None:
+    schedule = RESOURCES["RemindersSchedule"]
+    assert schedule["Condition"] == "SendsReminders"
+    assert "State" not in schedule["Properties"]
+    assert schedule["Properties"]["ScheduleExpressionTimezone"] == {"Ref": "ReminderTimeZone"}
 
 
 def test_the_waits_of_a_rotation_fit_between_two() -> None:

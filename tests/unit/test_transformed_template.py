@@ -127,7 +127,11 @@ def test_without_reminders_there_is_no_smtp_user_and_nothing_that_rotates_one() 
     resources = transformed()
     users = [name for name, each in resources.items() if each["Type"] == "AWS::IAM::User"]
     rotating = [name for name in resources if name.startswith("Rotation")]
-    for name in (*users, "SmtpSecret", *rotating, "MeasureSecretAgeSchedule", "SmtpSecretOldAlarm"):
+    for name in (
+        *users,
+        *("SmtpSecret", *rotating, "MeasureSecretAgeSchedule", "SmtpSecretOldAlarm"),
+        *("RemindersSchedule", "RemindersScheduleRole", "RemindersMissedAlarm"),
+    ):
         assert resources[name]["Condition"] == "SendsReminders", name
     assert len(rotating) >= 5
     for output in ("RotationStateMachineArn", "SmtpSecretArn"):
