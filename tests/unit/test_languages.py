@@ -101,6 +101,13 @@ class TestTranslations:
         same = {key for key in english if english[key] == other[key]}
         assert {key for key in same if not key.startswith("time.")} == set()
 
+    @pytest.mark.parametrize("mail", MAILS)
+    def test_no_paragraph_of_a_mail_is_left_in_english(self, language: str, mail: str) -> None:
+        english, other = (
+            set((OURS / tag / mail).read_text("utf-8").split("\n\n")) for tag in ("en", language)
+        )
+        assert {each for each in english & other if re.search(r"[a-z]", MARKS.sub("", each))} == set()
+
 
 @pytest.mark.parametrize("language", LANGUAGES)
 class TestFormats:
