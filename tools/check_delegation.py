@@ -3,7 +3,8 @@
 `python -m tools.check_delegation --host … --ca … --account …`
 with a `--base` for each search base, or with none for the account that only reads, asks for the password,
 reads what the account may do to each user, and changes nothing. It ends with 1 where something is too much or
-too little; the account that only reads has to see into the fine-grained policies that decide about users.
+too little; the account that only reads has to see into the fine-grained policies that decide about users, the
+other one which groups users of the bases are in.
 """
 
 import argparse
@@ -29,6 +30,8 @@ type AnyConnection = Any
 
 _PEOPLE = "(&(objectCategory=person)(objectClass=user))"
 _POLICY = "msDS-ResultantPSO"
+#: All security groups that a user is in, or that the connection's own account is in.
+_GROUPS = "tokenGroups"
 _LDAPS_PORT = 636
 _PAGE = 500
 #: The extended right *Reset Password*, and the bit of an access mask that grants extended rights.
@@ -83,14 +86,16 @@ def may_reset(descriptor: bytes, identities: frozenset[bytes]) -> bool:
 
 
 def findings(
-    people: Iterable[tuple[Rights, bool]], containers: Iterable[Rights], unread: Iterable[str] = ()
+    people: Iterable[tuple[Rights, bool]],
+    containers: Iterable[Rights],
+    unread: Iterable[tuple[str, str]] = (),
 ) -> Iterator[str]:
     """Say what is too much or too little; nothing where it is right.
 
     Args:
         people: what the account may do to each user, and whether it has to be able to reset that one.
         containers: what it may do to the search bases and the domain.
-        unread: policies that it would have to read, and may not.
+        unread: what it would have to read and may not, and of which entry.
     """
     found: dict[str, list[str]] = {}
     for rights, within in people:
@@ -108,8 +113,8 @@ def findings(
             found.setdefault("may change it, create entries below it, or change rights", []).append(
                 rights.entry
             )
-    for policy in unread:
-        found.setdefault("lacks the right to read the policy", []).append(policy)
+    for what, entry in unread:
+        found.setdefault(f"lacks the right to read {what}", []).append(entry)
     for wrong_right, entries in sorted(found.items()):
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         yield f"The account {wrong_right}: {entries[0]}{more}"
@@ -122,7 +127,9 @@ def check(connection: AnyConnection, bases: Collection[str]) -> Iterator[str]:
         LookupError: when the directory has no such base.
     """
     people, containers, policies = read(connection, bases)
-    yield from findings(people, containers, () if bases else _unread(connection, policies))
+    within = [rights.entry for rights, inside in people if inside]
+    unread = _hidden(connection, within) if bases else _unread(connection, policies)
+    yield from findings(people, containers, unread)
 
 
 def read(
@@ -133,9 +140,9 @@ def read(
     Raises:
         LookupError: when the directory has no such base.
     """
-    connection.search("", "(objectClass=*)", BASE, attributes=["tokenGroups", "defaultNamingContext"])
+    connection.search("", "(objectClass=*)", BASE, attributes=[_GROUPS, "defaultNamingContext"])
     root = _entries(connection)[0][1]
-    identities, domain = frozenset(root["tokenGroups"]), root["defaultNamingContext"][0].decode()
+    identities, domain = frozenset(root[_GROUPS]), root["defaultNamingContext"][0].decode()
     people, policies = [], set()
     wanted = ["allowedAttributesEffective", "sDRightsEffective", "allowedChildClassesEffective"]
     for name, values in _pages(
@@ -158,7 +165,15 @@ def read(
     return people, containers, policies
 
 
-def _unread(connection: AnyConnection, policies: Iterable[str]) -> Iterator[str]:
+def _hidden(connection: AnyConnection, people: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Look at one user of each container: a controller computes it for one at a time, and at some cost."""
+    for user in {name.partition(",")[2]: name for name in people}.values():
+        connection.search(user, "(objectClass=*)", BASE, attributes=[_GROUPS])
+        if not any(values[_GROUPS] for _, values in _entries(connection)):
+            yield _GROUPS, user
+
+
+def _unread(connection: AnyConnection, policies: Iterable[str]) -> Iterator[tuple[str, str]]:
     for policy in sorted(policies):
         length = "msDS-MinimumPasswordLength"
         # One that may not be seen at all is an error.
@@ -166,7 +181,7 @@ def _unread(connection: AnyConnection, policies: Iterable[str]) -> Iterator[str]
             connection.search(policy, "(objectClass=*)", BASE, attributes=[length])
             if any(values[length] for _, values in _entries(connection)):
                 continue
-        yield policy
+        yield "the policy", policy
 
 
 def _rights(name: str, values: Mapping[str, Any], identities: frozenset[bytes]) -> Rights:

@@ -201,7 +201,7 @@ def check_runs(runs: Runs) -> Iterator[Finding]:
         refusals = [line for line in run.cause.split("; ") if line.startswith(_DIRECTORY)]
         for line in refusals:
             yield DIRECTORY_REFUSED.found(
-                f"The last run of the reminders could not list the directory: {line.removeprefix(_DIRECTORY)}"
+                f"The directory refused the last run of the reminders: {line.removeprefix(_DIRECTORY)}"
             )
         if not refusals:
             what = f"{run.error}: {run.cause.partition('\n')[0]}".removesuffix(": ")

@@ -1,34 +1,17 @@
 """ListDirectoryUsers: lists the directory's users who may sign in, and when their passwords expire."""
 
 import os
-from typing import NotRequired, TypedDict
 
-from latchkey import settings
-from latchkey.adapters import s3
+from latchkey import listing, settings
 from latchkey.adapters.directory_accounts import DirectoryAccounts
 from latchkey.adapters.directory_secret import read_login
 from latchkey.adapters.ldap import Settings
+from latchkey.errors import DirectorySearchError
 from latchkey.handler import task_handler
-
-_NOT_FOUND = "no user of that name below the search bases whose account is enabled"
-
-
-class Event(TypedDict):
-    execution: str
-    user: str
-
-
-class Result(TypedDict):
-    """`because` says why the one user asked about is not on the list."""
-
-    source: str
-    list: str
-    users: int
-    because: NotRequired[str]
 
 
 @task_handler
-def handler(event: Event, _context: object) -> Result:
+def handler(event: listing.Event, _context: object) -> listing.Listing:
     directory = DirectoryAccounts(
         Settings.of(os.environ),
         read_login(os.environ["DIRECTORY_SECRET"]),
@@ -36,7 +19,12 @@ def handler(event: Event, _context: object) -> Result:
         resets=settings.resets_directory_users(),
     )
     accounts = directory.find(event["user"]) if event["user"] else directory.all()
-    key = f"{s3.folder(event['execution'])}/directory.jsonl"
-    users = s3.write_lines(key, (each.as_json() for each in accounts))
-    result: Result = {"source": "directory", "list": key, "users": users}
-    return {**result, "because": _NOT_FOUND} if event["user"] and not users else result
+    listed = listing.store("directory", event, accounts, why_not_listed)
+    if directory.refusal and not event["user"]:
+        listed["failure"] = {"Error": DirectorySearchError.__name__, "Cause": directory.refusal}
+    return listed
+
+
+def why_not_listed(_user: str) -> str:
+    """Say why the list has no user of a name."""
+    return "no user of that name below the search bases whose account is enabled"

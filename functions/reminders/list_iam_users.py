@@ -4,10 +4,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import NotRequired, TypedDict
 
-from latchkey import settings
-from latchkey.adapters import iam, s3
+from latchkey import listing, settings
+from latchkey.adapters import iam
 from latchkey.domain.accounts import Account
 from latchkey.domain.credential_report import read_report, users_of
 from latchkey.domain.reminders import Outcome, classify, thresholds
@@ -19,30 +18,16 @@ from latchkey.handler import task_handler
 from latchkey.observability import logger
 
 
-class Event(TypedDict):
-    execution: str
+class Event(listing.Event):
     moment: str
-    user: str
-
-
-class Result(TypedDict):
-    """`because` says why the one user asked about is not on the list."""
-
-    source: str
-    list: str
-    users: int
-    because: NotRequired[str]
 
 
 @task_handler
-def handler(event: Event, _context: object) -> Result:
+def handler(event: Event, _context: object) -> listing.Listing:
     moment = RunWindow.of(
         datetime.fromisoformat(event["moment"]), time_zone(os.environ["REMINDER_TIME_ZONE"])
     )
-    key = f"{s3.folder(event['execution'])}/iam.jsonl"
-    users = s3.write_lines(key, (each.as_json() for each in list_iam_users(moment, event["user"])))
-    result: Result = {"source": "iam", "list": key, "users": users}
-    return {**result, "because": why_not_listed(event["user"])} if event["user"] and not users else result
+    return listing.store("iam", event, list_iam_users(moment, event["user"]), why_not_listed)
 
 
 def list_iam_users(moment: RunWindow, user: str) -> Iterator[Account]:

@@ -63,9 +63,30 @@ def test_what_is_right_is_not_named() -> None:
 
 
 def test_a_policy_that_may_not_be_read_is_named() -> None:
-    assert list(findings([], [], ["CN=Strict", "CN=Short"])) == [
+    unread = [("the policy", "CN=Strict"), ("the policy", "CN=Short")]
+    assert list(findings([], [], unread)) == [
         "The account lacks the right to read the policy: CN=Strict and 1 more"
     ]
+
+
+def test_a_container_whose_users_groups_may_not_be_read_is_named_by_one_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["CN=a,OU=Open", "CN=b,OU=Open", "CN=c,OU=Closed", "CN=d,OU=Closed"]
+    people = [(Rights(name, NEEDED, resets_password=True), True) for name in names]
+    administrator = (Rights("CN=e,OU=Elsewhere"), False)
+    monkeypatch.setattr(check_delegation, "read", lambda *_: ([*people, administrator], [], set()))
+    connection, asked = MagicMock(), []
+
+    def search(name: str, *_: object, **__: object) -> None:
+        asked.append(name)
+        groups = {"tokenGroups": [OURS] if "Open" in name else []}
+        connection.response = [{"type": "searchResEntry", "dn": name, "raw_attributes": groups}]
+
+    connection.search = search
+    found = list(check_delegation.check(connection, ["DC=corp"]))
+    assert found == ["The account lacks the right to read tokenGroups: CN=d,OU=Closed"]
+    assert asked == ["CN=b,OU=Open", "CN=d,OU=Closed"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     ),
     "latchkey.handler": ("latchkey.web", "latchkey.errors", "latchkey.observability"),
     "latchkey.addressees": ("latchkey.adapters", "latchkey.domain"),
+    "latchkey.listing": ("latchkey.adapters", "latchkey.domain"),
     "latchkey.notices": ("latchkey.adapters", "latchkey.domain", "latchkey.emails", "latchkey.settings"),
     "latchkey.version": (),
     "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),

@@ -164,11 +164,18 @@ def group(name: str, relative: int) -> dict[str, Any]:
     return {"type": "searchResEntry", "raw_attributes": values}
 
 
+def tokens(*relatives: int) -> dict[str, Any]:
+    values = [b"\x01" * 24 + each.to_bytes(4, "little") for each in relatives]
+    return {"type": "searchResEntry", "raw_attributes": {"tokenGroups": values}}
+
+
 def test_those_are_resettable_whom_no_group_protects(directory: Build) -> None:
     people = page(entry(1), entry(2), entry(3, adminCount="1"), entry(4, primaryGroupID="512"))
     corp, server = directory(
         page(CONTEXT),
         page(group("Guarded", 10000)),
+        page(entry(1)),
+        page(tokens(513)),
         page(CONTEXT),
         page(group("Within", 2000)),
         page(entry(2)),
@@ -177,9 +184,34 @@ def test_those_are_resettable_whom_no_group_protects(directory: Build) -> None:
     )
     assert [each.resettable for each in corp.all()] == [True, False, False, False]
     member = "(memberOf:1.2.840.113556.1.4.1941:=CN=Guarded,DC=corp)"
-    assert f"(&(objectClass=group)(|{member}))" == server.searches[3][1]
+    assert f"(&(objectClass=group)(|{member}))" == server.searches[5][1]
     # Members, and those whose primary group it is or one within.
-    assert f"(|(|{member})(primaryGroupID=10000)(primaryGroupID=2000))" in server.searches[4][1]
+    assert f"(|{member}(primaryGroupID=10000)(primaryGroupID=2000))" in server.searches[6][1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([page(CONTEXT), page()], "DirectoryProtectedGroups names Guarded"),
+        (
+            [page(CONTEXT), page(group("Guarded", 10000)), page(entry(1)), page(tokens())],
+            "DC=corp: their resets",
+        ),
+    ],
+    ids=["no such group", "no right to read a user's groups"],
+)
+def test_people_are_listed_and_none_is_resettable_where_resets_could_not_tell_who_is_protected(
+    directory: Build, answers: list[Any], words: str
+) -> None:
+    corp, _ = directory(*answers, page(entry(1)), protected=("Guarded",))
+    assert [each.resettable for each in corp.all()] == [False]
+    assert words in corp.refusal
+
+
+def test_a_base_without_users_hides_nothing(directory: Build) -> None:
+    corp, _ = directory(page(), page(), protected=())
+    assert list(corp.all()) == []
+    assert corp.refusal == ""
 
 
 def test_no_user_is_resettable_where_those_of_the_directory_are_not_reset(directory: Build) -> None:

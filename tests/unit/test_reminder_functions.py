@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -690,6 +691,8 @@ def on_its_way(lists: Stack, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> S
 class Listed:
     """Stands for a directory with one account."""
 
+    refusal = ""
+
     def all(self) -> list[Account]:
         return [account("a")]
 
@@ -724,6 +727,17 @@ class TestEvents:
         settings = Settings.of(os.environ)
         assert (settings.hosts, settings.bases) == (("dc1",), ("DC=a", "DC=b"))
         assert settings.authorities == ("MIIA", "MIIB")
+
+    def test_what_resets_would_stumble_over_is_reported_though_people_are_listed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Listed, "refusal", "It may not read tokenGroups.")
+        source: Any = enter("list_directory_users", {"execution": RUN, "user": ""})
+        assert source["users"] == 1
+        event: Any = {"sources": [source], "failures": []}
+        assert report.problems_of(event, Counter()) == [
+            "directory: DirectorySearchError: It may not read tokenGroups."
+        ]
 
     def test_a_secret_without_a_password_is_no_service_account(self, on_its_way: Stack) -> None:
         on_its_way.answer("GetSecretValue", {"SecretString": '{"username": "u"}'})

@@ -269,6 +269,15 @@ def test_iam_users_are_reminded_though_the_directory_is(
     assert words in report["text"]
 
 
+def test_people_are_reminded_though_resets_could_not_tell_who_is_protected(reminders: Reminders) -> None:
+    mailed = Mailed(reminders)
+    with reminders.variables("ListDirectoryUsers", DIRECTORY_PROTECTED_GROUPS="No such group"):
+        ended = run(reminders)
+    assert (ended.status, ended.states[-1]) == ("FAILED", "Incomplete")
+    assert "directory: DirectorySearchError: DirectoryProtectedGroups names No such group" in ended.cause
+    assert len(mailed()) == len(DUE) + 1
+
+
 def test_a_refused_service_account_is_told_without_its_password(reminders: Reminders) -> None:
     secrets = reminders.product.client("secretsmanager")
     name = f"{reminders.product.stack.stack_name}/directory"

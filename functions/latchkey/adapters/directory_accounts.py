@@ -6,11 +6,11 @@ from uuid import UUID
 
 from ldap3.utils.conv import escape_filter_chars
 
-from latchkey.adapters.directory_groups import domain_root, named_groups
+from latchkey.adapters.directory_groups import ensure_token_groups, members_of, named_groups
 from latchkey.adapters.ldap import Controllers, Login, Settings
 from latchkey.adapters.ldap_session import Entry, LostConnectionError, Session, first, number, text
 from latchkey.domain.accounts import Account, Expiry, read_ticks
-from latchkey.domain.directory_groups import ADMINISTRATIVE_GROUPS, relative_identifier
+from latchkey.domain.directory_groups import ADMINISTRATIVE_GROUPS
 from latchkey.domain.directory_users import AccountControl, read_time
 from latchkey.domain.users import is_mail_address
 from latchkey.errors import DirectorySearchError
@@ -20,16 +20,11 @@ from latchkey.observability import logger
 _ENABLED_PEOPLE = (
     "(&(objectCategory=person)(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)){})"
 )
-#: 1.2.840.113556.1.4.1941 follows the chain of groups within groups.
-_MEMBER_OF = "(memberOf:1.2.840.113556.1.4.1941:={})"
-_PRIMARY = "(primaryGroupID={})"
-_GROUPS = "(&(objectClass=group){})"
 _ONE_USER = "(|(sAMAccountName={0})(userPrincipalName={0})(mail={0}))"
 
 _ID = "objectGUID"
 _EXPIRY = "msDS-UserPasswordExpiryTimeComputed"
 _POLICY = "msDS-ResultantPSO"
-_SID = "objectSid"
 #: AdminSDHolder sets it to 1 for members of the domain's own groups of administrators.
 _ADMIN_COUNT = "adminCount"
 _PRIMARY_GROUP = "primaryGroupID"
@@ -53,6 +48,9 @@ class DirectoryAccounts:
     """The accounts of a directory.
 
     `exclusion_group` is a distinguished name, or empty for none; `resets` is whether its users are reset.
+
+    Attributes:
+        refusal: why resets could not tell who is protected, once users were listed; empty where they can.
     """
 
     def __init__(
@@ -71,7 +69,8 @@ class DirectoryAccounts:
         self._bases = settings.bases
         self._exclusion_group = exclusion_group
         self._resets = resets
-        self._protected_groups = settings.protected_groups if resets else ()
+        self._protected_groups = settings.protected_groups
+        self.refusal = ""
         self._controllers = Controllers(settings, login)
 
     def all(self) -> Iterator[Account]:
@@ -124,13 +123,13 @@ class DirectoryAccounts:
         for base in self._bases:
             yield from session.search(base, what, attributes)
 
-    def _is_resettable(self, entry: Entry, protected: frozenset[bytes]) -> bool:
+    def _is_resettable(self, entry: Entry, protected: frozenset[bytes] | None) -> bool:
         """Tell whether a reset would let the user of an entry pass, as far as protection goes.
 
         A reset asks for the groups of its one user; for many AdminSDHolder's mark has to do, an hour late.
         """
         return (
-            self._resets
+            protected is not None
             and number(entry, _ADMIN_COUNT) != 1
             and number(entry, _PRIMARY_GROUP) not in ADMINISTRATIVE_GROUPS
             and first(entry, _ID) not in protected
@@ -141,26 +140,25 @@ class DirectoryAccounts:
         if not group:
             return frozenset()
         # Active Directory finds no members of a group that does not exist; a typo must not mail everyone.
-        found = session.read(group, _GROUPS.format(""), ("distinguishedName", _SID))
+        found = session.read(group, "(objectClass=group)", ("distinguishedName", "objectSid"))
         if not found:
             raise DirectorySearchError(f"DirectoryExclusionGroup is {group}, which is no group.")
-        return self._members(session, [found])
+        return self._ids(session, members_of(session, [found]))
 
-    def _protected(self, session: Session) -> frozenset[bytes]:
-        return self._members(session, list(named_groups(session, self._protected_groups).values()))
+    def _protected(self, session: Session) -> frozenset[bytes] | None:
+        """Return the members of protected groups; None where no one is reset, or resets could not tell them.
 
-    def _members(self, session: Session, groups: list[Entry]) -> frozenset[bytes]:
-        """Return the members of groups, through other groups too.
-
-        No chain of groups begins with a user's primary group: that one is known by its number.
+        People are reminded all the same; only no mail leads to a reset.
         """
-        if not groups:
-            return frozenset()
-        names = (escape_filter_chars(text(group, "distinguishedName")) for group in groups)
-        within = f"(|{''.join(map(_MEMBER_OF.format, names))})"
-        inner = session.search(domain_root(session), _GROUPS.format(within), (_SID,))
-        numbers = (relative_identifier(first(group, _SID)) for group in [*groups, *inner])
-        return self._ids(session, f"(|{within}{''.join(map(_PRIMARY.format, numbers))})")
+        if not self._resets:
+            return None
+        try:
+            groups = named_groups(session, self._protected_groups)
+            ensure_token_groups(session, self._bases)
+        except DirectorySearchError as error:
+            self.refusal = str(error)
+            return None
+        return self._ids(session, members_of(session, groups.values())) if groups else frozenset()
 
     def _ids(self, session: Session, what: str) -> frozenset[bytes]:
         people = self._search_bases(session, _ENABLED_PEOPLE.format(what), (_ID,))
