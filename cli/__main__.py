@@ -43,7 +43,12 @@ def _say_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> N
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_say_version, help="Say which."
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Say which version this is.",
 )
 def main() -> None:
     """Inspect and operate a stack of Latchkey.

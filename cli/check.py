@@ -92,8 +92,12 @@ CHECKS: tuple[Check[Any], ...] = (
 @click.command()
 @options.common_options
 @click.option("--stage", metavar="NAME", help="Check what a stage of samconfig.toml would deploy.")
-@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Deploy with this, too.")
-@click.option("--ignore", multiple=True, type=click.Choice(list(KINDS)), metavar="NAME", help="Accept these.")
+@click.option(
+    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Check with this parameter, too."
+)
+@click.option(
+    "--ignore", multiple=True, type=click.Choice(list(KINDS)), metavar="NAME", help="Leave this finding out."
+)
 @click.option("--notes", is_flag=True, help="Show what is so on purpose, too.")
 @click.option("--list", "only_list", is_flag=True, help="List every kind of finding, and check nothing.")
 def check(  # noqa: PLR0913  # an option each
@@ -113,7 +117,7 @@ def check(  # noqa: PLR0913  # an option each
 
     Before a deployment: --stage, in a checkout. After: --stack. Says nothing where nothing is wrong.
 
-    Exits with 0 when nothing was found, 1 when something was, 2 for a wrong option, 3 when AWS is silent.
+    Exits with 0 when nothing was found, 1 when something was, 2 for a wrong option, 3 when AWS refuses.
     """
     if only_list:
         if as_json:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     click.option("--stack", envvar="LATCHKEY_STACK", show_envvar=True, metavar="NAME", help="The stack."),
-    click.option("--profile", metavar="NAME", help="Profile of the AWS CLI; else AWS_PROFILE, as there."),
+    click.option("--profile", metavar="NAME", help="Profile of the AWS CLI; else AWS_PROFILE."),
     click.option("--region", metavar="NAME", help="AWS region; else AWS_REGION or the profile's."),
     click.option(
         "--endpoint-url", metavar="URL", help="Where AWS is, as for the local cloud; else AWS_ENDPOINT_URL."

@@ -208,8 +208,8 @@ def check_runs(runs: Runs) -> Iterator[Finding]:
             yield LAST_RUN_FAILED.found(f"The last {run.machine} failed ({run.execution}). {what}")
     throttled = runs.failed_resets.count("ThrottledError")
     if throttled:
-        yield RESETS_THROTTLED.found(f"{throttled} resets of the last day failed because AWS throttled them.")
+        yield RESETS_THROTTLED.found(f"Resets that failed in the last day by throttling: {throttled}.")
     others = sorted(set(runs.failed_resets) - {"ThrottledError"})
     if others:
         count = len(runs.failed_resets) - throttled
-        yield RESETS_FAILED.found(f"{count} resets of the last day failed: {', '.join(others)}.")
+        yield RESETS_FAILED.found(f"Resets that failed in the last day: {count}, by {', '.join(others)}.")

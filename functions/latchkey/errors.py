@@ -82,7 +82,7 @@ class ReportNotReadyError(TransientError):
 
 
 class ListingInProgressError(TransientError):
-    """When another function is just listing the account's users; a moment later they are known."""
+    """When another function is listing the account's users; a moment later they are known."""
 
 
 class DirectoryUnreachableError(TransientError):

@@ -337,7 +337,7 @@ FAULTS = [
     Fault("LastRunFailed", "The last cleanup failed (c1). TIMED_OUT", runs("cleanup", ("c1", "TIMED_OUT"))),
     Fault(
         "ResetsThrottled",
-        "2 resets",
+        "by throttling: 2.",
         runs("reset", ("a", "FAILED"), ("b", "FAILED"), why={"error": "ThrottledError"}),
     ),
     Fault(
