@@ -43,14 +43,14 @@ def required_address(context: Mapping[str, Any], user: str, kind: AccountKind) -
         NotAuthenticatedError: when API Gateway verified no caller although the stack asks it to.
         NotAllowedError: when the person who asks may not ask for that user.
     """
-    helpdesk = os.environ["HELPDESK_GROUP"]
+    helpdesk, client = os.environ["HELPDESK_GROUP"], os.environ["USER_POOL_CLIENT_ID"]
     match settings.request_access(), kind:
         case RequestAccess.IAM, _:
             ensure_signed(context)
         case RequestAccess.COGNITO, AccountKind.AWS:
-            return authorize_request(context, user, helpdesk)
+            return authorize_request(context, user, helpdesk, client)
         case RequestAccess.COGNITO, AccountKind.DIRECTORY:
-            return verified_address(context, helpdesk)
+            return verified_address(context, helpdesk, client)
     return ""
 
 

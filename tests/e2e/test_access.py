@@ -243,10 +243,12 @@ class People:
         pool = self._cognito.create_user_pool(PoolName="people")["UserPool"]
         self._pool, self.arn = pool["Id"], pool["Arn"]
         flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-        client = self._cognito.create_user_pool_client(
-            UserPoolId=self._pool, ClientName="people", ExplicitAuthFlows=flows
+        self.client, self._another_client = (
+            self._cognito.create_user_pool_client(
+                UserPoolId=self._pool, ClientName=name, ExplicitAuthFlows=flows
+            )["UserPoolClient"]["ClientId"]
+            for name in ("people", "another")
         )
-        self.client = client["UserPoolClient"]["ClientId"]
         for group in groups:
             self._cognito.create_group(UserPoolId=self._pool, GroupName=group)
 
@@ -279,12 +281,14 @@ class People:
             self._cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
         return name
 
-    def sign_in(self, mail: str, *groups: str, verified: bool = True) -> dict[str, str]:
+    def sign_in(
+        self, mail: str, *groups: str, verified: bool = True, elsewhere: bool = False
+    ) -> dict[str, str]:
         """Create a user with that address, sign them in, and return the tokens by their names."""
         name = self.create(mail, *groups, verified=verified)
         answer = self._cognito.admin_initiate_auth(
             UserPoolId=self._pool,
-            ClientId=self.client,
+            ClientId=self._another_client if elsewhere else self.client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )
@@ -414,9 +418,13 @@ def test_other_groups_may_not_ask_for_others(pool: tuple[Product, People]) -> No
     assert ask(product, token, BOB).status_code == 403
 
 
-def test_access_token_has_no_address_and_gets_403(pool: tuple[Product, People]) -> None:
+@pytest.mark.parametrize(("token", "elsewhere"), [("AccessToken", False), ("IdToken", True)])
+def test_a_token_for_something_else_gets_403_even_the_helpdesks(
+    pool: tuple[Product, People], token: str, *, elsewhere: bool
+) -> None:
     product, people = pool
-    assert ask(product, people.sign_in(ALICE)["AccessToken"], ALICE).status_code == 403
+    tokens = people.sign_in(ALICE, HELPDESK, elsewhere=elsewhere)
+    assert ask(product, tokens[token], ALICE).status_code == 403
 
 
 def test_token_of_another_pool_gets_401(pool: tuple[Product, People]) -> None:

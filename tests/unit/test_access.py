@@ -12,11 +12,14 @@ from tests.unit.stack import ALICE
 
 HELPDESK = "helpdesk"
 GROUP_NAMES = st.text(st.characters(exclude_characters=","), min_size=1, max_size=8)
-OWN: dict[str, object] = {"email": ALICE, "email_verified": "true"}
+CLIENT = "7ex4mpl3cl13nt0fth3p4g3"
+#: What every ID token of the page's app client says.
+TOKEN: dict[str, object] = {"token_use": "id", "aud": CLIENT}
+OWN: dict[str, object] = {**TOKEN, "email": ALICE, "email_verified": "true"}
 
 
-def ask(claims: object, user: str = ALICE, group: str = HELPDESK) -> None:
-    authorize_request({"authorizer": {"claims": claims}}, user, group)
+def ask(claims: dict[str, object], user: str = ALICE, group: str = HELPDESK, client: str = CLIENT) -> str:
+    return authorize_request({"authorizer": {"claims": claims}}, user, group, client)
 
 
 def test_people_may_ask_for_themselves() -> None:
@@ -30,8 +33,8 @@ def test_letter_case_does_not_tell_people_apart(mail: str, user: str) -> None:
 
 NOT_OWN: dict[str, dict[str, object]] = {
     "no claims at all": {},
-    "an address that is not said to be verified": {"email": ALICE},
-    "no address": {"email_verified": "true"},
+    "an address that is not said to be verified": TOKEN | {"email": ALICE},
+    "no address": TOKEN | {"email_verified": "true"},
     "another's address": OWN | {"email": "mallory@example.com"},
     "an empty address": OWN | {"email": ""},
     "a blank after the address": OWN | {"email": f"{ALICE} "},
@@ -72,12 +75,11 @@ def test_an_empty_address_is_not_the_user_without_a_name() -> None:
 
 
 def test_of_a_name_that_is_no_address_only_iam_knows_whose_it_is() -> None:
-    assert authorize_request({"authorizer": {"claims": OWN}}, "alice", HELPDESK) == ALICE
+    assert ask(OWN, "alice") == ALICE
 
 
 def test_the_helpdesk_asks_in_no_ones_name() -> None:
-    claims = OWN | {"cognito:groups": HELPDESK}
-    assert authorize_request({"authorizer": {"claims": claims}}, "bob", HELPDESK) == ""
+    assert ask(OWN | {"cognito:groups": HELPDESK}, "bob") == ""
 
 
 # Whose name another's address may stand for, only IAM knows.
@@ -89,7 +91,35 @@ def test_without_a_verified_address_of_their_own_people_ask_for_no_name(case: st
 
 @pytest.mark.parametrize("groups", [HELPDESK, f"staff,{HELPDESK}", f"{HELPDESK},staff", f"a,{HELPDESK},b"])
 def test_helpdesk_may_reset_any_user(groups: str) -> None:
-    ask({"cognito:groups": groups}, "bob@example.com")
+    ask(TOKEN | {"cognito:groups": groups}, "bob@example.com")
+
+
+NOT_FOR_THIS: dict[str, dict[str, object]] = {
+    "an access token": {"token_use": "access"},
+    "an access token that a resource server takes": {"token_use": "access", "client_id": CLIENT},
+    "a token of no kind": {"token_use": None},
+    "a token of two kinds": {"token_use": ["id", "access"]},
+    "another client's": {"aud": "an0therapp0fth3p00l"},
+    "two clients'": {"aud": [CLIENT, "an0therapp0fth3p00l"]},
+    "one that begins as the client's": {"aud": f"{CLIENT}x"},
+    "the client's in capitals": {"aud": CLIENT.upper()},
+    "no client's": {"aud": None},
+}
+
+
+@pytest.mark.parametrize("claims", NOT_FOR_THIS.values(), ids=NOT_FOR_THIS)
+@pytest.mark.parametrize("user", [ALICE, "bob@example.com"])
+def test_a_token_that_was_made_for_something_else_is_not_even_the_helpdesks(
+    claims: dict[str, object], user: str
+) -> None:
+    with pytest.raises(NotAllowedError):
+        ask(OWN | {"cognito:groups": HELPDESK} | claims, user)
+
+
+def test_where_no_client_is_named_an_id_token_of_any_will_do() -> None:
+    ask(OWN | {"aud": "an0therapp0fth3p00l"}, client="")
+    with pytest.raises(NotAllowedError):
+        ask(OWN | {"token_use": "access"}, client="")
 
 
 @pytest.mark.parametrize(
@@ -113,13 +143,13 @@ def test_helpdesk_may_reset_any_user(groups: str) -> None:
 )
 def test_whatever_is_not_exactly_the_group_is_not_the_helpdesk(groups: object) -> None:
     with pytest.raises(NotAllowedError):
-        ask({"cognito:groups": groups}, "bob@example.com")
+        ask(TOKEN | {"cognito:groups": groups}, "bob@example.com")
 
 
 @pytest.mark.parametrize("groups", ["", ",", "staff,", ",staff"])
 def test_without_a_helpdesk_group_no_user_is_in_it(groups: str) -> None:
     with pytest.raises(NotAllowedError):
-        ask({"cognito:groups": groups}, group="")
+        ask(TOKEN | {"cognito:groups": groups}, group="")
 
 
 @given(st.lists(GROUP_NAMES), GROUP_NAMES)
@@ -144,7 +174,7 @@ WITHOUT_CLAIMS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("context", WITHOUT_CLAIMS.values(), ids=WITHOUT_CLAIMS)
 def test_without_claims_requests_are_refused(context: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
-        authorize_request(context, ALICE, HELPDESK)
+        authorize_request(context, ALICE, HELPDESK, CLIENT)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ class TestRequest:
     ) -> None:
         monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
         monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
-        claims: dict[str, object] = {"email": MAIL, "email_verified": "true"}
+        claims: dict[str, object] = {"token_use": "id", "email": MAIL, "email_verified": "true"}
         assert self.post({"authorizer": {"claims": claims}}, account="directory")["statusCode"] == 202
         helper = claims | {"cognito:groups": "helpdesk"}
         assert (
@@ -156,7 +156,15 @@ class TestRequest:
         )
         assert [each.get("address") for each in self.started(stack)] == [MAIL, None]
 
-    @pytest.mark.parametrize("claims", [{}, {"email": MAIL}, {"email": MAIL, "email_verified": "false"}])
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"token_use": "id"},
+            {"token_use": "id", "email": MAIL},
+            {"token_use": "id", "email": MAIL, "email_verified": "false"},
+            {"token_use": "access", "email": MAIL, "email_verified": "true", "cognito:groups": "helpdesk"},
+        ],
+    )
     def test_without_a_verified_address_people_may_not_ask(
         self, stack: Stack, monkeypatch: pytest.MonkeyPatch, claims: dict[str, object]
     ) -> None:

@@ -197,12 +197,16 @@ def test_what_api_gateway_let_through_without_an_identity_is_refused(
     assert any("NotAuthenticatedError: API Gateway let" in line["message"] for line in lines())
 
 
+CAROL = {"token_use": "id", "aud": "the-page", "email": "carol@example.com", "email_verified": "true"}
+
+
 @pytest.mark.parametrize(
     ("claims", "status"),
     [
-        ({"email": ALICE, "email_verified": "true"}, 202),
-        ({"email": "carol@example.com", "email_verified": "true", "cognito:groups": "helpdesk"}, 202),
-        ({"email": "carol@example.com", "email_verified": "true"}, 403),
+        (CAROL | {"email": ALICE}, 202),
+        (CAROL | {"cognito:groups": "helpdesk"}, 202),
+        (CAROL | {"cognito:groups": "helpdesk", "aud": "another-app"}, 403),
+        (CAROL, 403),
         (None, 403),
     ],
 )
@@ -211,11 +215,9 @@ def test_signed_in_people_ask_for_themselves_and_the_helpdesk_for_any_user(
 ) -> None:
     monkeypatch.setenv("REQUEST_ACCESS", "Cognito")
     monkeypatch.setenv("HELPDESK_GROUP", "helpdesk")
+    monkeypatch.setenv("USER_POOL_CLIENT_ID", CAROL["aud"])
     assert post(ALICE, {"authorizer": {"claims": claims}} if claims else None)["statusCode"] == status
     assert stack.operations() == (["UpdateItem", "StartExecution"] if status == 202 else [])
-
-
-CAROL = {"email": "carol@example.com", "email_verified": "true"}
 
 
 @pytest.fixture

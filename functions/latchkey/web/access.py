@@ -58,13 +58,14 @@ def _own_origins(event: Mapping[str, Any], public_base_url: str) -> set[str]:
     return {f"{each.scheme}://{each.netloc}".lower() for each in map(urlsplit, addresses) if each.netloc}
 
 
-def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_group: str) -> str:
+def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_group: str, client: str) -> str:
     """Let people ask for themselves, and the helpdesk for anyone.
 
     Args:
         request_context: API Gateway's, with the claims of the token its user pool authorizer let through.
         user: what was typed: a mail address, or a user's name.
         helpdesk_group: group of the user pool whose members may reset any user; empty for none.
+        client: the user pool's app client whose tokens count; empty for any of them.
 
     Returns:
         The mail address by which IAM has to know the user; empty for the helpdesk: any user.
@@ -73,7 +74,7 @@ def authorize_request(request_context: Mapping[str, Any], user: str, helpdesk_gr
         NotAllowedError: for all others, and for people who ask for another mail address than their own.
         NotAuthenticatedError: when there are no claims.
     """
-    address = verified_address(request_context, helpdesk_group)
+    address = verified_address(request_context, helpdesk_group, client)
     if address and not _may_be_own(address, user):
         raise NotAllowedError("Neither the user's own request nor the helpdesk's.")
     return address
@@ -88,18 +89,21 @@ def _may_be_own(address: str, user: str) -> bool:
     return "@" not in user or user.lower() == address.lower()
 
 
-def verified_address(request_context: Mapping[str, Any], helpdesk_group: str) -> str:
+def verified_address(request_context: Mapping[str, Any], helpdesk_group: str, client: str) -> str:
     """Return the mail address by which the account has to be known; empty for the helpdesk: any user.
 
     Args:
         request_context: API Gateway's, as for `authorize_request`.
         helpdesk_group: likewise.
+        client: likewise.
 
     Raises:
-        NotAllowedError: when the token's owner has no verified address.
+        NotAllowedError: when the token's owner has no verified address, or the token was not made for this.
         NotAuthenticatedError: when there are no claims.
     """
     claims = _claims(request_context)
+    if claims.get("token_use") != "id" or (client and claims.get("aud") != client):
+        raise NotAllowedError("No ID token of the app client that may ask.")
     if is_helpdesk(claims, helpdesk_group):
         return ""
     mail = claims.get("email")
