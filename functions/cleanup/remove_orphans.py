@@ -6,7 +6,7 @@ from typing import TypedDict
 from latchkey.adapters import eventbridge, registry, stepfunctions
 from latchkey.domain.orphans import Fate, fate
 from latchkey.domain.resets import Phase, Reset
-from latchkey.errors import LatchkeyError
+from latchkey.errors import ClaimGoneError, LatchkeyError
 from latchkey.handler import task_handler
 from latchkey.observability import logger
 from latchkey.undoing import undo
@@ -62,10 +62,24 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
             return lapse(reset, cleanup, now)
         case Fate.UNDONE:
             eventbridge.publish("Orphaned", reset.execution, reset.user)
+            if reset.revokes_claim:
+                ensure_claimed(reset)
             undo(reset.execution, reset.user, cleanup, now)
             logger.info("Undid the reset %s of %s.", reset.execution, reset.user)
             registry.close_windows(reset.user, reset.window, reset.execution)
             return True
+
+
+def ensure_claimed(revocation: Reset) -> None:
+    """Let a revocation pass whose user was shown a password: write access to the registry must not be enough.
+
+    It spares no one who uses a password of their own. So Step Functions is asked, as by `RevokeClaim`.
+
+    Raises:
+        ClaimGoneError: when there was no such claim of that user.
+    """
+    if stepfunctions.user_of_claim(revocation.revokes_claim) != revocation.user:
+        raise ClaimGoneError(f"{revocation.execution} speaks of a claim that {revocation.user} did not make.")
 
 
 def lapse(reset: Reset, cleanup: str, now: datetime) -> bool:

@@ -26,7 +26,9 @@ class Result(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> Result:
-    password = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).password
+    password = kms.unseal(
+        event["sealed"], event["execution"], event["user"], os.environ["CLAIM_KEY_ARN"]
+    ).password
     users = DirectoryUsers.of(os.environ, read_login(os.environ["DIRECTORY_SECRET"]))
     user = DirectoryPasswords(users).set(identity_of(event["user"]), password, datetime.now(UTC))
     return {"user": user.account, "name": user.name, "mail": user.mail}

@@ -14,6 +14,7 @@ class Event(TypedDict):
     """`policy` is what the directory asks of the password; IAM's is read here."""
 
     execution: str
+    user: str
     policy: NotRequired[dict[str, Any]]
 
 
@@ -25,8 +26,5 @@ class Result(TypedDict):
 def handler(event: Event, _context: object) -> Result:
     policy = PasswordPolicy.of(event["policy"]) if "policy" in event else iam.password_policy()
     password = generate_password(policy, int(os.environ["PASSWORD_LENGTH"]))
-    return {
-        "sealed": kms.seal(
-            Secrets(password, generate_link_secret()), event["execution"], os.environ["CLAIM_KEY_ARN"]
-        )
-    }
+    secrets = Secrets(password, generate_link_secret())
+    return {"sealed": kms.seal(secrets, event["execution"], event["user"], os.environ["CLAIM_KEY_ARN"])}

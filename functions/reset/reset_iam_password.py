@@ -22,7 +22,7 @@ class Event(TypedDict):
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    secrets = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"])
+    secrets = kms.unseal(event["sealed"], event["execution"], event["user"], os.environ["CLAIM_KEY_ARN"])
     user = iam.find_eligible_user(event["user"], settings.protection()).name
     reset = Reset(
         execution=event["execution"],

@@ -17,7 +17,9 @@ class Event(addressees.Event):
 
 @task_handler
 def handler(event: Event, _context: object) -> None:
-    link_secret = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"]).link_secret
+    link_secret = kms.unseal(
+        event["sealed"], event["execution"], event["user"], os.environ["CLAIM_KEY_ARN"]
+    ).link_secret
     user = addressees.eligible(event, settings.protection())
     link = MailedLink("extract", event["handle"], link_secret)
     mail = emails.render(

@@ -56,7 +56,7 @@ def store_password(event: Event, handle: Handle, now: datetime) -> None:
     Raises:
         SupersededError: when another reset has the account; then nothing is left behind.
     """
-    secrets = kms.unseal(event["sealed"], event["execution"], os.environ["CLAIM_KEY_ARN"])
+    secrets = kms.unseal(event["sealed"], event["execution"], event["user"], os.environ["CLAIM_KEY_ARN"])
     proof = handle.proof(secrets.link_secret)
     ssm.store_password(
         event["execution"], secrets.password, proof, handle.expires_at, os.environ["CLAIM_KEY_ARN"]

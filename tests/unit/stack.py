@@ -291,9 +291,9 @@ class Stack:
         entries = [entry for call in self.sent("PutEvents") for entry in call["Entries"]]
         return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
 
-    def seal(self, execution: str = EXECUTION) -> str:
-        """Return the planted secrets, sealed for an execution."""
-        return kms.seal(Secrets(PASSWORD, LINK_SECRET), execution, os.environ["CLAIM_KEY_ARN"])
+    def seal(self, execution: str = EXECUTION, user: str = ALICE) -> str:
+        """Return the planted secrets, sealed for a user's execution."""
+        return kms.seal(Secrets(PASSWORD, LINK_SECRET), execution, user, os.environ["CLAIM_KEY_ARN"])
 
 
 def _iam_user(name: str) -> User:

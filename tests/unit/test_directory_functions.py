@@ -78,15 +78,16 @@ def test_members_of_every_protected_group_are_not_found(controller: Controller) 
 
 
 def test_the_sealed_password_is_set(sealing_stack: Stack, controller: Controller) -> None:
-    assert run(set_directory_password, sealed=sealing_stack.seal()) == DANA
+    assert run(set_directory_password, sealed=sealing_stack.seal(user=ACCOUNT)) == DANA
     assert (controller.password, controller.entry["pwdLastSet"]) == (SEALED, b"0")
 
 
-def test_a_password_that_was_sealed_for_another_reset_is_not_set(
-    sealing_stack: Stack, controller: Controller
+@pytest.mark.parametrize("sealed_for", [("another", ACCOUNT), (EXECUTION, "another")])
+def test_a_password_that_was_sealed_for_another_reset_or_user_is_not_set(
+    sealing_stack: Stack, controller: Controller, sealed_for: tuple[str, str]
 ) -> None:
     with pytest.raises(SealBrokenError):
-        run(set_directory_password, sealed=sealing_stack.seal("another"))
+        run(set_directory_password, sealed=sealing_stack.seal(*sealed_for))
     assert controller.changes == []
 
 

@@ -269,8 +269,9 @@ class TestValidation:
         assert ("Rejected", {"stack": "latchkey-test", "execution": EXECUTION}) in stack.told()
 
     def test_the_directorys_policy_decides_about_the_password(self, sealing_stack: Stack) -> None:
-        sealed = generate_password.handler({"execution": EXECUTION, "policy": POLICY}, CONTEXT)["sealed"]
-        assert len(kms.unseal(sealed, EXECUTION, os.environ["CLAIM_KEY_ARN"]).password) == 24
+        event: generate_password.Event = {"execution": EXECUTION, "user": DANA, "policy": POLICY}
+        sealed = generate_password.handler(event, CONTEXT)["sealed"]
+        assert len(kms.unseal(sealed, EXECUTION, DANA, os.environ["CLAIM_KEY_ARN"]).password) == 24
         assert "GetAccountPasswordPolicy" not in sealing_stack.operations()
 
 
@@ -316,7 +317,7 @@ class TestChange:
 
     def test_iams_own_state_touches_no_account_of_the_directory(self, sealing_stack: Stack) -> None:
         with pytest.raises(UserNotFoundError):
-            run(reset_iam_password, user=DANA, window="", sealed=sealing_stack.seal())
+            run(reset_iam_password, user=DANA, window="", sealed=sealing_stack.seal(user=DANA))
 
 
 class TestMails:
@@ -327,7 +328,7 @@ class TestMails:
         run(
             send_claim_link,
             **KNOWN,
-            sealed=sealing_stack.seal(),
+            sealed=sealing_stack.seal(user=DANA),
             handle=str(HANDLE),
             expires_at=expires_at,
         )

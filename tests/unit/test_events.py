@@ -85,7 +85,7 @@ def valid_event(function: str, stack: Stack) -> dict[str, Any]:
     """Return the valid event; what depends on the stack is filled in here."""
     event = load_event(f"{function}_valid")
     if "sealed" in event:
-        event["sealed"] = stack.seal(event["execution"])
+        event["sealed"] = stack.seal(event["execution"], event["user"])
     if "4102444800" in event.get("body", ""):
         # A handle in a file is past its time one day.
         event["body"] = json.dumps(json.loads(event["body"]) | {"ph": str(HANDLE)})

@@ -11,17 +11,17 @@ from latchkey.adapters import kms
 from latchkey.adapters.kms import Secrets
 from latchkey.errors import AccessDeniedError, ThrottledError
 from reset.generate_password import Result, handler
-from tests.unit.stack import CONTEXT, EXECUTION, IAM, Stack
+from tests.unit.stack import ALICE, CONTEXT, EXECUTION, IAM, Stack
 
 pytestmark = pytest.mark.usefixtures("sealing_stack")
 
 
 def generate() -> Result:
-    return handler({"execution": EXECUTION}, CONTEXT)
+    return handler({"execution": EXECUTION, "user": ALICE}, CONTEXT)
 
 
 def opened(result: Result) -> Secrets:
-    return kms.unseal(result["sealed"], EXECUTION, os.environ["CLAIM_KEY_ARN"])
+    return kms.unseal(result["sealed"], EXECUTION, ALICE, os.environ["CLAIM_KEY_ARN"])
 
 
 def test_the_result_is_one_sealed_value() -> None:

@@ -1,4 +1,4 @@
-"""The KMS adapter: what is sealed for one execution opens in that execution alone."""
+"""The KMS adapter: what is sealed for one execution and user opens for these alone."""
 
 import os
 from base64 import b64decode, b64encode
@@ -14,17 +14,17 @@ from latchkey.errors import (
     ServiceUnavailableError,
     ThrottledError,
 )
-from tests.unit.stack import EXECUTION, KMS, LINK_SECRET, PASSWORD, Stack
+from tests.unit.stack import ALICE, EXECUTION, KMS, LINK_SECRET, PASSWORD, Stack
 
 SECRETS = Secrets(PASSWORD, LINK_SECRET)
 
 
 def seal(secrets: Secrets = SECRETS) -> str:
-    return kms.seal(secrets, EXECUTION, os.environ["CLAIM_KEY_ARN"])
+    return kms.seal(secrets, EXECUTION, ALICE, os.environ["CLAIM_KEY_ARN"])
 
 
-def unseal(sealed: str, execution: str = EXECUTION) -> Secrets:
-    return kms.unseal(sealed, execution, os.environ["CLAIM_KEY_ARN"])
+def unseal(sealed: str, execution: str = EXECUTION, user: str = ALICE) -> Secrets:
+    return kms.unseal(sealed, execution, user, os.environ["CLAIM_KEY_ARN"])
 
 
 @pytest.mark.usefixtures("sealing_stack")
@@ -37,6 +37,13 @@ def test_sealed_secrets_open_in_their_own_execution(secrets: Secrets) -> None:
 def test_sealed_secrets_do_not_open_in_another_execution() -> None:
     with pytest.raises(SealBrokenError):
         unseal(seal(), EXECUTION + "2")
+
+
+@pytest.mark.usefixtures("sealing_stack")
+@pytest.mark.parametrize("user", ["bob@example.com", ALICE.upper(), ""])
+def test_sealed_secrets_do_not_open_for_another_user(user: str) -> None:
+    with pytest.raises(SealBrokenError):
+        unseal(seal(), user=user)
 
 
 @pytest.mark.usefixtures("sealing_stack")
@@ -55,15 +62,16 @@ def test_a_seal_shows_neither_secret() -> None:
     assert LINK_SECRET.encode() not in sealed
 
 
-def test_the_execution_is_the_encryption_context(sealing_stack: Stack) -> None:
+def test_execution_and_user_are_the_encryption_context(sealing_stack: Stack) -> None:
     unseal(seal())
     sent = [*sealing_stack.sent("Encrypt"), *sealing_stack.sent("Decrypt")]
-    assert [call["EncryptionContext"] for call in sent] == [{"latchkey:execution": EXECUTION}] * 2
+    context = {"latchkey:execution": EXECUTION, "latchkey:user": ALICE}
+    assert [call["EncryptionContext"] for call in sent] == [context] * 2
 
 
 def test_only_the_given_key_is_used(sealing_stack: Stack) -> None:
     other = KMS.create_key()["KeyMetadata"]["Arn"]
-    kms.unseal(kms.seal(SECRETS, EXECUTION, other), EXECUTION, other)
+    kms.unseal(kms.seal(SECRETS, EXECUTION, ALICE, other), EXECUTION, ALICE, other)
     assert {call["KeyId"] for call in [*sealing_stack.sent("Encrypt"), *sealing_stack.sent("Decrypt")]} == {
         other
     }

@@ -25,8 +25,9 @@ from tests.unit.stack import ALICE, CLAIM_KEY, CONTEXT, EXECUTION, NOW, OLD_PASS
 KEY = user_key(ALICE)
 
 
-def reset(stack: Stack, execution: str = EXECUTION) -> None:
-    event: Event = {"execution": EXECUTION, "user": ALICE, "window": KEY, "sealed": stack.seal(execution)}
+def reset(stack: Stack, execution: str = EXECUTION, user: str = ALICE) -> None:
+    sealed = stack.seal(execution, user)
+    event: Event = {"execution": EXECUTION, "user": ALICE, "window": KEY, "sealed": sealed}
     handler(event, CONTEXT)
 
 
@@ -123,10 +124,13 @@ def test_its_own_earlier_try_is_no_other_reset(sealing_stack: Stack) -> None:
     assert registry.read(KEY).older is None
 
 
-def test_a_seal_of_another_execution_changes_nothing(sealing_stack: Stack) -> None:
+@pytest.mark.parametrize("sealed_for", [("another", ALICE), (EXECUTION, "bob@example.com")])
+def test_a_seal_of_another_execution_or_user_changes_nothing(
+    sealing_stack: Stack, sealed_for: tuple[str, str]
+) -> None:
     sealing_stack.add_user()
     with pytest.raises(SealBrokenError):
-        reset(sealing_stack, "another")
+        reset(sealing_stack, *sealed_for)
     assert sealing_stack.password_of() == OLD_PASSWORD
 
 

@@ -12,7 +12,8 @@ from cleanup.remove_orphans import remove_all
 from latchkey.adapters import iam, registry
 from latchkey.domain.action_links import LinkKind
 from latchkey.domain.claims import user_key
-from latchkey.domain.resets import Phase, revocation_of
+from latchkey.domain.resets import Item, Phase, revocation_of
+from latchkey.errors import ClaimGoneError
 from latchkey.web.http import Response
 from reset.revoke_claim import REVOKED, handler
 from tests.unit.stack import (
@@ -92,7 +93,7 @@ def test_a_reset_that_is_changing_the_account_is_waited_for(claimed: Stack, phas
 def test_two_presses_at_once_are_one_after_the_other(claimed: Stack) -> None:
     first = claimed.keep_reset(Phase.REVOKING, revocation_of(EXECUTION), password="", undone_by="first press")
     ended(claimed)
-    assert first.revokes_claim
+    assert first.revokes_claim == EXECUTION
     assert post("second press")["statusCode"] == 503
     assert claimed.password_of() == PASSWORD
 
@@ -120,9 +121,28 @@ def test_a_cleanup_finishes_a_revocation_that_is_not_retried(claimed: Stack) -> 
     claimed.refuse("UpdateLoginProfile", "ServiceFailure", 500)
     post()
     claimed.choose_password(ALICE, "The-Thief-5-Password")
+    ended(claimed)
     assert remove_all([user_key(ALICE)], "cleanup", datetime.now(UTC) + timedelta(minutes=6)) == 1
     assert claimed.password_of() != "The-Thief-5-Password"
     assert claimed.phase() == Phase.OVER
+
+
+@pytest.mark.parametrize(
+    "output", [{}, {"user": ALICE}, {"user": "bob@example.com", "claimed_at": "today"}], ids=str
+)
+def test_a_revocation_that_the_registry_alone_tells_of_changes_no_password(
+    claimed: Stack, output: dict[str, str]
+) -> None:
+    # As the right to write users' items could have it, for a user whom only a group protects.
+    claimed.choose_password(ALICE, "Own-Password-1")
+    forged = claimed.keep_reset(Phase.REVOKING, revocation_of("another"), undone_by="a press")
+    claimed.keep(Item(current=forged, due_at=1))
+    if output:
+        ended(claimed, **output)
+    with pytest.raises(ClaimGoneError):
+        remove_all([user_key(ALICE)], "cleanup", datetime.now(UTC))
+    assert (claimed.password_of(), claimed.phase()) == ("Own-Password-1", Phase.REVOKING)
+    assert [step for step, _ in claimed.told()] == ["Orphaned"], "an alarm rings"
 
 
 @pytest.mark.parametrize(

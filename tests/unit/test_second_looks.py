@@ -27,7 +27,7 @@ def run(stack: Stack, handler: Callable[..., Any], user: str = ALICE) -> None:
         "mail": "thief@example.com",
         "language": "",
         "window": "",
-        "sealed": stack.seal(),
+        "sealed": stack.seal(user=user),
         "handle": str(HANDLE),
         "expires_at": "2026-03-01T10:00:00Z",
         "entered_at": "2026-03-01T09:00:00Z",

@@ -15,7 +15,7 @@ type Lines = Callable[[], list[dict[str, Any]]]
 LINK = f"https://reset.example.com/extract#ph={HANDLE}&rs={LINK_SECRET}"
 
 
-def send(stack: Stack, execution: str = EXECUTION) -> None:
+def send(stack: Stack, execution: str = EXECUTION, user: str = "alice") -> None:
     handler(
         {
             "execution": EXECUTION,
@@ -23,7 +23,7 @@ def send(stack: Stack, execution: str = EXECUTION) -> None:
             "name": "alice",
             "mail": "before@example.com",
             "language": "",
-            "sealed": stack.seal(execution),
+            "sealed": stack.seal(execution, user),
             "handle": str(HANDLE),
             "expires_at": "2026-03-01T10:00:00Z",
         },
@@ -108,9 +108,12 @@ def test_a_refused_mail_is_not_completed(
     assert LINK_SECRET not in json.dumps(logged)
 
 
-def test_a_seal_of_another_execution_is_not_mailed(sealing_stack: Stack) -> None:
+@pytest.mark.parametrize("sealed_for", [("another", "alice"), (EXECUTION, "bob")])
+def test_a_seal_of_another_execution_or_user_is_not_mailed(
+    sealing_stack: Stack, sealed_for: tuple[str, str]
+) -> None:
     with pytest.raises(SealBrokenError):
-        send(sealing_stack, "another")
+        send(sealing_stack, *sealed_for)
     assert sealing_stack.mails() == []
 
 

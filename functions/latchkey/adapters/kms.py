@@ -21,10 +21,10 @@ class Secrets:
     link_secret: str = field(repr=False)
 
 
-def _context(execution: str) -> dict[str, str]:
+def _context(execution: str, user: str) -> dict[str, str]:
     # Bound into the ciphertext and shown in CloudTrail: a sealed value copied into another
-    # execution does not open there.
-    return {"latchkey:execution": execution}
+    # execution, or handed on for another user, does not open there.
+    return {"latchkey:execution": execution, "latchkey:user": user}
 
 
 #: How KMS answers for a key that is disabled, pending deletion, or not ready otherwise.
@@ -32,8 +32,8 @@ def _context(execution: str) -> dict[str, str]:
 _UNUSABLE: Final = dict.fromkeys(("DisabledException", "KMSInvalidStateException"), SealBrokenError)
 
 
-def seal(secrets: Secrets, execution: str, key: str) -> str:
-    """Return the secrets encrypted for this one execution, as base64 text; `key` is the key's ARN.
+def seal(secrets: Secrets, execution: str, user: str, key: str) -> str:
+    """Return the secrets encrypted for this one execution and user, as base64 text; `key` is the key's ARN.
 
     Raises:
         SealBrokenError: when the key is disabled or pending deletion.
@@ -43,22 +43,22 @@ def seal(secrets: Secrets, execution: str, key: str) -> str:
         sealed = _kms.encrypt(
             KeyId=key,
             Plaintext=plain.encode(),
-            EncryptionContext=_context(execution),
+            EncryptionContext=_context(execution, user),
         )
     return b64encode(sealed["CiphertextBlob"]).decode()
 
 
-def unseal(sealed: str, execution: str, key: str) -> Secrets:
-    """Return the secrets that `seal` encrypted for this execution.
+def unseal(sealed: str, execution: str, user: str, key: str) -> Secrets:
+    """Return the secrets that `seal` encrypted for this execution and user.
 
     Raises:
-        SealBrokenError: when the value was sealed for another execution, was altered, or the key
+        SealBrokenError: when the value was sealed for another execution or user, was altered, or the key
             is disabled or pending deletion.
     """
     with translate_errors("unseal the secrets", {**_UNUSABLE, "InvalidCiphertextException": SealBrokenError}):
         opened = _kms.decrypt(
             KeyId=key,
             CiphertextBlob=b64decode(sealed),
-            EncryptionContext=_context(execution),
+            EncryptionContext=_context(execution, user),
         )
     return Secrets(*json.loads(opened["Plaintext"]))

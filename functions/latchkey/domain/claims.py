@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -67,6 +68,16 @@ def hash_link_secret(link_secret: str) -> str:
 def proves(link_secret: str, secret_sha256: str) -> bool:
     """Tell whether a link's secret has this hash."""
     return hmac.compare_digest(hash_link_secret(link_secret), secret_sha256)
+
+
+def network_address(text: str) -> str:
+    """Return a text that is an IP address, as such are usually written; empty for any other."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    # Behind a per cent sign Python takes any words, as the name of a zone.
+    return "" if "%" in text else str(address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,9 @@ class Reset:
         return self.name or self.user
 
     @property
-    def revokes_claim(self) -> bool:
-        """Whether it is no reset but a revocation by the mailbox's owner, `revocation_of`."""
-        return self.execution.startswith(_REVOCATION)
+    def revokes_claim(self) -> str:
+        """The execution whose claim it revokes for the mailbox's owner; empty where it is a reset."""
+        return self.execution.removeprefix(_REVOCATION) if self.execution.startswith(_REVOCATION) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from latchkey.domain.claims import network_address
 from latchkey.web.http import header_fields
 
 _PROXY_KEY = "latchkey-proxy-key"
@@ -28,15 +28,7 @@ def caller_address(event: Mapping[str, Any], proxy_key_sha256: str) -> str:
     headers = header_fields(event)
     key_sha256 = hashlib.sha256(headers.get(_PROXY_KEY, "").encode()).hexdigest()
     if proxy_key_sha256 and hmac.compare_digest(key_sha256, proxy_key_sha256.lower()):
-        return _address(headers.get(_VIEWER, ""))
+        return network_address(headers.get(_VIEWER, "").rpartition(":")[0].strip("[]"))
     if "via" in headers or "," in headers.get("x-forwarded-for", ""):
         return ""
     return str(event["requestContext"]["identity"]["sourceIp"])
-
-
-def _address(viewer: str) -> str:
-    address = viewer.rpartition(":")[0].strip("[]")
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return ""
