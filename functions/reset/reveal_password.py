@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     now = datetime.now(UTC)
     handle, link_secret = read_link(event, now)
     context = event["requestContext"]
-    reset = take(handle, link_secret, context["requestId"], now)
+    reset = take(handle, link_secret, context["extendedRequestId"], now)
     password = reveal(reset, now, caller_address(event, os.environ["PROXY_KEY_SHA256"]))
     return json_response(200, {"password": password, "user": reset.sign_in_name, **where_to_sign_in(reset)})
 
@@ -38,7 +38,8 @@ def take(handle: Handle, link_secret: str, request: str, now: datetime) -> Reset
     """Take the claim that a link opens, for the first request alone.
 
     One conditional write decides. It carries the request's own id, so that the winner recognises itself if
-    the answer is lost and the write is retried.
+    the answer is lost and the write is retried. That is API Gateway's `extendedRequestId`: callers can choose
+    the other one (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-access-logging.html).
 
     Raises:
         ClaimGoneError: when the link opens nothing (any more).

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], _context: object) -> Response:
     link = action_links.verify(LinkKind.NOTICE, handle, link_secret)
     logger.append_keys(execution=link.execution)
     ensure_claimed(link)
-    revoke_claim(link, event["requestContext"]["requestId"], now)
+    revoke_claim(link, event["requestContext"]["extendedRequestId"], now)
     # The link stays valid until the revocation has succeeded.
     action_links.delete(LinkKind.NOTICE, handle)
     return json_response(200, {"message": REVOKED})

@@ -134,7 +134,7 @@ class Ordeal:
     def press(self, link: dict[str, str], request: str = "request") -> str | None:
         """Press Reveal; return the password, or None where the person got none."""
         event = load_event("reveal_password_valid") | {"body": json.dumps(link)}
-        event["requestContext"]["requestId"] = request
+        event["requestContext"]["extendedRequestId"] = request
         self._running, self._made = "RevealPassword", 0
         try:
             answer = reveal(event, CONTEXT)

@@ -53,7 +53,7 @@ def bring(
 
 def post(ph: object = str(HANDLE), rs: object = LINK_SECRET, request: str = "request") -> Response:
     event = load_event("reveal_password_valid") | {"body": json.dumps({"ph": ph, "rs": rs})}
-    event["requestContext"]["requestId"] = request
+    event["requestContext"]["extendedRequestId"] = request
     return handler(event, CONTEXT)
 
 
@@ -86,6 +86,12 @@ def test_a_claim_whose_answer_was_lost_is_won_all_the_same(waiting: Stack) -> No
     take(HANDLE, LINK_SECRET, "request", NOW)
     assert bring() == PASSWORD
     assert waiting.operations().count("UpdateItem") == 2
+
+
+def test_who_gives_two_requests_one_id_wins_once(waiting: Stack) -> None:
+    # A caller can, by the header X-Amzn-RequestId: `requestId` is the same in both.
+    assert [post(request=each)["statusCode"] for each in ("first", "second")] == [200, 410]
+    assert len(waiting.sent("SendTaskSuccess")) == 1
 
 
 def test_after_a_claim_the_next_request_starts_at_once(waiting: Stack) -> None:

@@ -44,7 +44,7 @@ def claimed(stack: Stack) -> Stack:
 def post(request: str = "press", **fields: object) -> Response:
     body = {"ph": str(HANDLE), "rs": LINK_SECRET} | fields
     event = load_event("revoke_claim_valid") | {"body": json.dumps(body)}
-    event["requestContext"]["requestId"] = request
+    event["requestContext"]["extendedRequestId"] = request
     return handler(event, CONTEXT)
 
 

@@ -90,7 +90,7 @@ def route_of(gateway: Untyped, api: str, path: str) -> str:
 def context_of(method: str, route: str, status: int, began: float, ended: float) -> dict[str, str]:
     """Return the variables of an access log's format that there is a value for."""
     return {
-        "requestId": str(uuid.uuid4()),
+        "extendedRequestId": str(uuid.uuid4()),
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(began)),
         "identity.sourceIp": "127.0.0.1",
         "httpMethod": method,
