@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ def name_in_iam(session: Session, typed: str) -> str:
 
 def current_reset(session: Session, stack: Stack, name: str) -> Mapping[str, Any]:
     """Return the reset that last had a user's account, as DynamoDB spells it; empty where there is none."""
-    return read(session, stack, f"user#{user_key(name)}")
+    return read(session, stack, item_id(user_key(name)))
 
 
 def read(session: Session, stack: Stack, item: str) -> Mapping[str, Any]:

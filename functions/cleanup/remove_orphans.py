@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from latchkey.adapters import eventbridge, registry, stepfunctions
-from latchkey.domain.orphans import Fate, fate
 from latchkey.domain.resets import Phase, Reset
 from latchkey.errors import ClaimGoneError, LatchkeyError
 from latchkey.handler import task_handler
@@ -52,22 +51,20 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
         return False
     if reset.undone_by != cleanup and not 0 < item.due_at <= now.timestamp():
         return False
-    match fate(reset, running=stepfunctions.is_running(reset.execution)):
-        case Fate.LEFT:
-            return False
-        case Fate.STOPPED:
+    if stepfunctions.is_running(reset.execution):
+        if reset.phase in {Phase.STORED, Phase.WAITING}:
+            # It hangs. The next cleanup undoes it, when no step of it can be at work any more.
             stepfunctions.stop_reset(reset.execution, "Its claim was left behind past its time.")
-            return False
-        case Fate.UNDONE if reset.phase == Phase.CLAIMED:
-            return lapse(reset, cleanup, now)
-        case Fate.UNDONE:
-            eventbridge.publish("Orphaned", reset.execution, reset.user)
-            if reset.revokes_claim:
-                ensure_claimed(reset)
-            undo(reset.execution, reset.user, cleanup, now)
-            logger.info("Undid the reset %s of %s.", reset.execution, reset.user)
-            registry.close_windows(reset.user, reset.window, reset.execution)
-            return True
+        return False
+    if reset.phase == Phase.CLAIMED:
+        return lapse(reset, cleanup, now)
+    eventbridge.publish("Orphaned", reset.execution, reset.user)
+    if reset.revokes_claim:
+        ensure_claimed(reset)
+    undo(reset.execution, reset.user, cleanup, now)
+    logger.info("Undid the reset %s of %s.", reset.execution, reset.user)
+    registry.close_windows(reset.user, reset.window, reset.execution)
+    return True
 
 
 def ensure_claimed(revocation: Reset) -> None:

@@ -33,12 +33,12 @@ def undo(execution: str, user: str, actor: str, now: datetime) -> bool:
     """
     key = user_key(user)
     attempt = Attempt(execution=execution, actor=actor, now=int(now.timestamp()))
-    item = registry.revoke(key, attempt)
+    reset, older = registry.revoke(key, attempt)
     revoked = False
-    if item.current and item.current.phase != Phase.OVER:
-        if item.older:
-            _end_replaced(item.older)
-        revoked = _revoke(user, item.current)
+    if reset.phase != Phase.OVER:
+        if older:
+            _end_replaced(older)
+        revoked = _revoke(user, reset)
         registry.finish(key, attempt)
     ssm.delete_password(execution)
     return revoked

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 from latchkey.adapters import kms, registry, ssm
-from latchkey.domain.claims import Handle
+from latchkey.domain.claims import Handle, item_id
 from latchkey.domain.resets import Attempt
 from latchkey.errors import SupersededError
 from latchkey.handler import task_handler
@@ -34,7 +34,7 @@ def handler(event: Event, _context: object) -> Result:
     return {
         "handle": str(handle),
         "expires_at": handle.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "item": registry.item_id(handle.user_key),
+        "item": item_id(handle.user_key),
         "parameter": ssm.password_parameter(event["execution"]),
     }
 

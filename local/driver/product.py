@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from latchkey.domain.claims import reset_key, user_key
+from latchkey.domain.claims import item_id, reset_key, user_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -246,7 +246,7 @@ class Product:
 
     def item(self, user: str) -> dict[str, Any]:
         """Return a user's item in the registry, as DynamoDB spells it; empty where there is none."""
-        key = {"id": {"S": f"user#{user_key(user)}"}}
+        key = {"id": {"S": item_id(user_key(user))}}
         answer = self.client("dynamodb").get_item(TableName=self.registry, Key=key, ConsistentRead=True)
         found: dict[str, Any] = answer.get("Item", {})
         return found

@@ -19,7 +19,7 @@ from moto.iam.models import User, iam_backends
 from latchkey.adapters import kms, registry, ssm, table
 from latchkey.adapters.kms import Secrets
 from latchkey.domain.action_links import ActionLink, LinkKind
-from latchkey.domain.claims import Handle, hash_link_secret, user_key
+from latchkey.domain.claims import Handle, hash_link_secret, item_id, user_key
 from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import AccessDeniedError, ServiceUnavailableError, ThrottledError
 from tests.unit.mailbox import Mail
@@ -247,7 +247,7 @@ class Stack:
         """Store this item for a user, as it is."""
         resets = {name: asdict(found) for name in ("current", "older") if (found := getattr(item, name))}
         due = {"due_at": item.due_at, "queue": "cleanup"} if item.due_at else {}
-        table.put({"id": registry.item_id(user_key(user)), **resets, **due})
+        table.put({"id": item_id(user_key(user)), **resets, **due})
 
     def phase(self, user: str = ALICE) -> Phase | None:
         """Return how far the user's present reset has come."""

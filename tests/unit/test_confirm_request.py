@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from latchkey.domain.action_links import LinkKind
+from latchkey.domain.claims import proves
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import confirm_request, expire_request
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, EXPIRY, TASK_TOKEN, Stack
@@ -56,7 +57,7 @@ def test_the_task_token_waits_with_the_hash_of_the_links_secret(stack: Stack) ->
     ask()
     (link,) = stack.links(LinkKind.QUESTION).values()
     assert (link.user, link.execution, link.task_token) == ("alice", EXECUTION, TASK_TOKEN)
-    assert link.opens_with(stack.mails()[-1].link()[2])
+    assert proves(stack.mails()[-1].link()[2], link.secret_sha256)
 
 
 def test_nothing_of_the_account_is_touched(stack: Stack) -> None:
@@ -79,7 +80,7 @@ def test_after_a_second_try_the_second_link_alone_works(stack: Stack) -> None:
     ask()
     (link,) = stack.links(LinkKind.QUESTION).values()
     assert link.task_token == TASK_TOKEN
-    assert not link.opens_with(first)
+    assert not proves(first, link.secret_sha256)
 
 
 @pytest.mark.parametrize(

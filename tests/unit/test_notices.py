@@ -10,7 +10,7 @@ import pytest
 
 from latchkey.adapters import registry
 from latchkey.domain.action_links import LinkKind
-from latchkey.domain.claims import asked_for, user_key
+from latchkey.domain.claims import asked_for, proves, user_key
 from latchkey.errors import LatchkeyError, MailRefusedError, ThrottledError
 from reset import notify_claimed, notify_expired, notify_failed, notify_unlocked
 from tests.unit.stack import ALICE, CONTEXT, EXECUTION, REQUEST_WINDOW, Stack
@@ -225,7 +225,7 @@ def test_the_links_secret_is_kept_as_a_hash_alone(stack: Stack, lines: Lines) ->
     ((known, link),) = stack.links(LinkKind.NOTICE).items()
     assert known == str(handle)
     assert secret not in json.dumps(stack.sent("PutItem")) + json.dumps(lines())
-    assert link.opens_with(secret)
+    assert proves(secret, link.secret_sha256)
     assert (link.user, link.execution, link.task_token) == ("alice", EXECUTION, "")
 
 

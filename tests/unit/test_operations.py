@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.check import KINDS
-from latchkey.adapters import registry
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from tools.commands import Block, command_blocks
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +67,7 @@ def test_revoking_by_hand_sets_an_unknown_password(tmp_path: Path) -> None:
 @pytest.mark.parametrize("user", ["alice@example.com", "Carol@Example.com"])
 def test_revoking_by_hand_takes_the_account_from_whatever_reset_has_it(user: str, tmp_path: Path) -> None:
     said = revoked_by_hand(user, tmp_path)
-    key = f'{{"id": {{"S": "{registry.item_id(user_key(user))}"}}}}'
+    key = f'{{"id": {{"S": "{item_id(user_key(user))}"}}}}'
     assert f"delete-item\n--table-name\nthe-registry\n--key\n{key}\n" in said
 
 

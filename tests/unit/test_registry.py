@@ -1,4 +1,4 @@
-"""The registry decides every transition as the rules do, for an item in any state."""
+"""DynamoDB decides every transition as the rules do, for an item in any state."""
 
 import os
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from botocore.exceptions import ConnectionError as LostConnection
 
 from latchkey.adapters import registry, table
 from latchkey.domain import resets
-from latchkey.domain.claims import user_key
-from latchkey.domain.resets import Attempt, Item, Phase, Refusal, Reset, Transition, allows, refusal
+from latchkey.domain.claims import item_id, user_key
+from latchkey.domain.resets import Attempt, Item, Phase, Reset, Transition
 from latchkey.errors import (
     ClaimGoneError,
     ClaimNotReadyError,
@@ -24,6 +24,7 @@ from latchkey.errors import (
     ThrottledError,
 )
 from tests.unit.stack import DYNAMODB, REQUEST_WINDOW, Stack
+from tests.unit.transition_rules import allows, refusal
 from tools.asl import read_definition, read_template
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def keep(item: Item) -> None:
     """Put an item into the table, as it is."""
     found = {name: asdict(value) for name in ("current", "older") if (value := getattr(item, name))}
     due = {"due_at": item.due_at} if item.due_at else {}
-    table.put({"id": registry.item_id(KEY), **found, **due})
+    table.put({"id": item_id(KEY), **found, **due})
 
 
 def items(transition: Transition) -> list[Item]:
@@ -77,13 +78,6 @@ def attempt_of(transition: Transition, actor: str) -> Callable[[], object]:
     return lambda: registry.finish(KEY, attempt)
 
 
-ERRORS: dict[Refusal, tuple[type[LatchkeyError], ...]] = {
-    Refusal.BUSY: (ResetInProgressError,),
-    Refusal.EARLY: (ClaimNotReadyError,),
-    Refusal.OVERTAKEN: (SupersededError, ClaimGoneError),
-}
-
-
 @pytest.mark.parametrize("actor", ["own", "cleanup"])
 @pytest.mark.parametrize(
     "transition",
@@ -96,13 +90,43 @@ def test_the_table_decides_as_the_rules_do(stack: Stack, transition: Transition,
     for item in items(transition):
         keep(item)
         stack.calls.clear()
-        expected = None if allows(transition, item, attempt) else refusal(transition, item, attempt)
-        ignored = transition is resets.FINISH and expected is Refusal.OVERTAKEN
-        with nullcontext() if ignored or expected not in ERRORS else pytest.raises(ERRORS[expected]):
+        allowed = allows(transition, item, attempt)
+        error = None if allowed else refusal(transition, item, attempt)
+        ignored = transition is resets.FINISH and error is SupersededError
+        with pytest.raises(error) if error and not ignored else nullcontext():
             move()
         after = registry.read(KEY)
-        assert after == item if expected else after.current and after.current.phase == transition.to, item
+        assert after.current and after.current.phase == transition.to if allowed else after == item, item
         assert stack.operations() == ["UpdateItem", "GetItem"]
+
+
+REFUSED: list[tuple[Transition, str, Phase, type[LatchkeyError]]] = [
+    (resets.BEGIN, "other", Phase.RESETTING, ResetInProgressError),
+    (resets.BEGIN, "other", Phase.REVOKING, ResetInProgressError),
+    (resets.BEGIN, "own", Phase.REVOKING, SupersededError),
+    (resets.STORE, "own", Phase.REVOKING, SupersededError),
+    (resets.STORE, "other", Phase.RESETTING, SupersededError),
+    (resets.CLAIM, "own", Phase.STORED, ClaimNotReadyError),
+    (resets.CLAIM, "own", Phase.REVOKING, ClaimGoneError),
+    (resets.CLAIM, "other", Phase.WAITING, ClaimGoneError),
+    (resets.REVOKE, "own", Phase.REVOKING, ResetInProgressError),
+    (resets.REVOKE, "other", Phase.WAITING, SupersededError),
+    (resets.REVOKE_CLAIM, "other", Phase.RESETTING, ResetInProgressError),
+]
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(("transition", "execution", "phase", "error"), REFUSED)
+def test_a_refused_step_learns_whether_to_wait_or_to_end(
+    transition: Transition, execution: str, phase: Phase, error: type[LatchkeyError]
+) -> None:
+    secret = "hash" if execution == "own" else "another"
+    current = replace(
+        OWN, execution=execution, phase=phase, secret_sha256=secret, expires_at=NOW + 60, undone_by="cleanup"
+    )
+    keep(Item(current=current, due_at=NOW + 1))
+    with pytest.raises(error):
+        attempt_of(transition, "own")()
 
 
 def test_the_older_reset_is_copied_along_and_forgotten_once_the_newer_is_stored(stack: Stack) -> None:
@@ -147,7 +171,8 @@ def test_undoing_finds_the_older_reset_too(stack: Stack) -> None:
     older = replace(OWN, execution="older", phase=Phase.WAITING, task_token="token")
     keep(Item(current=older))
     registry.begin(KEY, OWN)
-    assert registry.revoke(KEY, ATTEMPT).older == older
+    _, found = registry.revoke(KEY, ATTEMPT)
+    assert found == older
     registry.finish(KEY, ATTEMPT)
     assert registry.read(KEY).older is None
     assert stack.operations()
@@ -339,7 +364,7 @@ def test_the_state_machine_moves_the_item_as_the_rules_do(stack: Stack) -> None:
         keep(item)
         arguments = WAIT_FOR_CLAIM | {
             "TableName": os.environ["REGISTRY_TABLE"],
-            "Key": {"id": {"S": registry.item_id(KEY)}},
+            "Key": {"id": {"S": item_id(KEY)}},
             "ExpressionAttributeValues": values,
         }
         allowed = allows(resets.WAIT, item, ATTEMPT)

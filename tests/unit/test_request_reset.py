@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from latchkey.adapters import registry
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from latchkey.web.http import Response
 from reset.request_reset import SUBMITTED, handler, request_reset
 from tests.unit.stack import ALICE, CONTEXT, NOW, Stack, load_event
@@ -240,9 +240,9 @@ def test_a_persons_requests_for_names_of_others_swallow_no_one_elses(
 ) -> None:
     sign_in("csmith")
     (key,) = {call["Key"]["id"]["S"] for call in stack.sent("UpdateItem")}
-    assert key != f"user#{user_key('csmith')}"
+    assert key != item_id(user_key("csmith"))
     sign_in(CAROL["email"].upper())
-    assert stack.sent("UpdateItem")[-1]["Key"]["id"]["S"] == f"user#{user_key(CAROL['email'].upper())}"
+    assert stack.sent("UpdateItem")[-1]["Key"]["id"]["S"] == item_id(user_key(CAROL["email"].upper()))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ conditions that are left out and writes that are swapped can be planted, and the
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from latchkey.domain import resets
-from latchkey.domain.resets import Attempt, Guard, Item, Phase, Refusal, Reset, Transition, allows, refusal
+from latchkey.domain.resets import Attempt, Guard, Item, Phase, Reset, Transition
+from latchkey.errors import ClaimNotReadyError, LatchkeyError, ResetInProgressError, SupersededError
+from tests.unit.transition_rules import allows, refusal
 
 # One unit of the model's clock is the life of a link, the grace, and the longest change alike.
 LAST_TICK = 4
@@ -34,6 +36,10 @@ STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 NEXT = {"reset": "store", "store": "wait", "wait": "sleep"}
+
+
+#: What a write meets: it is made, an earlier try made it, or the error that it fails with.
+type Verdict = Literal["made", "done"] | type[LatchkeyError]
 
 
 class World(NamedTuple):
@@ -149,16 +155,16 @@ def advance(world: World, number: int, steps: Mapping[str, tuple[str, ...]]) -> 
         yield from wake(world, number)
         return
     after, verdict = apply(world, write, attempt)
-    if write == "begin" and (verdict is Refusal.BUSY or world.now > LAST_BEGINNING):
+    if write == "begin" and (verdict is ResetInProgressError or world.now > LAST_BEGINNING):
         yield at(world, number, name, "failed", 0)  # or it is tried again later: nothing has changed
-    elif verdict is Refusal.BUSY:
+    elif verdict is ResetInProgressError:
         return
-    elif verdict is Refusal.OVERTAKEN and step in {"reset", "wait"}:
+    elif verdict is SupersededError and step in {"reset", "wait"}:
         yield at(after, number, name, "stopped" if name in world.stopped else "undo", 0)
-    elif verdict is Refusal.OVERTAKEN:
+    elif verdict is SupersededError:
         after = after._replace(parameters=after.parameters - {name})
         yield at(after, number, name, "superseded", 0)
-    elif write == "revoke" and verdict is Refusal.DONE:
+    elif write == "revoke" and verdict == "done":
         yield at(after, number, name, "undo", len(steps["undo"]) - 1)
     elif done + 1 < len(steps[step]):
         yield at(after, number, name, step, done + 1)
@@ -180,7 +186,7 @@ def wake(world: World, number: int) -> Iterator[World]:
         yield at(world, number, name, "undo", 0)
 
 
-def apply(world: World, write: str, attempt: Attempt) -> tuple[World, Refusal | None]:
+def apply(world: World, write: str, attempt: Attempt) -> tuple[World, Verdict]:
     """Do one write for an execution, or for the actor that undoes it."""
     if write in TRANSITIONS:
         return transit(world, TRANSITIONS[write](), attempt, moved(world.item, write, attempt))
@@ -202,7 +208,7 @@ def apply(world: World, write: str, attempt: Attempt) -> tuple[World, Refusal | 
             world = world._replace(parameters=world.parameters | {name})
         case "delete":
             world = world._replace(parameters=world.parameters - {name})
-    return world, None
+    return world, "made"
 
 
 # Looked up when they are used, so that a test can plant another.
@@ -237,12 +243,10 @@ def change(item: Item, phase: Phase, **more: Any) -> Item:  # noqa: ANN401
     return replace(item, current=replace(item.current, phase=phase, **more)) if item.current else item
 
 
-def transit(
-    world: World, transition: Transition, attempt: Attempt, item: Item
-) -> tuple[World, Refusal | None]:
+def transit(world: World, transition: Transition, attempt: Attempt, item: Item) -> tuple[World, Verdict]:
     if allows(transition, world.item, attempt):
-        return world._replace(item=item), None
-    return world, refusal(transition, world.item, attempt)
+        return world._replace(item=item), "made"
+    return world, refusal(transition, world.item, attempt) or "done"
 
 
 def visit(world: World, number: int, claim_steps: tuple[str, ...]) -> Iterator[World]:
@@ -265,9 +269,9 @@ def visit(world: World, number: int, claim_steps: tuple[str, ...]) -> Iterator[W
             claimed = replace(
                 change(world.item, Phase.CLAIMED, claimed_by=visitor.actor), due_at=world.now + 1
             )
-            after, refused = transit(world, resets.CLAIM, visitor, claimed)
-            if refused is not Refusal.EARLY:
-                yield to(after, REFUSED if refused and refused is not Refusal.DONE else done + 1)
+            after, verdict = transit(world, resets.CLAIM, visitor, claimed)
+            if verdict is not ClaimNotReadyError:
+                yield to(after, done + 1 if verdict in {"made", "done"} else REFUSED)
         case "read" if name in world.parameters:
             yield to(world, done + 1, "good" if world.account == name else "dead")
         case "complete":
@@ -295,8 +299,8 @@ def clean(world: World, undo: tuple[str, ...]) -> Iterator[World]:
         if current is None or current.execution in running:
             return
         name = current.execution
-    after, refused = apply(world, undo[done], Attempt(execution=name, actor=CLEANUP, now=world.now))
-    over = refused is not None or done + 1 == len(undo)
+    after, verdict = apply(world, undo[done], Attempt(execution=name, actor=CLEANUP, now=world.now))
+    over = verdict != "made" or done + 1 == len(undo)
     yield after._replace(cleanup=("", 0) if over else (name, done + 1))
 
 

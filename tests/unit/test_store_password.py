@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from latchkey.adapters import registry, ssm
-from latchkey.domain.claims import Handle, user_key
+from latchkey.domain.claims import Handle, item_id, user_key
 from latchkey.domain.resets import Item, Phase, Reset
 from latchkey.errors import ServiceUnavailableError, SupersededError, ThrottledError
 from reset.store_password import Event, Result, handler
@@ -83,7 +83,7 @@ def test_for_a_trial_a_link_may_live_for_seconds(
 
 def test_the_result_names_what_the_workflow_uses(sealing_stack: Stack) -> None:
     result = store(sealing_stack)
-    assert result["item"] == registry.item_id(KEY)
+    assert result["item"] == item_id(KEY)
     assert set(sealing_stack.passwords()) == {result["parameter"]}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from local.driver.product import Product, Run, wait_for
 from tools.asl import Transition, read_definition, taken, transitions
 
@@ -45,7 +45,7 @@ def make_due(product: Product, user: str) -> None:
     """Let so much time pass that the cleanup looks at the user's reset."""
     product.client("dynamodb").update_item(
         TableName=product.registry,
-        Key={"id": {"S": f"user#{user_key(user)}"}},
+        Key={"id": {"S": item_id(user_key(user))}},
         UpdateExpression="SET due_at = :past",
         ExpressionAttributeValues={":past": {"N": "1"}},
     )
@@ -62,7 +62,7 @@ def left_reset(user: str, due_at: datetime) -> dict[str, Any]:
     current = {"execution": f"gone-{user}", "phase": "waiting", "user": user, "task_token": "no-token"}
     times = {"begun_at": due_at - timedelta(hours=2), "expires_at": due_at}
     return {
-        "id": {"S": f"user#{user_key(user)}"},
+        "id": {"S": item_id(user_key(user))},
         "queue": {"S": "cleanup"},
         "due_at": {"N": str(int(due_at.timestamp()))},
         "current": {
@@ -220,9 +220,9 @@ def test_thousand_orphans_are_cleaned_in_one_execution(product: Product) -> None
 def phases(product: Product) -> dict[str, str]:
     """Return how far the present reset of each user has come, by the user's key."""
     pages = product.client("dynamodb").get_paginator("scan").paginate(TableName=product.registry)
-    items = [item for page in pages for item in page["Items"] if item["id"]["S"].startswith("user#")]
+    items = [item for page in pages for item in page["Items"] if item["id"]["S"].startswith(item_id(""))]
     return {
-        item["id"]["S"].removeprefix("user#"): item["current"]["M"]["phase"]["S"]
+        item["id"]["S"].removeprefix(item_id("")): item["current"]["M"]["phase"]["S"]
         for item in items
         if "current" in item
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from local.directory.samba import BASE
 from local.driver.directory import LOCKED, MUST_CHANGE, SIGNED_IN, WRONG_PASSWORD, Directory
 from local.driver.product import Link, Product, Run, wait_for
@@ -184,7 +184,7 @@ def test_while_another_reset_changes_the_account_it_waits_and_then_fails(
     name = directory.create_user(OLD_PASSWORD)
     account = directory.account(name)
     busy = {"execution": {"S": "another"}, "phase": {"S": "resetting"}, "user": {"S": account}}
-    key = {"id": {"S": f"user#{user_key(account)}"}}
+    key = {"id": {"S": item_id(user_key(account))}}
     product.client("dynamodb").put_item(TableName=product.registry, Item={**key, "current": {"M": busy}})
     run = finish(product, start(product, name))
     assert run.states[-3:] == ["ResetDirectoryPassword", "NotifyFailed", "Failed"]

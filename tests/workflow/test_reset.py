@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from latchkey.domain.user_index import LONGEST_MISS
 from local.driver.product import Link, Product, Run, wait_for
 from tools.asl import Transition, read_definition, taken, transitions
@@ -437,7 +437,7 @@ def take_the_account(product: Product, user: str, phase: str) -> None:
     """Put another reset in the place of the user's."""
     product.client("dynamodb").update_item(
         TableName=product.registry,
-        Key={"id": {"S": f"user#{user_key(user)}"}},
+        Key={"id": {"S": item_id(user_key(user))}},
         UpdateExpression="SET #current = :other",
         ExpressionAttributeNames={"#current": "current"},
         ExpressionAttributeValues={

@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 
 from latchkey.adapters import table
 from latchkey.domain.action_links import ActionLink, LinkKind
-from latchkey.domain.claims import Handle, generate_link_secret, hash_link_secret
+from latchkey.domain.claims import Handle, generate_link_secret, hash_link_secret, proves
 from latchkey.errors import ClaimGoneError
 
 
@@ -30,7 +30,7 @@ def verify(kind: LinkKind, handle: Handle, link_secret: str) -> ActionLink:
     """
     found = table.get(f"{kind}#{handle}")
     link = ActionLink(**{field.name: found[field.name] for field in fields(ActionLink)}) if found else None
-    if link is None or not link.opens_with(link_secret):
+    if link is None or not proves(link_secret, link.secret_sha256):
         raise ClaimGoneError("No link waits under this handle and secret.")
     return link
 

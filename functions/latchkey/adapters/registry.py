@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from latchkey.adapters import table
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from latchkey.domain.resets import (
     BEGIN,
     CLAIM,
@@ -25,20 +25,14 @@ from latchkey.domain.resets import (
     Guard,
     Item,
     Phase,
-    Refusal,
     Reset,
     Transition,
-    refusal,
+    ensure_done,
 )
-from latchkey.errors import ClaimGoneError, ClaimNotReadyError, ResetInProgressError, SupersededError
+from latchkey.errors import SupersededError
 
 #: The one partition of the index by due time. An item is in the index while it has a `due_at`.
 _QUEUE = "cleanup"
-
-
-def item_id(key: str) -> str:
-    """Return the id of a user's item, from the key of the user's name."""
-    return f"user#{key}"
 
 
 # The window of requests
@@ -50,7 +44,7 @@ def open_window(key: str, execution: str, now: int, length: timedelta) -> str:
     Returns:
         The execution it is open for: this one, or that of an earlier request, which swallows this one.
     """
-    _, refused = table.update(
+    _, found = table.update(
         item_id(key),
         "SET #asked_by = :execution, #open_until = :until, #kept_until = :kept_until",
         "attribute_not_exists(#open_until) OR #open_until <= :now OR #asked_by = :execution",
@@ -59,7 +53,7 @@ def open_window(key: str, execution: str, now: int, length: timedelta) -> str:
         until=now + _seconds(length),
         kept_until=now + _seconds(KEPT),
     )
-    return str(refused["asked_by"]) if refused else execution
+    return str(found["asked_by"])
 
 
 def close_windows(
@@ -93,7 +87,7 @@ def begin(key: str, reset: Reset) -> Reset | None:
         ResetInProgressError: when another is changing the account.
         SupersededError: when this reset was undone meanwhile.
     """
-    return _replace(BEGIN, key, reset, actor=reset.execution, due_in=LONGEST_CHANGE).older
+    return _older(_replace(BEGIN, key, reset, actor=reset.execution, due_in=LONGEST_CHANGE))
 
 
 def store(key: str, attempt: Attempt, expires_at: int) -> None:
@@ -120,35 +114,34 @@ def claim(key: str, attempt: Attempt, unused_for: timedelta) -> Reset:
         ClaimGoneError: when the link opens nothing.
         ClaimNotReadyError: when the workflow does not wait yet; nothing is consumed.
     """
-    try:
-        due_at = attempt.now + _seconds(unused_for)
-        sets = "#current.#claimed_by = :actor, #due_at = :due_at"
-        taken = _move(CLAIM, key, attempt, sets, "#open_until", due_at=due_at).current
-    except SupersededError:
-        taken = None
-    if taken is None:
-        raise ClaimGoneError("No claim waits under this handle and secret, or it has expired.")
-    return taken
+    due_at = attempt.now + _seconds(unused_for)
+    sets = "#current.#claimed_by = :actor, #due_at = :due_at"
+    return _reset(_move(CLAIM, key, attempt, sets, "#open_until", due_at=due_at)["current"])
 
 
-def revoke(key: str, attempt: Attempt) -> Item:
+def revoke(key: str, attempt: Attempt) -> tuple[Reset, Reset | None]:
     """Take the account to undo a reset, for as long as GRACE. Its link opens nothing from here on.
+
+    Returns:
+        The reset, which is over if an earlier try undid it; and the one that it replaced and has to tell.
 
     Raises:
         ResetInProgressError: when another undoes it, or it is not due for a cleanup.
         SupersededError: when the reset has lost the account, or never had it.
     """
     due_at = attempt.now + _seconds(GRACE)
-    return _move(REVOKE, key, attempt, "#current.#undone_by = :actor, #due_at = :due_at", due_at=due_at)
+    sets = "#current.#undone_by = :actor, #due_at = :due_at"
+    found = _move(REVOKE, key, attempt, sets, due_at=due_at)
+    return _reset(found["current"]), _older(found)
 
 
-def revoke_claim(key: str, reset: Reset) -> Item:
-    """Take the account to revoke its password, whichever it is; the item says if an earlier try did so.
+def revoke_claim(key: str, reset: Reset) -> None:
+    """Take the account to revoke its password, whichever it is.
 
     Raises:
         ResetInProgressError: when a reset is changing the account.
     """
-    return _replace(REVOKE_CLAIM, key, reset, actor=reset.undone_by, due_in=GRACE)
+    _replace(REVOKE_CLAIM, key, reset, actor=reset.undone_by, due_in=GRACE)
 
 
 def finish(key: str, attempt: Attempt) -> None:
@@ -168,7 +161,9 @@ def due(now: int, start: str, limit: int) -> tuple[list[str], str]:
     return [name.removeprefix(item_id("")) for name in names], following
 
 
-def _replace(transition: Transition, key: str, reset: Reset, *, actor: str, due_in: timedelta) -> Item:
+def _replace(
+    transition: Transition, key: str, reset: Reset, *, actor: str, due_in: timedelta
+) -> dict[str, Any]:
     attempt = Attempt(execution=reset.execution, actor=actor, now=reset.begun_at)
     sets = "#older = if_not_exists(#current, :nothing), #current = :reset, #due_at = :due_at, #queue = :queue"
     due_at = attempt.now + _seconds(due_in)
@@ -177,11 +172,14 @@ def _replace(transition: Transition, key: str, reset: Reset, *, actor: str, due_
 
 def _move(
     transition: Transition, key: str, attempt: Attempt, sets: str = "", removes: str = "", **values: object
-) -> Item:
-    """Make a transition, or find that an earlier try made it; return the item as it is then."""
+) -> dict[str, Any]:
+    """Make a transition, or find that an earlier try made it; return the item as it is then.
+
+    Raises what `ensure_done` does.
+    """
     phase = "" if transition.replaces else "#current.#phase = :to"
     changes = ", ".join(change for change in (phase, sets, "#kept_until = :kept_until") if change)
-    new, refused = table.update(
+    written, found = table.update(
         item_id(key),
         f"SET {changes}" + (f" REMOVE {removes}" if removes else ""),
         condition(transition),
@@ -191,19 +189,9 @@ def _move(
         kept_until=attempt.now + _seconds(KEPT),
         **values,
     )
-    if refused is None:
-        return _item(new)
-    match refusal(transition, _item(refused), attempt):
-        case Refusal.DONE:
-            return _item(refused)
-        case Refusal.BUSY:
-            raise ResetInProgressError("Another reset of the user is changing the account.")
-        case Refusal.EARLY:
-            raise ClaimNotReadyError("The workflow does not wait for this claim yet.")
-        case Refusal.REPLACED:
-            raise ClaimGoneError("A newer link was mailed, and waits.", _item(refused).mailed_at)
-        case Refusal.OVERTAKEN:
-            raise SupersededError("Another reset of the user has the account, or none has.")
+    if not written:
+        ensure_done(transition, _item(found), attempt)
+    return found
 
 
 _GUARDS = {
@@ -218,7 +206,7 @@ _GUARDS = {
 
 
 def condition(transition: Transition) -> str:
-    """Return `domain.resets.allows` as a condition of DynamoDB."""
+    """Return the condition of a transition as DynamoDB checks it."""
     own = "secret_sha256" if transition.guard is Guard.LINK else "execution"
     ways = []
     if transition.own:
@@ -235,14 +223,17 @@ def _phase_in(phases: frozenset[Phase]) -> str:
 
 
 def _item(found: dict[str, Any]) -> Item:
-    current, older = (_reset(found.get(name, {})) for name in ("current", "older"))
+    current = _reset(found["current"]) if "current" in found else None
     plain = {name: found[name] for name in ("due_at", "superseded_sha256") if name in found}
-    return Item(current=current, older=older, **plain)
+    return Item(current=current, older=_older(found), **plain)
 
 
-def _reset(found: dict[str, Any]) -> Reset | None:
-    known = {field.name: found[field.name] for field in fields(Reset) if field.name in found}
-    return Reset(**known) if known else None
+def _older(found: dict[str, Any]) -> Reset | None:
+    return _reset(found["older"]) if found.get("older") else None
+
+
+def _reset(found: dict[str, Any]) -> Reset:
+    return Reset(**{field.name: found[field.name] for field in fields(Reset) if field.name in found})
 
 
 def _seconds(length: timedelta) -> int:

@@ -19,9 +19,7 @@ from latchkey.adapters.aws import CLIENT_CONFIG, translate_errors
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
 
 
-def update(
-    name: str, change: str, condition: str, **values: object
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def update(name: str, change: str, condition: str, **values: object) -> tuple[bool, dict[str, Any]]:
     """Write to an item under a condition.
 
     Args:
@@ -31,7 +29,7 @@ def update(
         values: what `:word` stands for in both; others are left out.
 
     Returns:
-        The item as it is then and None; or, where the condition failed, nothing and the item as it is.
+        Whether the condition held and it was written, and the item as it is.
     """
     words = set(re.findall(r"[#:]\w+", f"{change} {condition}"))
     try:
@@ -50,8 +48,8 @@ def update(
             )
     except _dynamodb.exceptions.ConditionalCheckFailedException as error:
         refused: Any = error.response
-        return {}, _plain({"M": refused.get("Item", {})})
-    return _plain({"M": answer["Attributes"]}), None
+        return False, _plain({"M": refused.get("Item", {})})
+    return True, _plain({"M": answer["Attributes"]})
 
 
 def get(name: str) -> dict[str, Any]:

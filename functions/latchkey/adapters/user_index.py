@@ -49,7 +49,7 @@ def _read(key: str) -> list[str]:
 
 def _begin_listing(now: int, oldest: timedelta, *, known: bool) -> bool:
     """Take the making of the index, if it is older than that and no other function is at it."""
-    _, refused = table.update(
+    written, found = table.update(
         _ITEM,
         "SET #lease_until = :lease_until",
         "(attribute_not_exists(#listed_at) OR #listed_at <= :old)"
@@ -58,11 +58,9 @@ def _begin_listing(now: int, oldest: timedelta, *, known: bool) -> bool:
         old=now - int(oldest.total_seconds()),
         lease_until=_lease_until(now),
     )
-    if refused is None:
-        return True
-    if not known and refused.get("lease_until", 0) > now:
+    if not written and not known and found.get("lease_until", 0) > now:
         raise ListingInProgressError("The users are just being listed.")
-    return False
+    return written
 
 
 def _end_listing(begun_at: int) -> None:

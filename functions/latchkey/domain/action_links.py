@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from latchkey.domain.claims import proves
-
 
 class LinkKind(StrEnum):
     """What a link asks; also the beginning of its item's name in the registry."""
@@ -21,7 +19,3 @@ class ActionLink:
     execution: str
     secret_sha256: str = field(repr=False)
     task_token: str = field(default="", repr=False)
-
-    def opens_with(self, link_secret: str) -> bool:
-        """Tell whether `link_secret` is the one that was mailed."""
-        return proves(link_secret, self.secret_sha256)

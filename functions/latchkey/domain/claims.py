@@ -33,6 +33,11 @@ def user_key(user: str) -> str:
     return _digits(user)
 
 
+def item_id(key: str) -> str:
+    """Return the id of a user's item in the registry, from the key of the user's name."""
+    return f"user#{key}"
+
+
 def asked_for(user: str, *, unlock: bool) -> str:
     """Return what a window of requests is for, by its name: resets of a user, or unlockings.
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, StrEnum
 
+from latchkey.errors import ClaimGoneError, ClaimNotReadyError, ResetInProgressError, SupersededError
+
 #: How long the cleanup leaves a reset alone after its time, or after an actor began to undo it.
 #: No function runs longer than 75 seconds, so what began before is over by then.
 GRACE = timedelta(minutes=5)
@@ -88,11 +90,6 @@ class Item:
     #: When the cleanup may look at it, in seconds since 1970; 0 for never.
     due_at: int = 0
 
-    @property
-    def mailed_at(self) -> int:
-        """When the current reset's password was stored, which its link's mail follows; 0 for not yet."""
-        return self.current.stored_at if self.current else 0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -163,75 +160,38 @@ FINISH = Transition(
 TRANSITIONS = (BEGIN, STORE, WAIT, CLAIM, REVOKE, REVOKE_CLAIM, FINISH)
 
 
-def allows(transition: Transition, item: Item, attempt: Attempt) -> bool:
-    """Tell whether the condition of a transition holds; `adapters/registry.py` says the same to DynamoDB."""
-    current = item.current
-    if current is None:
-        return bool(transition.replaces)
-    if not _is_own(transition, current, attempt):
-        return current.phase in transition.replaces
-    return current.phase in transition.own and _passes(transition.guard, item, current, attempt)
+def ensure_done(transition: Transition, item: Item, attempt: Attempt) -> None:
+    """Return if a step whose condition failed was made by an earlier try of it; else say why it failed.
 
-
-def _is_own(transition: Transition, current: Reset, attempt: Attempt) -> bool:
+    Raises:
+        ResetInProgressError: when another is changing the account; a moment later it works.
+        SupersededError: when another reset has the account, or none has.
+        ClaimNotReadyError, ClaimGoneError: when the step is a claim.
+    """
     if transition.guard is Guard.LINK:
-        return current.secret_sha256 == attempt.secret_sha256
-    return current.execution == attempt.execution
-
-
-def _passes(guard: Guard, item: Item, current: Reset, attempt: Attempt) -> bool:
-    held = current.undone_by == attempt.actor
-    match guard:
-        case Guard.NONE:
-            return True
-        case Guard.LINK:
-            return current.expires_at > attempt.now
-        case Guard.FREE:
-            first = attempt.actor == attempt.execution and current.phase != Phase.REVOKING
-            return held or first or 0 < item.due_at <= attempt.now
-        case Guard.HELD:
-            return held
-
-
-class Refusal(Enum):
-    """Why the condition of a transition did not hold."""
-
-    DONE = "an earlier try of this step succeeded"
-    BUSY = "another is changing the account; a moment later it works"
-    EARLY = "the workflow does not wait for the claim yet"
-    REPLACED = "a newer link was mailed, and waits"
-    OVERTAKEN = "another reset has the account, or none has"
-
-
-def refusal(transition: Transition, item: Item, attempt: Attempt) -> Refusal:
-    """Say why `allows` refused."""
+        _ensure_claimed(item, attempt)
+        return
     current = item.current
-    if current is None or not _is_own(transition, current, attempt):
-        if transition.guard is Guard.LINK and _newer_link_waits(item, attempt):
-            return Refusal.REPLACED
-        return Refusal.BUSY if transition.replaces else Refusal.OVERTAKEN
-    if current.phase in transition.done or (
-        transition.guard is Guard.LINK
-        and current.phase == Phase.CLAIMED
-        and current.claimed_by == attempt.actor
-    ):
-        return Refusal.DONE
-    if transition.guard is Guard.FREE:
-        return Refusal.BUSY
-    if (
-        transition.guard is Guard.LINK
-        and current.phase == Phase.STORED
-        and _passes(Guard.LINK, item, current, attempt)
-    ):
-        return Refusal.EARLY
-    return Refusal.OVERTAKEN
+    if current is None or current.execution != attempt.execution:
+        is_busy = bool(transition.replaces)
+    elif current.phase in transition.done:
+        return
+    else:
+        is_busy = transition.guard is Guard.FREE
+    if is_busy:
+        raise ResetInProgressError("Another reset of the user is changing the account.")
+    raise SupersededError("Another reset of the user has the account, or none has.")
 
 
-def _newer_link_waits(item: Item, attempt: Attempt) -> bool:
+def _ensure_claimed(item: Item, attempt: Attempt) -> None:
+    """Return if an earlier try of the same request took the claim; else say why the link opens nothing."""
     current = item.current
-    return (
-        current is not None
-        and attempt.secret_sha256 == item.superseded_sha256 != ""
-        and current.phase in {Phase.STORED, Phase.WAITING}
-        and current.expires_at > attempt.now
-    )
+    is_own = current is not None and current.secret_sha256 == attempt.secret_sha256
+    if current and is_own and current.phase == Phase.CLAIMED and current.claimed_by == attempt.actor:
+        return
+    if current and current.expires_at > attempt.now and current.phase in {Phase.STORED, Phase.WAITING}:
+        if is_own:
+            raise ClaimNotReadyError("The workflow does not wait for this claim yet.")
+        if attempt.secret_sha256 == item.superseded_sha256 != "":
+            raise ClaimGoneError("A newer link was mailed, and waits.", current.stored_at)
+    raise ClaimGoneError("No claim waits under this handle and secret, or it has expired.")

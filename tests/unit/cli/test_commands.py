@@ -13,8 +13,7 @@ import pytest
 
 from cli import follow, render
 from cli.readers import logs
-from latchkey.adapters import registry
-from latchkey.domain.claims import user_key
+from latchkey.domain.claims import item_id, user_key
 from latchkey.domain.resets import Phase
 from tests.unit.cli.account import (
     NOW,
@@ -82,7 +81,7 @@ class Machines:
     def leave(self, execution: str, phase: Phase) -> None:
         """Let the registry say how far a reset of Alice's has come in the end."""
         current = {"execution": {"S": execution}, "phase": {"S": phase}}
-        self.items[registry.item_id(user_key(ALICE))] = {"current": {"M": current}}
+        self.items[item_id(user_key(ALICE))] = {"current": {"M": current}}
 
     def run(self, of: str, name: str, states: tuple[str, ...] = (), **more: Any) -> str:  # noqa: ANN401
         """Let an execution be there, two minutes old; each state took a minute but the last."""
@@ -439,7 +438,7 @@ def test_a_reset_that_is_under_way_is_stopped_and_undone(
     assert machines.stopped == [NAME]
     assert [started[0] for started in machines.started] == ["cleanup"]
     (written,) = machines.written
-    assert written["Key"] == {"id": {"S": registry.item_id(user_key(ALICE))}}
+    assert written["Key"] == {"id": {"S": item_id(user_key(ALICE))}}
     assert written["ExpressionAttributeValues"][":execution"] == {"S": NAME}
 
 
@@ -481,11 +480,11 @@ def test_the_item_of_a_reset_is_found_whatever_name_was_typed(
     machines.outcome = {"status": "SUCCEEDED"}
     name = f"{user_key(typed)}-1"
     machines.run("reset", name, input=json.dumps({"user": typed}))
-    machines.items["user#another"] = {"current": {"M": {"execution": {"S": "another-1"}}}}
+    machines.items[item_id("another")] = {"current": {"M": {"execution": {"S": "another-1"}}}}
     machines.leave(name, Phase.OVER)
     assert latchkey("revoke", "--yes", typed).exit_code == 0
     (written,) = machines.written
-    assert written["Key"] == {"id": {"S": registry.item_id(user_key(ALICE))}}
+    assert written["Key"] == {"id": {"S": item_id(user_key(ALICE))}}
 
 
 def test_the_cleanup_starts_once_step_functions_says_that_the_reset_has_stopped(
