@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import httpx
 from botocore.auth import SigV4Auth
@@ -29,12 +28,6 @@ if TYPE_CHECKING:
 
 _BASELINE: Final = "latchkey-baseline"
 _DEADLINE_SECONDS: Final = 300
-# The subjects of the mails that end the wait for a link.
-_AWAITED: Final = ("CONFIDENTIAL", "could not be reset")
-# Mails carry the time they were sent, so polling seldom makes nothing look slower.
-_POLL_SECONDS: Final = 0.1
-# A mail gets its time a moment before it is visible.
-_OVERLAP: Final = timedelta(seconds=5)
 _USERS_AT_ONCE: Final = 4
 # What a client gets when a function, a service behind it or this machine is overloaded.
 _TRY_AGAIN: Final = {
@@ -60,48 +53,6 @@ class ResetFailedError(RuntimeError):
     """When a reset failed and was undone, as on an overloaded machine."""
 
 
-class Postman:
-    """Sees each mail as it is sent, without fetching all of them again and again."""
-
-    def __init__(self, mailbox_url: str) -> None:
-        """Watch a mailbox from now on."""
-        self._url = mailbox_url
-        self._mails: dict[str, dict[str, Any]] = {}
-        self._changed = threading.Condition()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="postman", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        since = ""
-        with httpx.Client(timeout=60, headers={"Accept": "application/json"}) as client:
-            while not self._stop.wait(_POLL_SECONDS):
-                mails = client.get(self._url, params={"since": since}).json()
-                if not mails:
-                    continue
-                since = (datetime.fromisoformat(mails[-1]["sent_at"]) - _OVERLAP).isoformat()
-                with self._changed:
-                    for mail in mails:
-                        if any(about in mail["subject"] for about in _AWAITED):
-                            self._mails[mail["to"][0]] = mail
-                    self._changed.notify_all()
-
-    def wait(self, user: str) -> dict[str, Any]:
-        """Return the mail with a user's link, or the one that says that the reset failed, once it was sent.
-
-        Raises TimeoutError when that takes minutes.
-        """
-        with self._changed:
-            if not self._changed.wait_for(lambda: user in self._mails, _DEADLINE_SECONDS):
-                raise TimeoutError(f"No link was mailed to {user}.")
-            return self._mails[user]
-
-
 @dataclass(frozen=True)
 class Asked:
     """A reset from the request to the mail, which was sent at `mailed_at`, in seconds since 1970."""
@@ -115,11 +66,10 @@ class Asked:
 class Comparison:
     """Both services, and their users."""
 
-    def __init__(self, cloud: LocalCloud, product: Product, postman: Postman) -> None:
+    def __init__(self, cloud: LocalCloud, product: Product) -> None:
         """Deploy the baseline beside the product, and let an IAM user sign requests to both."""
         self.cloud = cloud
         self.product = product
-        self.postman = postman
         self.ours = Service("Latchkey", product.stack.api_url)
         self.baseline = Service("baseline", self._deploy_baseline())
         self._key = self._caller()
@@ -169,13 +119,13 @@ class Comparison:
         wait_for("a request to be taken", look, _DEADLINE_SECONDS)
 
     def ask(self, service: Service, user: str) -> Asked:
-        """Ask for a reset and wait for its mail; timed until the mail was sent.
+        """Ask for a user's first reset and wait for its mail; timed until the mail was sent.
 
         Raises ResetFailedError when the mail brings no link.
         """
         started = time.time()
         self.request(service, user)
-        mail = self.postman.wait(user)
+        mail = self.product.wait_for_mail(user, about="", seconds=_DEADLINE_SECONDS)
         if "CONFIDENTIAL" not in mail["subject"]:
             raise ResetFailedError(f"The reset of {user} failed; this machine may be too busy to measure on.")
         mailed_at = datetime.fromisoformat(mail["sent_at"]).timestamp()
@@ -272,5 +222,4 @@ def deployed(folder: Path) -> Generator[Comparison]:
         # Anything still running would be counted and timed as well.
         cloud.wait_for_first_runs()
         product = stack.enter_context(closing(Product(cloud)))
-        postman = stack.enter_context(closing(Postman(cloud.mailbox_url)))
-        yield Comparison(cloud, product, postman)
+        yield Comparison(cloud, product)

@@ -110,13 +110,13 @@ class Product:
         mails: list[dict[str, Any]] = self._ask("mailbox", to=to, about=about)
         return mails
 
-    def wait_for_mail(self, to: str, about: str, number: int = 1) -> dict[str, Any]:
+    def wait_for_mail(
+        self, to: str, about: str, number: int = 1, seconds: float = _DEADLINE_SECONDS
+    ) -> dict[str, Any]:
         """Return the `number`-th mail about something to an address, once it is there."""
-        mails: list[dict[str, Any]] = self._ask(
-            "mailbox", to=to, about=about, number=number, within=_DEADLINE_SECONDS
-        )
+        mails: list[dict[str, Any]] = self._ask("mailbox", to=to, about=about, number=number, within=seconds)
         if len(mails) < number:
-            raise NothingHappenedError(f"No mail {number} about '{about}' to {to} in {_DEADLINE_SECONDS} s")
+            raise NothingHappenedError(f"No mail {number} about '{about}' to {to} in {seconds} s")
         return mails[number - 1]
 
     def wait_for_link(self, user: str, number: int = 1) -> Link:

@@ -175,7 +175,7 @@ class Gateway:
         return Response(HTTPStatus.NO_CONTENT, {})
 
     def _mails(self, request: Request) -> list[Mail]:
-        return self.mailbox.mails(*map(request.asked, ("since", "to", "about")))
+        return self.mailbox.mails(request.asked("to"), request.asked("about"))
 
     def _show(self, name: str, request: Request) -> Response:
         values: dict[str, Callable[[], object]] = {

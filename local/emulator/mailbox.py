@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_right, insort
+from bisect import insort
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,20 +70,21 @@ class Mailbox:
 
     def __init__(self, changed: Condition) -> None:
         """Start empty; `changed` is told of each mail."""
-        self._mails: list[Mail] = []
+        # By address, and all of them by none: who waits for a mail looks at each change.
+        self._mails: defaultdict[str, list[Mail]] = defaultdict(list)
         self._changed = changed
 
     def add(self, mail: Mail) -> None:
         """Keep a mail. May be called from any thread."""
         with self._changed:
-            insort(self._mails, mail, key=_sent_at)
+            for address in ("", *mail.to):
+                insort(self._mails[address], mail, key=_sent_at)
             self._changed.notify_all()
 
-    def mails(self, since: str = "", to: str = "", about: str = "") -> list[Mail]:
-        """Mails sent after a moment in ISO 8601, oldest first: to an address, with words in their subject."""
+    def mails(self, to: str = "", about: str = "") -> list[Mail]:
+        """Mails to an address, else to all, with words in their subject, oldest first."""
         with self._changed:
-            later = self._mails[bisect_right(self._mails, since, key=_sent_at) :]
-        return [mail for mail in later if (not to or to in mail.to) and about in mail.subject]
+            return [mail for mail in self._mails[to] if about in mail.subject]
 
 
 def _sent_at(mail: Mail) -> str:
