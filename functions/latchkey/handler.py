@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
-from http import HTTPStatus
 from typing import Any
 
 from latchkey.errors import (
@@ -14,6 +13,7 @@ from latchkey.errors import (
     LatchkeyError,
     NotAllowedError,
     NotAuthenticatedError,
+    ServiceUnavailableError,
     TransientError,
 )
 from latchkey.observability import logger
@@ -87,16 +87,20 @@ def refusal(error: LatchkeyError) -> Response:
         case ClaimGoneError():
             status, kind = 410, "Invalid!"
             message = "This link is expired or has been already used once"
+        case ServiceUnavailableError():
+            # Whether AWS did what it was asked for is not known. A 503 says that nothing was done.
+            status, kind = 504, "No answer"
+            message = "No answer came in time. Please try again shortly."
         case TransientError():
             status, kind = 503, "Not ready"
             message = "This takes a moment longer. Please try again shortly."
         case _:
             status, kind = 500, "Internal error"
             message = "Something went wrong on our side. Please try again later."
-    return json_response(status, {"error": kind, "message": message}, _headers(error, status))
+    return json_response(status, {"error": kind, "message": message}, _headers(error))
 
 
-def _headers(error: LatchkeyError, status: int) -> dict[str, str]:
+def _headers(error: LatchkeyError) -> dict[str, str]:
     if isinstance(error, ClaimGoneError) and error.newer_at:
         return {"Latchkey-Newer-Link-At": f"{datetime.fromtimestamp(error.newer_at, UTC):%Y-%m-%dT%H:%M:%SZ}"}
-    return {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return {"Retry-After": _RETRY_AFTER_SECONDS} if isinstance(error, TransientError) else {}

@@ -151,14 +151,11 @@ class Product:
         return answer
 
     def claim(self, link: Link) -> httpx.Response:
-        """Press Reveal; pressed again, as a person would, while the workflow is not ready."""
+        """Press Reveal, again and again, as a person would, while it is not ready or does not answer."""
+        again = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
         return wait_for(
             "the workflow to wait for the claim",
-            lambda: (
-                answer
-                if (answer := self.extract(link)).status_code != httpx.codes.SERVICE_UNAVAILABLE
-                else None
-            ),
+            lambda: answer if (answer := self.extract(link)).status_code not in again else None,
         )
 
     def extract(self, link: Link) -> httpx.Response:

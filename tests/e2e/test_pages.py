@@ -803,6 +803,12 @@ class TestRevealPage:
         assert PASSWORD not in (page.locator("#password").text_content() or "")
         expect(page.get_by_role("heading")).to_have_text("Invalid!")
 
+    def test_answer_that_came_too_late_may_have_counted(self, page: Page, site: Site) -> None:
+        press(page, site, REVEAL, Response(504, {}), GONE)
+        expect(page.get_by_role("status")).to_contain_text("your press may have counted. Please try again.")
+        button_of(page, REVEAL).click()
+        heading(page, "The answer got lost")
+
     def test_not_ready_without_a_time_still_says_what_to_do(self, page: Page, site: Site) -> None:
         press(page, site, REVEAL, Response(503, {}))
         expect(page.get_by_role("status")).to_contain_text("Please try again in a moment.")

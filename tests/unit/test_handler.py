@@ -84,10 +84,14 @@ def test_what_a_page_of_another_site_sends_reaches_no_handler() -> None:
     assert json.loads(refusal["body"])["message"] == "Pages of other sites cannot use this address."
 
 
-@pytest.mark.parametrize("error", [ClaimNotReadyError, ThrottledError, ServiceUnavailableError])
-def test_what_passes_by_itself_is_answered_by_503_and_when_to_retry(error: type[LatchkeyError]) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(ClaimNotReadyError, 503), (ThrottledError, 503), (ServiceUnavailableError, 504)]
+)
+def test_what_passes_by_itself_says_when_to_retry_and_whether_it_may_have_counted(
+    error: type[LatchkeyError], status: int
+) -> None:
     refusal = answer_to(error("The reason."))
-    assert refusal["statusCode"] == 503
+    assert refusal["statusCode"] == status
     assert int(refusal["headers"]["Retry-After"]) > 0
 
 

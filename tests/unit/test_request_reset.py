@@ -95,7 +95,7 @@ def test_repeated_requests_start_the_execution_that_the_first_noted(stack: Stack
 
 def test_a_request_after_one_that_crashed_before_the_start_starts_it(stack: Stack) -> None:
     stack.refuse("StartExecution", "InternalFailure", 500)
-    assert post(ALICE)["statusCode"] == 503
+    assert post(ALICE)["statusCode"] == 504
     assert post(ALICE)["statusCode"] == 202
     first, second = (call["name"] for call in stack.sent("StartExecution"))
     assert first == second
@@ -169,11 +169,13 @@ def test_the_user_may_come_in_the_query(stack: Stack) -> None:
     assert json.loads(stack.sent("StartExecution")[0]["input"])["user"] == ALICE
 
 
-@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("InternalFailure", 500)])
-def test_a_busy_step_functions_asks_for_patience(stack: Stack, code: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "status", "answer"), [("ThrottlingException", 400, 503), ("InternalFailure", 500, 504)]
+)
+def test_a_busy_step_functions_asks_for_patience(stack: Stack, code: str, status: int, answer: int) -> None:
     stack.refuse("StartExecution", code, status)
     answered = post(ALICE)
-    assert answered["statusCode"] == 503
+    assert answered["statusCode"] == answer
     assert "Retry-After" in answered["headers"]
 
 

@@ -250,13 +250,23 @@ def test_a_fault_after_the_claim_reveals_nothing_then_or_later(
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [client_error("ThrottlingException"), TIMEOUT, client_error("InternalServerError", 500)],
+    ("fault", "status"),
+    [
+        (client_error("ThrottlingException"), 503),
+        (TIMEOUT, 504),
+        (client_error("InternalServerError", 500), 504),
+    ],
     ids=str,
 )
-def test_a_fault_before_the_claim_can_be_tried_again(waiting: Stack, fault: Exception) -> None:
+def test_a_fault_before_the_claim_can_be_tried_again(waiting: Stack, fault: Exception, status: int) -> None:
     waiting.fail("UpdateItem", fault)
-    assert [post()["statusCode"], post(request="again")["statusCode"]] == [503, 200]
+    assert [post()["statusCode"], post(request="again")["statusCode"]] == [status, 200]
+
+
+def test_a_claim_whose_write_stays_unanswered_never_says_that_it_used_nothing_up(waiting: Stack) -> None:
+    take(HANDLE, LINK_SECRET, "unanswered", NOW)
+    waiting.fail("UpdateItem", TIMEOUT)
+    assert [post(request="unanswered")["statusCode"], post(request="again")["statusCode"]] == [504, 410]
 
 
 def test_the_answer_is_password_user_and_where_to_sign_in(waiting: Stack) -> None:

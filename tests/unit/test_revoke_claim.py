@@ -100,7 +100,7 @@ def test_two_presses_at_once_are_one_after_the_other(claimed: Stack) -> None:
 
 def test_what_a_press_left_half_done_the_next_one_finishes_once_its_time_is_over(claimed: Stack) -> None:
     claimed.refuse("UpdateLoginProfile", "ServiceFailure", 500)
-    assert post("first press")["statusCode"] == 503
+    assert post("first press")["statusCode"] == 504
     half_done = registry.read(user_key(ALICE))
     assert half_done.current
     claimed.keep(replace(half_done, due_at=1))
@@ -150,7 +150,7 @@ def test_a_revocation_that_the_registry_alone_tells_of_changes_no_password(
     [
         ("EntityTemporarilyUnmodifiable", 409, 503),
         ("Throttling", 400, 503),
-        ("ServiceFailure", 500, 503),
+        ("ServiceFailure", 500, 504),
         ("AccessDenied", 403, 500),
     ],
 )

@@ -43,6 +43,7 @@ const secondsLeft = () => Number(ph.split(".")[1]) - Date.now() / 1000;
 function conclude(response, view) {
   if (response.ok) return finish(view);
   if (response.status === 410 || response.status === 400) return finish((secondsLeft() > 0 && unanswered) || "invalid");
+  if (response.status === 504) return words.mayHaveCounted;
   if (response.status !== 503) return explain(response);
   const wait = Number(response.headers.get("Retry-After"));
   return wait > 0 ? words.notReady.replace("{time}", count(wait)) : words.notReadySoon;
