@@ -22,6 +22,7 @@ import click
 import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
 
 from cli import options
 from cli.readers import executions
@@ -30,6 +31,7 @@ from cli.revoke import revoke
 from cli.rules.timeline import read_steps
 from cli.stage import read_stage
 from latchkey.domain.claims import new_execution_name
+from latchkey.domain.deliverability import SIMULATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from cli.scope import Stack
 
 #: SES takes mails to it, and delivers them nowhere (https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html).
-SIMULATOR = "success@simulator.amazonses.com"
+_NO_ONE = f"success@{SIMULATOR}"
 
 #: The stage that is no stage of AWS's.
 LOCAL = "local"
@@ -48,6 +50,8 @@ LOCAL = "local"
 _LINK = re.compile(r"#ph=(?P<ph>[^&\s]+)&rs=(?P<rs>[\w-]+)")
 #: Without it no one is reset: a temporary password has to be changed.
 _CHANGE = "ChangePassword"
+#: What IAM answers while a change of the user is not known everywhere.
+_NOT_YET = frozenset({"DeleteConflict", "EntityTemporarilyUnmodifiable"})
 _PATIENCE_SECONDS = 90
 _POLL_SECONDS = 1.0
 
@@ -81,6 +85,21 @@ def wait_for[T](what: str, look: Callable[[], T | None]) -> T:
         expect(time.monotonic() < deadline, f"{what}: not within {_PATIENCE_SECONDS} s")
         time.sleep(_POLL_SECONDS)
     return found
+
+
+def insist(what: str, change: Callable[[], object]) -> None:
+    """Make a change of IAM, as soon as IAM takes it."""
+
+    def attempt() -> bool:
+        try:
+            change()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NOT_YET:
+                return False
+            raise
+        return True
+
+    wait_for(what, attempt)
 
 
 @dataclass
@@ -124,10 +143,11 @@ class Mails:
 
 @dataclass
 class Stage:
-    """A deployed stage, from outside."""
+    """A deployed stage, from outside: `api` is its own address, `base` the one that people reach it by."""
 
     session: Session
     stack: Stack
+    api: str
     base: str
     mails: Mails
 
@@ -137,8 +157,11 @@ class Stage:
         return self.stack.parameters["RequestAccess"]
 
     def post(self, route: str, body: dict[str, str], *, signed: bool = False) -> httpx.Response:
-        """Post JSON to a route, signed by the caller's credentials if so asked."""
-        url, content = f"{self.base}/{route}", json.dumps(body)
+        """Post JSON to a route, signed by the caller's credentials if so asked.
+
+        A signature holds for the host that is called: behind a proxy, for the API's own alone.
+        """
+        url, content = f"{self.api if signed else self.base}/{route}", json.dumps(body)
         request = AWSRequest("POST", url, {"Content-Type": "application/json"}, content)
         credentials = self.session.get_credentials()
         if signed and credentials:
@@ -192,19 +215,28 @@ class Stage:
             UserName=name, Tags=[{"Key": key, "Value": value} for key, value in given.items()]
         )
         try:
+            iam.get_waiter("user_exists").wait(UserName=name)
             allowed = {"Effect": "Allow", "Action": "iam:ChangePassword", "Resource": made["User"]["Arn"]}
             policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
             iam.put_user_policy(UserName=name, PolicyName=_CHANGE, PolicyDocument=policy)
             if console:
                 iam.create_login_profile(UserName=name, Password=f"Aa0!{secrets.token_urlsafe(32)}")
+                # Before IAM knows of the policy, no reset is made.
+                wait_for(f"{name} may choose a password", lambda: self._may_choose(made["User"]["Arn"]))
             yield name
         finally:
             if executions.last_of(self.session, self.stack, name, "RUNNING"):
                 self.revoke(name)
             if console:
-                iam.delete_login_profile(UserName=name)
+                insist("no password is left", lambda: iam.delete_login_profile(UserName=name))
             iam.delete_user_policy(UserName=name, PolicyName=_CHANGE)
-            iam.delete_user(UserName=name)
+            insist("no user is left", lambda: iam.delete_user(UserName=name))
+
+    def _may_choose(self, arn: str) -> bool:
+        asked = self.session.client("iam").simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=["iam:ChangePassword"], ResourceArns=[arn]
+        )
+        return all(each["EvalDecision"] == "allowed" for each in asked["EvaluationResults"])
 
     def revoke(self, user: str) -> bool:
         """Revoke a user's reset as `latchkey revoke` does; tell whether it was undone."""
@@ -373,9 +405,9 @@ def main(name: str | None, stack: str | None, inbox: str | None, mailbox_url: st
         raise click.UsageError(f"There is no stack {stack or ''} to try: --stage or --stack.")
     outputs = session.client("cloudformation").describe_stacks(StackName=found.name)["Stacks"][0]["Outputs"]
     api = next(each["OutputValue"] for each in outputs if each["OutputKey"] == "ApiUrl")
-    address = inbox or (f"smoke-{secrets.token_hex(6)}@example.com" if mailbox_url else SIMULATOR)
+    address = inbox or (f"smoke-{secrets.token_hex(6)}@example.com" if mailbox_url else _NO_ONE)
     mails = Mails(address, mailbox_url or "", pasted=bool(inbox))
-    if not run(Stage(session, found, found.parameters["PublicBaseUrl"] or api, mails)):
+    if not run(Stage(session, found, api, found.parameters["PublicBaseUrl"] or api, mails)):
         sys.exit(1)
 
 

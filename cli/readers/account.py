@@ -109,7 +109,8 @@ def read_named(scope: Scope) -> Named:
     boundary, pool = scope.parameter("PermissionsBoundaryArn"), _own_pool(scope)
     acl, group = scope.parameter("WebAclArn"), scope.parameter("HelpdeskGroup")
     pool_id = pool.rpartition("/")[2]
-    cognito = scope.session.client("cognito-idp")
+    # The pool may be in another region than the API.
+    cognito = scope.session.client("cognito-idp", region_name=pool.split(":")[3] if pool else None)
     return Named(
         boundary=(boundary, _is_there(lambda: iam.get_policy(PolicyArn=boundary))) if boundary else None,
         user_pool=(pool, _is_there(lambda: cognito.describe_user_pool(UserPoolId=pool_id))) if pool else None,

@@ -54,7 +54,7 @@ BOUNDARY_MISSING = _kind(
     "BoundaryMissing",
     remedy="Mend PermissionsBoundaryArn: it names a policy of this account.",
 )
-USER_POOL_MISSING = _kind("UserPoolMissing", remedy="Mend UserPoolArn: it names a pool of this region.")
+USER_POOL_MISSING = _kind("UserPoolMissing", remedy="Mend UserPoolArn: it names a user pool, in its region.")
 HELPDESK_GROUP_MISSING = _kind(
     "HelpdeskGroupMissing",
     remedy="Create the group in the user pool, or mend HelpdeskGroup.",

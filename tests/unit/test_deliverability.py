@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from latchkey.adapters.ses_status import read_sending_status
-from latchkey.domain.deliverability import SendingStatus, ensure_deliverable, identities_of
+from latchkey.domain.deliverability import SIMULATOR, SendingStatus, ensure_deliverable, identities_of
 from latchkey.errors import AddressSuppressedError, LatchkeyError, MailRefusedError
 from tests.unit.stack import ALICE, SES_ACCOUNT, Stack, client_error
 
@@ -76,6 +76,13 @@ def test_in_the_sandbox_a_recipient_has_to_be_verified(stack: Stack, verified: b
     stack.answer("GetEmailIdentity", {"VerifiedForSendingStatus": verified})
     assert status().recipient_allowed is verified
     assert ALICE in [call["EmailIdentity"] for call in stack.sent("GetEmailIdentity")]
+
+
+def test_from_the_sandbox_too_mails_reach_the_mailbox_simulator(stack: Stack) -> None:
+    stack.answer("GetAccount", {**SES_ACCOUNT, "ProductionAccessEnabled": False})
+    stack.answer("GetEmailIdentity", client_error("NotFoundException", 404))
+    for address, reached in ((f"success@{SIMULATOR}", True), (f"success@{SIMULATOR}.example.com", False)):
+        assert read_sending_status(SENDER, address).recipient_allowed is reached
 
 
 def test_outside_it_recipients_are_not_looked_up(stack: Stack) -> None:

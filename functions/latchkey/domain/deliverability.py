@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from latchkey.errors import AddressSuppressedError, MailRefusedError
 
+#: The domain of SES's mailbox simulator, which an account in the sandbox reaches too
+#: (https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html).
+SIMULATOR = "simulator.amazonses.com"
+
 
 @dataclass(frozen=True, slots=True)
 class SendingStatus:

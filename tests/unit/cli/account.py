@@ -310,11 +310,12 @@ class Session(boto3.Session):
         super().__init__(region_name=REGION)
         self._clients: dict[str, Any] = {}
 
-    def client(self, service: str) -> Any:  # type: ignore[override]  # noqa: ANN401  # boto3 has an overload each
-        """Return the client of a service."""
-        if service not in self._clients:
-            self._clients[service] = super().client(service)  # type: ignore[call-overload]
-        return self._clients[service]
+    def client(self, service: str, region_name: str | None = None) -> Any:  # type: ignore[override]  # noqa: ANN401  # boto3 has an overload each
+        """Return the client of a service, in a region."""
+        key = f"{service} {region_name or REGION}"
+        if key not in self._clients:
+            self._clients[key] = super().client(service, region_name=region_name)  # type: ignore[call-overload]
+        return self._clients[key]
 
 
 SESSION = Session()

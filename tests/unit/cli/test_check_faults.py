@@ -14,6 +14,7 @@ from cli.stage import Stage
 from tests.unit.cli.account import (
     BOUNDARY,
     NOW,
+    REGION,
     RESOURCES,
     SECRET,
     SESSION,
@@ -709,6 +710,23 @@ HARMLESS = {
 def test_what_is_harmless_is_not_named(account: Account, plant: Callable[[Account], object]) -> None:
     plant(account)
     assert names() == []
+
+
+def test_a_user_pool_is_looked_for_in_its_own_region(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    client = SESSION.client
+
+    def remember(service: str, region_name: str | None = None) -> object:
+        if service == "cognito-idp":
+            asked.append(region_name)
+        return client(service, region_name)
+
+    monkeypatch.setattr(SESSION, "client", remember)
+    account.set_parameter(UserPoolArn=USER_POOL.replace(REGION, "eu-west-3"))
+    assert names() == []
+    assert asked == ["eu-west-3"]
 
 
 def test_a_stage_that_creates_its_sender_need_not_have_it_yet(account: Account) -> None:
