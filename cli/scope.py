@@ -25,12 +25,13 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack that is deployed."""
+    """A stack that is deployed; CloudFormation refuses to delete it while it is `protected`."""
 
     name: str
     status: str
     parameters: Mapping[str, str]
     resources: tuple[Resource, ...]
+    protected: bool = False
 
     def find(self, logical: str) -> str:
         """Return the name in AWS of what the template calls `logical`; empty where the stack has none."""

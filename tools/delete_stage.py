@@ -104,6 +104,12 @@ def main(name: str, *, yes: bool) -> None:
         raise click.ClickException(f"The stack {stage.stack} cannot be read: {error}") from None
     if stack is None:
         raise click.ClickException(f"There is no stack {stage.stack} in {stage.region}.")
+    # Asked before anything ends: CloudFormation would refuse at the very last.
+    if stack.protected:
+        raise click.ClickException(
+            f"The stack {stack.name} is protected from deletion: aws cloudformation"
+            f" update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
+        )
     sfn = session.client("stepfunctions")
     arns = waiting(sfn, stack)
     click.echo(told(arns), nl=False)

@@ -50,6 +50,7 @@ def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack | None:
             for each in page["StackResourceSummaries"]
             if each["ResourceStatus"] != "DELETE_COMPLETE"
         ),
+        protected=found.get("EnableTerminationProtection", False),
     )
 
 

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from cli import options, scope
+from cli.readers.stack import find_stack
 from tests.unit.smtp import USER, Smtp
 from tests.unit.stack import IAM, SFN, Stack, client_error
 from tools import delete_stage
@@ -133,6 +137,39 @@ def test_without_a_yes_nothing_ends(commands: list[object], smtp: Smtp, policy: 
     smtp.add_key()
     result = delete("dev", says=says)
     assert (result.exit_code, "for good?" in result.output) == (1, True)
+    assert (running(), commands, len(smtp.keys()), holders(policy)) == (arns, [], 1, 3)
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_cloudformation_says_whether_a_stack_is_protected(*, protected: bool) -> None:
+    client = boto3.client("cloudformation")
+    described = {
+        "StackName": "latchkey-dev",
+        "StackStatus": "CREATE_COMPLETE",
+        "CreationTime": datetime.now(UTC),
+    }
+    with Stubber(client) as aws:
+        aws.add_response(
+            "describe_stacks", {"Stacks": [{**described, "EnableTerminationProtection": protected}]}
+        )
+        aws.add_response("list_stack_resources", {"StackResourceSummaries": []})
+        found = find_stack(client, "latchkey-dev")
+    assert found is not None
+    assert found.protected is protected
+
+
+def test_of_a_stack_that_is_protected_from_deletion_nothing_ends(
+    commands: list[object],
+    deployed: scope.Stack,
+    smtp: Smtp,
+    policy: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arns = start(1)
+    smtp.add_key()
+    monkeypatch.setattr(delete_stage, "find_stack", lambda *_: replace(deployed, protected=True))
+    result = delete("dev", "--yes")
+    assert (result.exit_code, "latchkey-dev is protected from deletion" in result.output) == (1, True)
     assert (running(), commands, len(smtp.keys()), holders(policy)) == (arns, [], 1, 3)
 
 
