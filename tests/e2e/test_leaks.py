@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.driver.faults import fault
 from local.driver.product import Link, Product
 from local.driver.rotation import Rotation
 from tests.e2e.leaks import disguises, everywhere, leaks
@@ -45,13 +46,8 @@ def expired(product: Product) -> Ended:
 
 def failed(product: Product) -> Ended:
     user = product.create_user(PASSWORD)
-    broken = {
-        "service": "dynamodb",
-        "action": "UpdateItem",
-        "match": ":task_token",
-        "error": "InternalServerError",
-    }
-    with product.faults({**broken, "status": 500, "times": None, "delay_seconds": 0.3}):
+    slow_to_fail = {"match": ":task_token", "status": 500, "delay_seconds": 0.3}
+    with product.faults(fault("dynamodb", "UpdateItem", "InternalServerError", **slow_to_fail)):
         arn = product.start_reset(user)
         link = product.wait_for_link(user)
         password = product.stored_password(user)
@@ -127,7 +123,7 @@ def test_rotated_credentials_are_nowhere_but_in_their_secret(product: Product) -
     for _ in range(2):
         assert rotation.run(overlap_seconds=0, grace_seconds=0).states[-1] == "Rotated"
         rotated += secrets_of(product, rotation.credentials())
-    refused = {"service": "smtp", "action": "Login", "error": "535", "times": None}
+    refused = fault("smtp", "Login", "535")
     with product.faults(refused):
         arn = rotation.start(overlap_seconds=0, grace_seconds=0, verify_seconds=3)
         product.wait_for_state(arn, "VerifyCredentials")

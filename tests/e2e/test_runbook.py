@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from local.driver.faults import failing, hangs
 from local.driver.product import Product, wait_for
 from local.driver.reminders import Reminders
 from local.seed import ADMIN
@@ -251,7 +251,7 @@ def test_an_execution_was_stopped(runbook: Runbook, user: str) -> None:
     arn = runbook.product.start_reset(user)
     runbook.product.wait_until_claimable(user)
     runbook.product.client("stepfunctions").stop_execution(executionArn=arn)
-    make_due(runbook.product, user)
+    runbook.product.make_due(user)
     runbook.start("Cleanup")
     runbook.hear("OrphansFoundAlarm")
     (said,) = runbook.paste("OrphansFoundAlarm")
@@ -260,30 +260,11 @@ def test_an_execution_was_stopped(runbook: Runbook, user: str) -> None:
     assert not signs_in(runbook.product, user)
 
 
-def make_due(product: Product, user: str) -> None:
-    """Let so much time pass that the cleanup looks at the user's reset."""
-    product.client("dynamodb").update_item(
-        TableName=product.registry,
-        Key={"id": product.item(user)["id"]},
-        UpdateExpression="SET due_at = :past",
-        ExpressionAttributeValues={":past": {"N": "1"}},
-    )
-
-
 def test_the_cleanup_failed(runbook: Runbook) -> None:
     with runbook.product.faults(hangs("FindOrphans")):
         runbook.start("Cleanup")
     runbook.hear("CleanupFailedAlarm")
     assert "FindOrphans failed with States.Timeout" in runbook.paste("CleanupFailedAlarm")[0]
-
-
-def hangs(function: str) -> dict[str, Any]:
-    return failing(function, "States.Timeout")
-
-
-def failing(function: str, error: str) -> dict[str, Any]:
-    fault = {"service": "lambda", "action": "Invoke", "match": f"{function}Function", "error": error}
-    return {**fault, "times": None}
 
 
 # What goes wrong with the SMTP credentials
@@ -325,7 +306,7 @@ def reminded(runbook: Runbook) -> str:
 def test_smtp_is_down_in_the_reminders(runbook: Runbook, reminders: Reminders) -> None:
     reminders.forget()
     # The sender's first try finds that out; each further one would take ten seconds for the same.
-    with runbook.product.faults(SMTP_DOWN, failing("SendReminders", "SmtpUnavailableError") | {"after": 1}):
+    with runbook.product.faults(SMTP_DOWN, failing("SendReminders", "SmtpUnavailableError", after=1)):
         reminders.run()
     said = reminded(runbook)
     assert "not sent: SmtpUnavailableError" in said

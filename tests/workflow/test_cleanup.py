@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from latchkey.domain.claims import item_id, user_key
+from local.driver.faults import fault, hangs
 from local.driver.product import Product, Run, wait_for
 from tools.asl import Transition, read_definition, taken, transitions
 
@@ -39,16 +40,6 @@ def stopped_reset(product: Product) -> tuple[str, str]:
     product.wait_until_claimable(user)
     product.client("stepfunctions").stop_execution(executionArn=arn)
     return user, product.stored_password(user)
-
-
-def make_due(product: Product, user: str) -> None:
-    """Let so much time pass that the cleanup looks at the user's reset."""
-    product.client("dynamodb").update_item(
-        TableName=product.registry,
-        Key={"id": {"S": item_id(user_key(user))}},
-        UpdateExpression="SET due_at = :past",
-        ExpressionAttributeValues={":past": {"N": "1"}},
-    )
 
 
 def leave_resets(product: Product, users: list[str], due_at: datetime) -> None:
@@ -82,7 +73,7 @@ def test_stopped_reset_is_undone_in_one_run_once_its_time_is_over(product: Produ
     assert clean(product).status == "SUCCEEDED"
     assert product.phase(user) == "waiting", "it is younger than the grace"
     assert product.extract(product.wait_for_link(user)).status_code == 410
-    make_due(product, user)
+    product.make_due(user)
     assert clean(product).status == "SUCCEEDED"
     assert product.waiting(user) == []
     assert not product.sign_in(user, password)["signed_in"]
@@ -102,7 +93,7 @@ def test_a_shown_password_that_its_user_does_not_use_is_revoked_once_it_is_due(p
     assert clean(product).status == "SUCCEEDED"
     assert product.phase(idle) == "claimed", "it is not due yet"
     for user in (idle, busy):
-        make_due(product, user)
+        product.make_due(user)
     assert clean(product).status == "SUCCEEDED"
     assert (product.phase(idle), product.phase(busy)) == ("over", "over")
     assert not product.sign_in(idle, shown[idle])["signed_in"]
@@ -124,7 +115,7 @@ def test_claim_past_its_time_is_undone_though_its_execution_still_runs(product: 
     arn = product.start_reset(user)
     product.wait_for_link(user)
     product.wait_until_claimable(user)
-    make_due(product, user)
+    product.make_due(user)
     clean(product)
     assert product.wait_for_end(arn).status == "ABORTED"
     assert product.phase(user) == "waiting", "a step of it may still be at work"
@@ -141,7 +132,7 @@ def test_reset_stopped_while_it_changed_the_account_is_undone(product: Product) 
         product.wait_for_state(arn, "StorePassword")
         product.client("stepfunctions").stop_execution(executionArn=arn)
     assert product.phase(user) == "resetting"
-    make_due(product, user)
+    product.make_due(user)
     clean(product)
     wait_for("the last step to find out", lambda: product.waiting(user) == [])
     assert not product.sign_in(user, OLD_PASSWORD)["signed_in"]
@@ -150,7 +141,7 @@ def test_reset_stopped_while_it_changed_the_account_is_undone(product: Product) 
 
 def test_password_that_its_user_has_changed_stays(product: Product) -> None:
     user, _ = stopped_reset(product)
-    make_due(product, user)
+    product.make_due(user)
     product.client("iam").update_login_profile(
         UserName=user, Password=OLD_PASSWORD, PasswordResetRequired=False
     )
@@ -173,31 +164,28 @@ def test_of_two_cleanups_at_once_each_reset_is_undone_by_one(product: Product) -
 def test_one_that_cannot_be_cleaned_does_not_keep_the_others(product: Product) -> None:
     stuck, well = (product.create_user(OLD_PASSWORD) for _ in range(2))
     leave_resets(product, [stuck, well], datetime.now(UTC) - timedelta(hours=2))
-    denied = {"service": "iam", "action": "GetUser", "match": stuck, "error": "AccessDenied", "times": None}
+    denied = fault("iam", "GetUser", "AccessDenied", match=stuck)
     run = clean(product, denied)
     assert run.states[-1] == "Cleaned"
     assert product.waiting(well) == []
     assert product.waiting(stuck) == ["revoking"]
-    make_due(product, stuck)
+    product.make_due(stuck)
     clean(product)
     assert product.waiting(stuck) == []
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("trouble", "words"),
     [
-        (
-            {"service": "dynamodb", "action": "Query", "error": "AccessDeniedException"},
-            "look for what is due",
-        ),
-        ({"service": "lambda", "action": "Invoke", "error": "States.Timeout"}, "States.Timeout"),
+        (fault("dynamodb", "Query", "AccessDeniedException"), "look for what is due"),
+        (hangs("FindOrphans"), "States.Timeout"),
     ],
     ids=["is denied", "hangs"],
 )
 def test_a_cleanup_that_cannot_look_fails_and_says_why(
-    product: Product, fault: dict[str, Any], words: str
+    product: Product, trouble: dict[str, Any], words: str
 ) -> None:
-    run = clean(product, {**fault, "times": None})
+    run = clean(product, trouble)
     assert (run.status, run.states) == ("FAILED", ["FindOrphans", "Failed"])
     assert words in run.cause
 

@@ -18,6 +18,7 @@ import pytest
 from latchkey.domain.claims import item_id, user_key
 from local.directory.samba import BASE
 from local.driver.directory import LOCKED, MUST_CHANGE, SIGNED_IN, WRONG_PASSWORD, Directory
+from local.driver.faults import failing, fault, hangs
 from local.driver.product import Link, Product, Run, wait_for
 from tests.e2e.leaks import everywhere, leaks
 from tools.asl import Transition, own_states, read_definition, taken, transitions
@@ -153,8 +154,7 @@ def test_the_way_to_a_claim_has_these_functions() -> None:
 @pytest.mark.parametrize("state", UNTIL_THE_CLAIM)
 def test_what_crashes_after_its_work_is_undone(product: Product, directory: Directory, state: str) -> None:
     name = directory.create_user(OLD_PASSWORD)
-    crash = {"service": "lambda", "action": "Invoke", "error": "Runtime.ExitError", "times": None}
-    with product.faults({**crash, "match": f"{state}Function", "late": True}) as hits:
+    with product.faults(failing(state, "Runtime.ExitError", late=True)) as hits:
         run = finish(product, start(product, name))
         assert all(hits())
     assert run.status == "FAILED"
@@ -170,8 +170,7 @@ def test_what_crashes_after_its_work_is_undone(product: Product, directory: Dire
 
 def test_a_function_that_hangs_changed_nothing(product: Product, directory: Directory) -> None:
     name = directory.create_user(OLD_PASSWORD)
-    hangs = {"service": "lambda", "action": "Invoke", "error": "States.Timeout", "times": None}
-    with product.faults({**hangs, "match": "ResetDirectoryPasswordFunction"}):
+    with product.faults(hangs("ResetDirectoryPassword")):
         run = finish(product, start(product, name))
     assert "ResetDirectoryPassword failed with States.Timeout" in run.cause
     # No controller knows of a change: the old password is left alone.
@@ -323,18 +322,15 @@ def test_a_locked_account_is_unlocked_with_its_password_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("fault", "end"),
+    ("trouble", "end"),
     [
-        ({"service": "ses", "action": "SendEmail", "error": "MessageRejected"}, "Unlocked"),
-        (
-            {"service": "lambda", "action": "Invoke", "error": "States.Timeout", "match": "UnlockDirectory"},
-            "Failed",
-        ),
+        (fault("ses", "SendEmail", "MessageRejected"), "Unlocked"),
+        (hangs("UnlockDirectoryAccount"), "Failed"),
     ],
     ids=["the notice is refused", "the directory is not asked"],
 )
 def test_trouble_while_unlocking_changes_nothing(
-    product: Product, directory: Directory, fault: dict[str, Any], end: str
+    product: Product, directory: Directory, trouble: dict[str, Any], end: str
 ) -> None:
     name = directory.create_user(OLD_PASSWORD)
     started = product.client("stepfunctions").start_execution(
@@ -343,7 +339,7 @@ def test_trouble_while_unlocking_changes_nothing(
     )
     # The right to start executions is not enough to leave the question out.
     question = Link.within(product.wait_for_mail(address(name), "Did you ask to unlock")["text"])
-    with product.faults({**fault, "times": None}):
+    with product.faults(trouble):
         product.answer(question, "yes").raise_for_status()
         run = finish(product, started["executionArn"])
     assert run.states[-1] == end

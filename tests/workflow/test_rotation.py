@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.driver.faults import fault
 from local.driver.product import Product, Run, wait_for
 from local.driver.rotation import Rotation
 from tools.asl import Transition, own_states, read_definition, taken, transitions
@@ -69,10 +70,6 @@ def finish(rotation: Rotation, **waits: float) -> Run:
     run = rotation.run(**waits)
     seen.update(taken(run.events, DEFINITION))
     return run
-
-
-def fault(service: str, action: str, error: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {"service": service, "action": action, "error": error, "times": None, **more}
 
 
 def stale(service: str, action: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
