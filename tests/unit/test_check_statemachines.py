@@ -112,7 +112,6 @@ WILDCARD_RETRIER = {
     "JitterStrategy": "FULL",
 }
 NEVER_RETRIED = {"ErrorEquals": ["UserNotFoundError"], "MaxAttempts": 0}
-CAUGHT = {"Output": "{% $states.errorOutput %}", "Next": "Failed"}
 
 
 @pytest.mark.parametrize(
