@@ -71,6 +71,8 @@ def measure(people: int = PEOPLE) -> dict[str, Any]:
                 DIRECTORY_HOSTS=directory.host,
                 DIRECTORY_CA_CERTIFICATE=directory.ca,
                 DIRECTORY_EXCLUSION_GROUP="",
+                # The one that is made up answers lists alone, and has no groups.
+                RESETS_DIRECTORY_USERS="false" if large else "true",
             ),
         ):
             return {
