@@ -16,7 +16,7 @@ _SUBSTITUTION = re.compile(r"\$\{[\w:.]+\}")
 
 
 def as_deployed(value: Any) -> Any:  # noqa: ANN401  a definition is JSON of any shape
-    """Return a definition as a deployment fills it in; only a number stands well in every place.
+    """Return a definition as a deployment fills it in; of the rest only a number stands well in every place.
 
     Empty texts get a character: asl-validator takes none, where Step Functions does.
     """
@@ -26,7 +26,7 @@ def as_deployed(value: Any) -> Any:  # noqa: ANN401  a definition is JSON of any
         case list():
             return [as_deployed(each) for each in value]
         case str():
-            return _SUBSTITUTION.sub("1", value) or "-"
+            return _SUBSTITUTION.sub("1", value.replace("${Partition}", "aws")) or "-"
         case _:
             return value
 

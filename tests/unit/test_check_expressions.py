@@ -12,10 +12,10 @@ from tools.check_expressions import as_deployed, main
 def test_placeholders_are_filled_in_and_empty_texts_are_not_empty() -> None:
     written = {
         "a": "{% ${Hours} * 3600 %}",
-        "b": ["arn:${AWS::Partition}:x", ""],
+        "b": ["arn:${Partition}:${AWS::Region}:x", ""],
         "c": {"d": None, "e": 7, "f": True},
     }
-    expected = {"a": "{% 1 * 3600 %}", "b": ["arn:1:x", "-"], "c": {"d": None, "e": 7, "f": True}}
+    expected = {"a": "{% 1 * 3600 %}", "b": ["arn:aws:1:x", "-"], "c": {"d": None, "e": 7, "f": True}}
     assert as_deployed(written) == expected
 
 
