@@ -34,6 +34,7 @@ def mailed(product: Product) -> None:
     before = len(reminders.mails())
     run = reminders.run()
     tell(run, ends="Reported")
+    say(f"  {'source':<10}{'user':<26}{'what happened':<28}days left")
     for row in csv.DictReader(reminders.report_text(run).splitlines()):
         say(f"  {row['source']:<10}{row['user'][:24]:<26}{row['outcome']:<28}{row['days left']:>3}")
     sent = reminders.mails()[before:]

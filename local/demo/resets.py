@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -41,9 +42,8 @@ def claimed(product: Product) -> None:
     answer = product.claim(link)
     revealed: dict[str, Any] = answer.json()
     password = revealed.pop("password")
-    show(
-        "POST /extract", answer, expected=200, body=f"{revealed} and a password of {len(password)} characters"
-    )
+    body = f"{json.dumps(revealed)} and a password of {len(password)} characters"
+    show("POST /extract", answer, expected=200, body=body)
     check("the password signs in", product.sign_in(ALICE, password)["signed_in"])
     check("it must be changed at once", product.sign_in(ALICE, password)["password_reset_required"])
 
@@ -55,7 +55,7 @@ def claimed(product: Product) -> None:
 
     title("Had it not been her, she would press This was not me")
     show("POST /revoke", product.revoke(notice), expected=200)
-    check("the password signs in no more", not product.sign_in(ALICE, password)["signed_in"])
+    check("the password no longer signs in", not product.sign_in(ALICE, password)["signed_in"])
 
 
 def expired(product: Product) -> None:

@@ -53,6 +53,6 @@ def tell(run: Run, *, ends: str) -> None:
     """Tell the states of an execution. Raises DemoError where it ended in another state."""
     say(f"The execution {run.description['name']} {run.status}:")
     for state, seconds in run.durations:
-        say(f"  {state:<18}{seconds:7.2f} s")
+        say(f"  {state:<24}{seconds:7.2f} s")
     if run.states[-1] != ends:
         raise DemoError(f"The execution ended in {run.states[-1]}, not {ends}: {run.cause}")

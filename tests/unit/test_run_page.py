@@ -14,7 +14,7 @@ from latchkey.domain.run_page import RunFigures, page
 EVE = Account("directory", "1", "eve", datetime(2026, 11, 28, tzinfo=UTC), mail="eve@example.com")
 FIGURES = RunFigures(
     day=date(2026, 11, 21),
-    mode="real",
+    mode="a real run",
     headline="2 mailed",
     problems=["directory: DirectoryUnreachableError: No server."],
     counts={"mailed": 2, "not due": 1200},
@@ -44,7 +44,7 @@ def test_the_page_says_what_happened_in_figures() -> None:
     assert "2 mailed" in text
     assert "1,200" in text
     assert "DirectoryUnreachableError" in text
-    assert "Everyone was." in text
+    assert "Everyone was reached." in text
 
 
 def test_the_chart_has_a_bar_for_each_day_as_tall_as_its_figure() -> None:
@@ -61,6 +61,7 @@ def test_whoever_was_missed_is_named_with_the_reason_and_the_rest_counted() -> N
     row = ReportRow(Reminder(EVE, 7, 7), Outcome.FAILED, "550 no such user")
     text = " ".join(read(page(FIGURES, [row], 501)).itertext())
     assert "eve@example.com" in text
+    assert "2026-11-28 00:00 UTC" in text
     assert "550 no such user" in text
     assert "The first 1 of 501" in text
 

@@ -141,7 +141,7 @@ class Controllers:
         """
         host = next(self._hosts, None)
         if host is None:
-            raise DirectoryUnreachableError(f"No directory server held on: {self._last}")
+            raise DirectoryUnreachableError(f"Every directory server lost the connection: {self._last}")
         server = self._server(host)
         connection = None
         try:

@@ -59,7 +59,7 @@ def _begin_listing(now: int, oldest: timedelta, *, known: bool) -> bool:
         lease_until=_lease_until(now),
     )
     if not written and not known and found.get("lease_until", 0) > now:
-        raise ListingInProgressError("The users are just being listed.")
+        raise ListingInProgressError("Another function is listing the users.")
     return written
 
 

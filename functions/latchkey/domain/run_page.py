@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
 
+from latchkey.domain.accounts import Expiry
 from latchkey.domain.reminders import Outcome, ReportRow
 
 #: How many days ahead the chart looks.
@@ -27,12 +28,12 @@ _PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>
-body {{ font-family: system-ui, sans-serif; line-height: 1.5; max-width: 60rem; margin: 2rem auto; }}
+body {{ max-width: 60rem; margin: 0 auto; padding: 2rem 1.5rem; font: 1rem/1.5 system-ui, sans-serif; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; }}
 td {{ overflow-wrap: anywhere; }}
 .number {{ text-align: right; width: 6rem; }}
-svg {{ width: 100%; height: auto; }}
+svg {{ width: 100%; height: auto; overflow: visible; }}
 rect {{ fill: #17695c; }}
 text {{ fill: currentColor; font-size: 10px; }}
 </style>
@@ -41,7 +42,7 @@ text {{ fill: currentColor; font-size: 10px; }}
 <h1>{title}</h1>
 <p>{mode}. {headline}.</p>
 {problems}
-<h2>What became of whom</h2>
+<h2>Outcomes</h2>
 <table>{counts}</table>
 <h2>Passwords that expire in the next {days} days</h2>
 {chart}
@@ -116,7 +117,7 @@ def _after(day: date, days: int) -> str:
 
 def _missed(rows: Sequence[ReportRow], of: int) -> str:
     if not of:
-        return "<p>Everyone was.</p>"
+        return "<p>Everyone was reached.</p>"
     head = "".join(f"<th>{each}</th>" for each in ("user", "mail", "expires at", "outcome", "reason"))
     more = f"<p>The first {len(rows):,} of {of:,}; all are in report.csv.</p>" if len(rows) < of else ""
     return f"{more}<table><tr>{head}</tr>{''.join(map(_row, rows))}</table>"
@@ -124,5 +125,7 @@ def _missed(rows: Sequence[ReportRow], of: int) -> str:
 
 def _row(row: ReportRow) -> str:
     account = row.reminder.account
-    cells: Iterable[str] = (account.user, account.mail, str(account.expires_at), row.outcome, row.reason)
+    expiry = account.expires_at
+    at = expiry if isinstance(expiry, Expiry) else f"{expiry:%Y-%m-%d %H:%M} UTC"
+    cells: Iterable[str] = (account.user, account.mail, at, row.outcome, row.reason)
     return f"<tr>{''.join(f'<td>{escape(each)}</td>' for each in cells)}</tr>"

@@ -80,5 +80,5 @@ def _recipient(envelope: Envelope) -> str:
         envelope.to.encode("ascii")
         address = Address(name, addr_spec=envelope.to)
     except Exception as error:  # what Python's parser makes of odd addresses differs from patch to patch
-        raise RecipientRefusedError("The mail address has no form that a mail can be sent to.") from error
+        raise RecipientRefusedError("The mail address is not one that a mail can be sent to.") from error
     return str(address) if name.isascii() else formataddr((name, address.addr_spec))
