@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from local.driver.faults import fault
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -37,17 +39,11 @@ class Outcome:
 
 def sustained(comparison: Comparison) -> list[dict[str, Any]]:
     """Ask at one rate after the other while SSM refuses puts above its quota; return what came of each."""
-    fault = {
-        "service": "ssm",
-        "action": "PutParameter",
-        "error": "ThrottlingException",
-        "times": None,
-        "per_second": PUTS_PER_SECOND,
-    }
+    slow = fault("ssm", "PutParameter", "ThrottlingException", per_second=PUTS_PER_SECOND)
     found = []
     for rate in RATES:
         users = comparison.users(round(rate * SECONDS))
-        with comparison.product.faults(fault) as hits:
+        with comparison.product.faults(slow) as hits:
             outcomes = ask_steadily(comparison, users, rate)
             found.append(summary(rate, outcomes) | {"refused": hits()[0]})
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.quota import SOON, highest_held
+from tools.draw_statemachines import marked, redraw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,9 +29,6 @@ LEAST_SUSTAINED: Final = 2.5
 MOST_USD_PER_1000: Final = 0.60
 
 _NO_DIRECTORY: Final = "Not measured: the machine had no Samba (`make setup`)."
-_BLOCK: Final = re.compile(
-    r"(<!-- bench-(?P<name>[\w-]+):begin -->\n).*?(<!-- bench-(?P=name):end -->)", re.DOTALL
-)
 
 
 class MissingMarksError(RuntimeError):
@@ -358,13 +355,11 @@ def draw(document: str, drawn: dict[str, str]) -> str:
 
     Raises MissingMarksError when one has no place.
     """
-    missing = set(drawn) - {match["name"] for match in _BLOCK.finditer(document)}
+    blocks = {f"bench-{name}": each for name, each in drawn.items()}
+    missing = blocks.keys() - marked(document)
     if missing:
         raise MissingMarksError(f"The document has no marks for {', '.join(sorted(missing))}.")
-    return _BLOCK.sub(
-        lambda match: f"{match[1]}{drawn[match['name']]}\n{match[3]}" if match["name"] in drawn else match[0],
-        document,
-    )
+    return redraw(document, blocks)
 
 
 def text(results: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -92,14 +92,16 @@ def _on_line(label: str) -> str:
     return f'|"{label}"|' if label else ""
 
 
-def redraw(text: str, pictures: dict[str, str]) -> str:
-    """Return a document with the picture of each machine between its `NAME:begin` and `NAME:end` comments."""
+def marked(text: str) -> set[str]:
+    """Return the names of which a document has `NAME:begin` and `NAME:end` comments."""
+    return {match["name"] for match in _BLOCK.finditer(text)}
 
-    def block(match: re.Match[str]) -> str:
-        picture = pictures.get(match["name"])
-        return f"{match[1]}```mermaid\n{picture}\n```\n{match[3]}" if picture else match[0]
 
-    return _BLOCK.sub(block, text)
+def redraw(text: str, blocks: Mapping[str, str]) -> str:
+    """Return a document with each block between its comments."""
+    return _BLOCK.sub(
+        lambda match: f"{match[1]}{blocks[match[2]]}\n{match[3]}" if match[2] in blocks else match[0], text
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -124,8 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
     missing = set(pictures)
     for path in (*options.root.glob("README.md"), *sorted((options.root / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
-        drawn = redraw(text, pictures)
-        missing -= {match["name"] for match in _BLOCK.finditer(text)}
+        drawn = redraw(text, {name: f"```mermaid\n{picture}\n```" for name, picture in pictures.items()})
+        missing -= marked(text)
         if drawn != text and options.check:
             problems.append(f"{path}: a state machine's picture is stale; run: {_COMMAND}")
         elif drawn != text:

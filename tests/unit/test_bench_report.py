@@ -31,7 +31,7 @@ def test_a_table_is_drawn_between_its_marks_and_nowhere_else() -> None:
 
 
 def test_a_table_without_a_place_is_told() -> None:
-    with pytest.raises(MissingMarksError, match="no marks for x"):
+    with pytest.raises(MissingMarksError, match="no marks for bench-x"):
         draw("nothing", {"x": "new"})
 
 
