@@ -692,24 +692,8 @@ class TestEveryLinkedPage:
         expect(page).to_have_url(url_of(site, linked, ""))
         assert site.posts == []
 
-    @pytest.mark.parametrize(
-        "fragment",
-        [
-            "",
-            "#ph=",
-            f"#ph={HANDLE}",
-            f"#rs={SECRET}",
-            f"#ph={HANDLE}&rs={SECRET[:-1]}",
-            f"#ph={HANDLE}&rs={SECRET.lower()}",
-            f"#ph=x&rs={SECRET}",
-            f"#ph=a.NaN.c&rs={SECRET}",
-            "#%",
-        ],
-    )
-    def test_cut_link_takes_the_mails_code_instead(
-        self, page: Page, site: Site, linked: Linked, fragment: str
-    ) -> None:
-        page.goto(url_of(site, linked, fragment))
+    def test_cut_link_takes_the_mails_code_instead(self, page: Page, site: Site, linked: Linked) -> None:
+        page.goto(url_of(site, linked, f"#ph={HANDLE}"))
         heading(page, CUT)
         expect(page.get_by_text("Nothing has been used up")).to_be_visible()
         expect(page).to_have_url(url_of(site, linked, ""))
@@ -754,6 +738,27 @@ class TestEveryLinkedPage:
 
 class TestRevealPage:
     """GET /extract, with the handle and the secret in the fragment."""
+
+    @pytest.mark.parametrize(
+        "fragment",
+        [
+            "",
+            "#ph=",
+            f"#rs={SECRET}",
+            f"#ph={HANDLE}&rs={SECRET[:-1]}",
+            f"#ph={HANDLE}&rs={SECRET.lower()}",
+            f"#ph=x&rs={SECRET}",
+            f"#ph=a.NaN.c&rs={SECRET}",
+            "#%",
+        ],
+    )
+    def test_what_is_no_whole_link_is_told_and_sent_nowhere(
+        self, page: Page, site: Site, fragment: str
+    ) -> None:
+        page.goto(url_of(site, REVEAL, fragment))
+        heading(page, CUT)
+        expect(page).to_have_url(url_of(site, REVEAL, ""))
+        assert site.posts == []
 
     def test_reveal_and_copy_with_the_keyboard_alone(self, page: Page, site: Site) -> None:
         open_link(page, site, REVEAL, REVEALED)
