@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from latchkey.domain.executions import say_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,6 +60,15 @@ def read_steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
             details = event.get(_FAILURES[kind], {})
             step.failures.append(say_failure(details.get("error", kind), details.get("cause", "")))
     return steps
+
+
+def say_failure(error: str, cause: str) -> str:
+    """Return an error and what it says; the cause of a function that failed is JSON."""
+    try:
+        said = json.loads(cause)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        said = cause
+    return f"{error}: {said}" if said else error
 
 
 def say_duration(seconds: float) -> str:

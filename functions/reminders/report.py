@@ -1,6 +1,7 @@
 """Report: tells the administrator what a run did, in short by mail and in full in a file."""
 
 import csv
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from typing import TypedDict
 from latchkey import emails, settings
 from latchkey.adapters import s3, ses
 from latchkey.domain.accounts import Expiry
-from latchkey.domain.executions import say_failure
 from latchkey.domain.manager_summary import read_mail
 from latchkey.domain.reminders import Outcome, ReportRow
 from latchkey.domain.run_page import MISSED, MOST_ROWS, RunFigures, page
@@ -146,19 +146,26 @@ _MOST_REASONS = 20
 def problems_of(event: Event, reasons: Counter[str]) -> list[str]:
     """Return what an operator has to look at, in sentences."""
     found = [
-        f"{source['source']}: {said(source['failure'])}" for source in event["sources"] if "failure" in source
+        f"{source['source']}: {sentence(source['failure'])}"
+        for source in event["sources"]
+        if "failure" in source
     ]
     found += [f"{number} {reason}" for reason, number in reasons.most_common(_MOST_REASONS)]
     if len(reasons) > _MOST_REASONS:
         found.append(f"{len(reasons) - _MOST_REASONS} other reasons, see the report")
     # What a sender noted itself is already among the reasons, after the outcome.
     noted = {reason.partition(": ")[2] for reason in reasons}
-    found += [each for each in map(said, event["failures"]) if each not in noted]
+    found += [said for said in map(sentence, event["failures"]) if said not in noted]
     return found
 
 
-def said(failure: Failure) -> str:
-    return say_failure(failure["Error"], failure.get("Cause", ""))
+def sentence(failure: Failure) -> str:
+    """Return what a function said when it failed; its cause is JSON."""
+    try:
+        message = json.loads(failure["Cause"])["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        message = failure.get("Cause", "")
+    return f"{failure['Error']}: {message}".removesuffix(": ")
 
 
 _MODES = {

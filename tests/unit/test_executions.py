@@ -1,10 +1,8 @@
-"""Of several executions of one state machine the first goes on; one that failed says why."""
+"""Of several executions of one state machine the first goes on."""
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from latchkey.domain.executions import Execution, earlier, say_failure
+from latchkey.domain.executions import Execution, earlier
 
 BEGIN = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 
@@ -26,16 +24,3 @@ def test_an_execution_alone_goes_on_though_no_list_shows_it_yet() -> None:
 def test_of_executions_that_started_together_one_goes_on() -> None:
     together = [Execution(BEGIN, f"arn:{name}") for name in "abc"]
     assert [earlier(each.arn, together) is None for each in together].count(True) == 1
-
-
-@pytest.mark.parametrize(
-    ("cause", "said"),
-    [
-        ('{"errorMessage": "Two keys.", "stackTrace": []}', "E: Two keys."),
-        ("Two keys.", "E: Two keys."),
-        ("[1]", "E: [1]"),
-        ("", "E"),
-    ],
-)
-def test_a_cause_is_a_sentence(cause: str, said: str) -> None:
-    assert say_failure("E", cause) == said

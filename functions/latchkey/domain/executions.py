@@ -1,6 +1,5 @@
-"""Executions of a state machine: which of several at once may go on, and what one said that failed."""
+"""Executions of a state machine, and which of several at once may go on."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,12 +25,3 @@ def earlier(own_arn: str, running: Collection[Execution]) -> Execution | None:
     """
     first = min(running, default=None)
     return first if first and first.arn != own_arn else None
-
-
-def say_failure(error: str, cause: str) -> str:
-    """Return an error and what it says; the cause of a function that failed is JSON."""
-    try:
-        said = json.loads(cause)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        said = cause
-    return f"{error}: {said}" if said else error

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.rules.timeline import read_steps, say_duration
+from cli.rules.timeline import read_steps, say_duration, say_failure
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -82,6 +82,19 @@ def test_a_timeout_is_a_failure() -> None:
     timed_out = event(2, "TaskTimedOut", 1, taskTimedOutEventDetails={"error": "States.Timeout"})
     (step,) = read_steps([entered(1, "WaitForClaim", 0), timed_out])
     assert step.failures == ["States.Timeout"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ('{"errorMessage": "Two keys.", "stackTrace": []}', "E: Two keys."),
+        ("Two keys.", "E: Two keys."),
+        ("[1]", "E: [1]"),
+        ("", "E"),
+    ],
+)
+def test_a_cause_is_a_sentence(cause: str, said: str) -> None:
+    assert say_failure("E", cause) == said
 
 
 @pytest.mark.parametrize(
