@@ -4,10 +4,10 @@ Each incident is made first; then its section, and nothing else, finds the cause
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import pytest
@@ -88,14 +88,19 @@ class Runbook:
         self.product.wait_for_end(self.product.start_reset(user))
         self.hear("ResetFailedAlarm")
         (said,) = self.paste("ResetFailedAlarm")
-        (row,) = [line for line in said.splitlines() if user in line]
-        return row
+        return told_of(user, said)
 
     def start(self, machine: str, given: str = "{}") -> None:
         """Start an execution, and wait for its end."""
         arn = self.product.stack.outputs[f"{machine}StateMachineArn"]
         started = self.product.client("stepfunctions").start_execution(stateMachineArn=arn, input=given)
         self.product.wait_for_end(started["executionArn"], seconds=300)
+
+
+def told_of(who: str, said: str) -> str:
+    """Return what `latchkey list --failed` says of the last execution of a user or a machine."""
+    parts = re.split(r"^(?=\S.*: [A-Z_]+, \d{4}-\d\d-\d\d )", said, flags=re.MULTILINE)
+    return next(part for part in parts if who in part.partition("\n")[0])
 
 
 #: What the documents name as an example, and an operator replaces.
@@ -297,10 +302,9 @@ def reminded(runbook: Runbook) -> str:
     listed = runbook.product.client(sfn).list_executions(stateMachineArn=machine, maxResults=1)
     name = listed["executions"][0]["name"]
     told, report = runbook.paste("RemindersFailedAlarm", execution=name)
-    # A cause may have several lines; the first has the execution, and it alone begins at the margin.
-    lines = dropwhile(lambda line: name not in line, told.splitlines())
-    first = next(lines)
-    return "\n".join([first, *takewhile(lambda line: line.startswith(" "), lines), report])
+    last = told_of("reminders: ", told)
+    assert name in last
+    return f"{last}\n{report}"
 
 
 def test_smtp_is_down_in_the_reminders(runbook: Runbook, reminders: Reminders) -> None:
