@@ -1,11 +1,12 @@
 """A headless Chromium for the browser tests, and the scripts that they need from npm."""
 
+import fcntl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from local import system
 
@@ -18,6 +19,9 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+# As long as Playwright waits for all but what is expected: five seconds are not enough for a busy machine.
+expect.set_options(timeout=30_000)
 
 
 @contextmanager
@@ -35,8 +39,13 @@ def open_chromium() -> Iterator[Browser]:
 
 
 def installed(folder: Path, script: str) -> Path:
-    """Return a script that a folder's package-lock.json names, installed where it is not yet."""
+    """Return a script that a folder's package-lock.json names, installed where it is not yet.
+
+    Processes that want the same folder's at once wait for each other.
+    """
     path = folder / "node_modules" / script
-    if not path.exists():
-        subprocess.run(["npm", "ci"], cwd=folder, check=True, timeout=300)  # noqa: S607 - wherever npm is
+    with (folder / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            subprocess.run(["npm", "ci"], cwd=folder, check=True, timeout=300)  # noqa: S607 - wherever npm is
     return path

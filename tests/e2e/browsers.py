@@ -206,13 +206,14 @@ def open_firefox_tab() -> Iterator[Browser]:
 def open_webkit_tab() -> Iterator[Browser]:
     """Start WebKit on a screen of no monitor: it has no mode without one."""
     system.provide(system.WEBKIT)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     screen = ("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "1280x900x24")
     with _running(*screen) as server:
         display = f":{next(iter(server.stdout or ())).strip()}"
         # Compositing would need a graphics card; without one it takes most of the processor.
         environment = {"DISPLAY": display, "WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
+        # At the last moment: until the driver has it, it is anyone's.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
         with (
             _running("WebKitWebDriver", f"--port={port}", **environment),
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_SECONDS) as http,

@@ -27,7 +27,7 @@ STYLE = {
     "USER_POOL_DOMAIN": "",
 }
 #: How long an answer that is held back stays so at most.
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 60
 #: The routes of the API that have pages of their own; any other path belongs to `/{link+}`.
 ROUTES = frozenset({"/generate", "/extract", "/confirm", "/revoke"})
 

@@ -20,7 +20,6 @@ from tests.e2e.site import LOST, STAGE, Response, Site, serve
 from tests.unit import pseudo
 
 HERE = Path(__file__).parent
-PATIENCE_MS = 5_000
 
 EXPIRY = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 HANDLE = f"{'fedcba9876543210' * 2}.{int(EXPIRY.timestamp())}.{'0123456789abcdef' * 2}"
@@ -127,7 +126,6 @@ def look(width: int = 1280, **more: object) -> dict[str, Any]:
 def context(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     """Open a fresh profile that may use the clipboard; its parameter chooses the person's device."""
     context = browser.new_context(**getattr(request, "param", look()))
-    context.set_default_timeout(PATIENCE_MS)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.origin)
     yield context
     context.close()
