@@ -327,7 +327,7 @@ def test_the_links_of_a_mail_with_one_lead_there_alone(name: str, language: str)
 def test_the_code_stands_on_a_line_of_its_own_and_is_no_link(name: str, language: str) -> None:
     mail, code = render(name, VALUES[name], language), VALUES[name]["code"]
     assert code in mail.text.splitlines()
-    assert f">{code}</p>" in mail.html
+    assert re.search(rf'<p><span dir="ltr"[^>]*>{re.escape(str(code))}</span></p>', mail.html)
 
 
 @pytest.mark.parametrize("name", ["change_denied", "claimed", "confirm_request", "expired", "failed"])
