@@ -52,14 +52,18 @@ BOUNDARY_DEMANDED = _kind(
 )
 BOUNDARY_MISSING = _kind(
     "BoundaryMissing",
-    remedy="Mend PermissionsBoundaryArn: it names a policy of this account.",
+    remedy="Mend PermissionsBoundaryArn: it has to name a policy of this account.",
 )
-USER_POOL_MISSING = _kind("UserPoolMissing", remedy="Mend UserPoolArn: it names a user pool, in its region.")
+USER_POOL_MISSING = _kind(
+    "UserPoolMissing", remedy="Mend UserPoolArn: it has to name a user pool, in its region."
+)
 HELPDESK_GROUP_MISSING = _kind(
     "HelpdeskGroupMissing",
     remedy="Create the group in the user pool, or mend HelpdeskGroup.",
 )
-WEB_ACL_MISSING = _kind("WebAclMissing", remedy="Mend WebAclArn: it names a regional web ACL of this region.")
+WEB_ACL_MISSING = _kind(
+    "WebAclMissing", remedy="Mend WebAclArn: it has to name a regional web ACL of this region."
+)
 PROTECTED_GROUP_MISSING = _kind(
     "ProtectedGroupMissing",
     remedy="Mend ProtectedGroups: a group that is spelled wrongly protects no one.",
