@@ -66,9 +66,4 @@ def create(event: Event) -> Result:
 
 def credentials_of(key: NewKey) -> SmtpCredentials:
     """Return the SMTP credentials of a key for the stack's own region."""
-    return SmtpCredentials(
-        username=key.id,
-        password=derive_smtp_password(key.secret, os.environ["AWS_REGION"]),
-        host=os.environ["SMTP_HOST"],
-        port=int(os.environ["SMTP_PORT"]),
-    )
+    return SmtpCredentials.of(key.id, derive_smtp_password(key.secret, os.environ["AWS_REGION"]))

@@ -1,5 +1,7 @@
 """The adapter of the secret with the SMTP credentials."""
 
+import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -42,6 +44,15 @@ def test_staged_credentials_are_read_as_they_were_staged(smtp: Smtp) -> None:
     assert smtp_secret.read_credentials(NEW) == CREDENTIALS
     assert smtp.labels()[PENDING] == NEW
     assert smtp.value() == {}
+
+
+def test_where_mails_go_is_the_stacks_to_say_whatever_the_secret_says(smtp: Smtp) -> None:
+    # Else the right to write the secret, without one to read it, would have the reminders come by.
+    elsewhere = {"username": "AKIA", "password": "-", "host": "mail.evil.example", "port": 2525}
+    SECRETS.put_secret_value(SecretId=SECRET, SecretString=json.dumps(elsewhere))
+    found = smtp_secret.current_credentials()
+    assert (found.host, found.port) == (os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"]))
+    assert smtp.value()["host"] == "mail.evil.example"
 
 
 def test_the_secret_holds_what_mail_clients_need(smtp: Smtp) -> None:
