@@ -122,7 +122,8 @@ def last_of(
     name = registry.name_in_iam(session, user)
     prefixes = tuple(f"{user_key(each)}-" for each in (user, name))
     listed = (each["executionArn"] for each in _listed(sfn, arn, status) if each["name"].startswith(prefixes))
-    noted = registry.current_reset(session, stack, name).get("execution", {}).get("S", "")
+    # A revocation is named after the reset whose claim it revokes.
+    noted = registry.current_reset(session, stack, name).get("execution", {}).get("S", "").rpartition("/")[2]
     newest = next(listed, "")
     candidates = (newest and _described(sfn, newest), noted and named(sfn, stack, "reset", noted))
     found = [each for each in candidates if each and status in {None, each.status}]

@@ -51,12 +51,13 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
         return False
     if reset.undone_by != cleanup and not 0 < item.due_at <= now.timestamp():
         return False
-    if stepfunctions.is_running(reset.execution):
+    # A revocation has no execution.
+    if not reset.revokes_claim and stepfunctions.is_running(reset.execution):
         if reset.phase in {Phase.STORED, Phase.WAITING}:
             # It hangs. The next cleanup undoes it, when no step of it can be at work any more.
             stepfunctions.stop_reset(reset.execution, "Its claim was left behind past its time.")
         return False
-    if reset.phase == Phase.CLAIMED:
+    if reset.phase == Phase.CLAIMED and not reset.revokes_claim:
         return lapse(reset, cleanup, now)
     eventbridge.publish("Orphaned", reset.execution, reset.user)
     if reset.revokes_claim:

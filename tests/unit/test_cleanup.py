@@ -115,7 +115,10 @@ def test_of_two_cleanups_at_once_one_undoes(left: Stack) -> None:
     assert left.password_of() == PASSWORD
 
 
-def test_a_password_its_user_changed_stays(left: Stack) -> None:
+# A caller who starts executions names them: no name is that of a revocation, which spares no password.
+@pytest.mark.parametrize("execution", [EXECUTION, f"revoke-{EXECUTION}"])
+def test_a_password_its_user_changed_stays(left: Stack, execution: str) -> None:
+    left.keep_reset(execution=execution)
     left.choose_password(ALICE, "Own-Password-1")
     assert remove_all([KEY], "cleanup", LATE) == 1
     assert left.password_of() == "Own-Password-1"

@@ -127,21 +127,22 @@ def test_a_cleanup_finishes_a_revocation_that_is_not_retried(claimed: Stack) -> 
     assert claimed.phase() == Phase.OVER
 
 
+@pytest.mark.parametrize("phase", [Phase.REVOKING, Phase.CLAIMED])
 @pytest.mark.parametrize(
     "output", [{}, {"user": ALICE}, {"user": "bob@example.com", "claimed_at": "today"}], ids=str
 )
 def test_a_revocation_that_the_registry_alone_tells_of_changes_no_password(
-    claimed: Stack, output: dict[str, str]
+    claimed: Stack, output: dict[str, str], phase: Phase
 ) -> None:
     # As the right to write users' items could have it, for a user whom only a group protects.
     claimed.choose_password(ALICE, "Own-Password-1")
-    forged = claimed.keep_reset(Phase.REVOKING, revocation_of("another"), undone_by="a press")
+    forged = claimed.keep_reset(phase, revocation_of("another"), undone_by="a press")
     claimed.keep(Item(current=forged, due_at=1))
     if output:
         ended(claimed, **output)
     with pytest.raises(ClaimGoneError):
         remove_all([user_key(ALICE)], "cleanup", datetime.now(UTC))
-    assert (claimed.password_of(), claimed.phase()) == ("Own-Password-1", Phase.REVOKING)
+    assert (claimed.password_of(), claimed.phase()) == ("Own-Password-1", phase)
     assert [step for step, _ in claimed.told()] == ["Orphaned"], "an alarm rings"
 
 

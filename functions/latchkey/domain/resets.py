@@ -24,11 +24,13 @@ LONGEST_CHANGE = timedelta(minutes=30)
 KEPT = timedelta(days=7)
 
 
-_REVOCATION = "revoke-"
+#: No name of an execution has a slash
+#: (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+_REVOCATION = "revoke/"
 
 
 def revocation_of(execution: str) -> str:
-    """Return the name of the revocation of an execution's claim; no execution has it."""
+    """Return the name of the revocation of an execution's claim, which no execution can have."""
     return f"{_REVOCATION}{execution}"
 
 

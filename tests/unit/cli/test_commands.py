@@ -14,7 +14,7 @@ import pytest
 from cli import follow, render
 from cli.readers import logs
 from latchkey.domain.claims import item_id, user_key
-from latchkey.domain.resets import Phase
+from latchkey.domain.resets import Phase, revocation_of
 from tests.unit.cli.account import (
     NOW,
     RESOURCES,
@@ -309,6 +309,13 @@ def test_a_spelling_that_iam_does_not_take_finds_a_recent_reset(
         assert json.loads(latchkey("show", "--json", typed).output)["execution"] == arn("reset", NAME)
         assert latchkey("ask", typed).exit_code == 1
     assert machines.started == []
+
+
+def test_of_a_claim_that_was_revoked_the_reset_is_shown(machines: Machines, latchkey: Latchkey) -> None:
+    asked = f"{user_key('another spelling')}-1"
+    machines.run("reset", asked, status="SUCCEEDED")
+    machines.leave(revocation_of(asked), Phase.OVER)
+    assert json.loads(latchkey("show", "--json", ALICE).output)["execution"] == arn("reset", asked)
 
 
 def test_of_two_resets_the_later_one_is_shown(machines: Machines, latchkey: Latchkey) -> None:
