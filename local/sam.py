@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,19 @@ def build(root: Path) -> bool:
         return True
 
 
+def share_archive(build: Path) -> Path:
+    """Pack the code of a build once, write the built template so that all functions have it, and return that.
+
+    The template gives every function the same code; the build has a copy for each, and SAM packs them all.
+    """
+    template = (build / "template.yaml").read_text("utf-8")
+    folders = re.findall(r"^ +CodeUri: (\w+)$", template, re.MULTILINE)
+    archive = Path(shutil.make_archive(str(build / "code"), "zip", build / folders[0]))
+    shared = build / "shared.yaml"
+    shared.write_text(re.sub(r"(?m)^( +CodeUri:) \w+$", rf"\1 {archive.name}", template), "utf-8")
+    return shared
+
+
 def _packed(root: Path, stack_name: str) -> Path:
     return root / _PACKAGED / f"{stack_name}.yaml"
 
@@ -115,7 +129,9 @@ def package(root: Path, endpoint_url: str, s3: S3Client, stack_name: str) -> Non
             return
         packages.mkdir(parents=True, exist_ok=True)
         unfinished = template.with_suffix(".unfinished")
-        arguments = ["package", "--config-env", "local", "--s3-bucket", bucket, "--no-progressbar"]
+        shared = share_archive(root / ".aws-sam" / "build")
+        arguments = ["package", "--config-env", "local", "--config-file", str(root / "samconfig.toml")]
+        arguments += ["--template-file", str(shared), "--s3-bucket", bucket, "--no-progressbar"]
         _run([*arguments, "--output-template-file", str(unfinished)], root, _deploying(endpoint_url))
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for each in page["Contents"]:

@@ -1,6 +1,7 @@
 """When the local cloud builds again, and in which environment."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import boto3
@@ -8,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from local.cloud import Stack
-from local.sam import environment, package, sources_digest
+from local.sam import environment, package, share_archive, sources_digest
 
 
 @pytest.fixture
@@ -73,6 +74,21 @@ def test_a_stack_is_read_as_it_was_written(tmp_path: Path) -> None:
     )
     stack.write(tmp_path)
     assert Stack.read(tmp_path) == stack
+
+
+def test_all_functions_get_the_one_archive_of_their_code(tmp_path: Path) -> None:
+    for name in ("AFunction", "BFunction"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.py").write_text("A = 1")
+    template = "Globals:\n  Function:\n    CodeUri: functions/\nResources:\n"
+    one = "  {name}:\n    Properties:\n      CodeUri: {name}\n      Handler: a.b\n"
+    (tmp_path / "template.yaml").write_text(
+        template + one.format(name="AFunction") + one.format(name="BFunction")
+    )
+    shared = share_archive(tmp_path).read_text()
+    assert shared.count("      CodeUri: code.zip\n") == 2
+    with zipfile.ZipFile(tmp_path / "code.zip") as archive:
+        assert archive.read("a.py") == b"A = 1"
 
 
 def test_what_was_packed_once_is_brought_to_every_cloud(tmp_path: Path) -> None:

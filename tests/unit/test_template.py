@@ -113,6 +113,12 @@ def _allows(role: dict[str, Any], action: str) -> bool:
     return any(action in each["Action"] for each in statements if each["Effect"] == "Allow")
 
 
+def test_all_functions_have_the_same_code() -> None:
+    """The local cloud packs it once for all of them."""
+    assert TEMPLATE["Globals"]["Function"]["CodeUri"]
+    assert not [name for name, each in RESOURCES.items() if "CodeUri" in each.get("Properties", {})]
+
+
 def test_lists_are_private_encrypted_and_forgotten() -> None:
     bucket = RESOURCES["ReminderRunsBucket"]["Properties"]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
