@@ -81,7 +81,7 @@ class Rotation:
 
     def run(self, **waits: float) -> Run:
         """Rotate once, and return the execution once it is over."""
-        return self.product.wait_for_end(self.start(**waits), seconds=120)
+        return self.product.wait_for_end(self.start(**waits))
 
     def execution_arns(self) -> list[str]:
         """Return the rotations so far, newest first."""

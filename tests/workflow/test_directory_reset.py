@@ -54,7 +54,7 @@ def start(product: Product, name: str, *, confirm: bool = False) -> str:
 
 
 def finish(product: Product, arn: str) -> Run:
-    run = product.wait_for_end(arn, seconds=120)
+    run = product.wait_for_end(arn)
     seen.update(taken(run.events, DEFINITION))
     return run
 

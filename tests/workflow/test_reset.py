@@ -321,13 +321,10 @@ def test_a_notice_that_is_neither_sent_nor_counted_fails_the_execution(product: 
 
 
 def expire(product: Product, user: str, *faults: dict[str, Any]) -> Run:
-    """Let a reset of the user expire; the faults come once its link is out."""
-    with product.claims_live(2):
-        arn = product.start_reset(user)
-        product.wait_for_link(user)
-        with product.faults(*faults) as hits:
-            run = finish(product, arn)
-            assert all(hits())
+    """Let a reset of the user expire."""
+    with product.claims_live(2), product.faults(*faults) as hits:
+        run = finish(product, product.start_reset(user))
+        assert all(hits())
     return run
 
 
@@ -343,7 +340,7 @@ def test_expired_reset_leaves_nothing_that_opens_the_account(product: Product) -
 
 @pytest.mark.parametrize(
     "trouble",
-    [fault("ses", "SendEmail", "MessageRejected"), hangs("NotifyExpired")],
+    [fault("ses", "SendEmail", "MessageRejected", after=1), hangs("NotifyExpired")],
     ids=["is refused", "hangs"],
 )
 def test_expiry_stands_though_its_notice_fails(product: Product, trouble: dict[str, Any]) -> None:
@@ -356,7 +353,10 @@ def test_expiry_stands_though_its_notice_fails(product: Product, trouble: dict[s
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        (fault("iam", "UpdateLoginProfile", "AccessDenied", status=403), "AccessDeniedError: Could not set"),
+        (
+            fault("iam", "UpdateLoginProfile", "AccessDenied", status=403, after=1),
+            "AccessDeniedError: Could not set",
+        ),
         (hangs("RevokePassword"), "States.Timeout"),
     ],
     ids=["is denied", "hangs"],
@@ -454,7 +454,7 @@ def test_reset_that_never_gets_the_account_changes_nothing(product: Product) -> 
 
 def test_reset_that_lost_the_account_to_an_unknown_execution_is_superseded(product: Product) -> None:
     user = product.create_user(OLD_PASSWORD)
-    with product.claims_live(3):
+    with product.claims_live(5):
         arn = product.start_reset(user)
         product.wait_for_link(user)
         product.wait_until_claimable(user)
@@ -468,7 +468,7 @@ def test_revocation_leaves_a_password_alone_that_was_changed_meanwhile(product: 
     user = product.create_user(OLD_PASSWORD)
     with product.claims_live(4):
         arn = product.start_reset(user)
-        product.wait_for_link(user)
+        product.wait_for_state(arn, "StorePassword")
         product.client("iam").update_login_profile(
             UserName=user, Password=OLD_PASSWORD, PasswordResetRequired=False
         )
