@@ -12,14 +12,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import httpx
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from local import sam
 from local.cloud import LocalCloud
 from local.driver.product import Link, Product, wait_for
-from local.emulator import REGION
 from local.seed import SENDER
 
 if TYPE_CHECKING:
@@ -72,7 +68,8 @@ class Comparison:
         self.product = product
         self.ours = Service("Latchkey", product.stack.api_url)
         self.baseline = Service("baseline", self._deploy_baseline())
-        self._key = self._caller()
+        allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+        self._key = product.create_caller(json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
 
     def _deploy_baseline(self) -> str:
         self.product.client("s3").create_bucket(Bucket=sam.packages_bucket(_BASELINE))
@@ -82,18 +79,6 @@ class Comparison:
         sam.deploy(folder, self.cloud.endpoint_url, _BASELINE, given, {"ms-custom-id": "baseline"})
         return url
 
-    def _caller(self) -> Credentials:
-        iam = self.product.client("iam")
-        allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
-        iam.create_user(UserName="caller")
-        iam.put_user_policy(
-            UserName="caller",
-            PolicyName="ask",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]}),
-        )
-        key = iam.create_access_key(UserName="caller")["AccessKey"]
-        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-
     def users(self, number: int) -> list[str]:
         """Create users who have a password."""
         with ThreadPoolExecutor(_USERS_AT_ONCE) as pool:
@@ -101,13 +86,9 @@ class Comparison:
 
     def request(self, service: Service, user: str) -> None:
         """Ask for a reset by a signed call."""
-        url, body = f"{service.api_url}/generate", json.dumps({"user": user})
-        request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
-        SigV4Auth(self._key, "execute-api", REGION).add_auth(request)
-        headers = dict(request.headers.items())
 
         def look() -> bool:
-            answer = self.product.http.post(url, content=body, headers=headers)
+            answer = self.product.request_signed(user, self._key, service.api_url)
             if answer.status_code in _TRY_AGAIN:
                 return False
             if answer.status_code != httpx.codes.ACCEPTED:

@@ -12,6 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from latchkey.domain.claims import item_id, reset_key, user_key
 
@@ -105,6 +108,22 @@ class Product:
     def request(self, user: str, **more: str) -> httpx.Response:
         """Ask for a reset."""
         return self.http.post(f"{self.stack.api_url}/generate", json={"user": user, **more})
+
+    def create_caller(self, *policies: str) -> Credentials:
+        """Create an IAM user with these policies, and return its access key."""
+        iam, name = self.client("iam"), f"caller-{secrets.token_hex(4)}"
+        iam.create_user(UserName=name)
+        for number, document in enumerate(policies):
+            iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=document)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def request_signed(self, user: str, key: Credentials, api_url: str = "") -> httpx.Response:
+        """Ask for a reset by a call that is signed with a key; of another API, if one is given."""
+        url, body = f"{api_url or self.stack.api_url}/generate", json.dumps({"user": user})
+        request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+        SigV4Auth(key, "execute-api", self.stack.region).add_auth(request)
+        return self.http.post(url, content=body, headers=dict(request.headers.items()))
 
     def mails(self, to: str = "", about: str = "") -> list[dict[str, Any]]:
         """Return the mails an address got whose subject contains `about`, oldest first; else those of all."""

@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from latchkey.web.http import SECURITY_HEADERS
@@ -92,24 +90,6 @@ def policy(product: Product, method: str = "POST", path: str = "generate") -> st
     )
 
 
-def caller(product: Product, *policies: str) -> Credentials:
-    """Make an IAM user with those policies and return its access key."""
-    iam = product.client("iam")
-    name = f"caller-{secrets.token_hex(4)}"
-    iam.create_user(UserName=name)
-    for number, document in enumerate(policies):
-        iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=document)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-
-
-def signed(product: Product, key: Credentials, user: str = ALICE) -> httpx.Response:
-    url, body = f"{product.stack.api_url}/generate", json.dumps({"user": user})
-    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(key, "execute-api", product.stack.region).add_auth(request)
-    return product.http.post(url, content=body, headers=dict(request.headers.items()))
-
-
 @pytest.fixture(scope="module", params=["", HERE], ids=["from anywhere", "from here"])
 def cidrs(request: pytest.FixtureRequest) -> str:
     """Let in any address, or this machine's only: by a resource policy, which must not let in more."""
@@ -135,22 +115,22 @@ def test_where_only_signed_calls_may_ask_the_page_says_whom_to_ask(iam_product: 
 
 
 def test_signed_request_without_permission_gets_403(iam_product: Product) -> None:
-    assert signed(iam_product, caller(iam_product)).status_code == 403
+    assert iam_product.request_signed(ALICE, iam_product.create_caller()).status_code == 403
 
 
 def test_permission_for_another_route_is_none_for_requests(iam_product: Product) -> None:
     other = policy(iam_product, "GET", "*")
-    assert signed(iam_product, caller(iam_product, other)).status_code == 403
+    assert iam_product.request_signed(ALICE, iam_product.create_caller(other)).status_code == 403
 
 
 def test_signed_request_with_permission_gets_202(iam_product: Product) -> None:
-    answer = signed(iam_product, caller(iam_product, policy(iam_product)))
+    answer = iam_product.request_signed(ALICE, iam_product.create_caller(policy(iam_product)))
     assert answer.status_code == 202, answer.text
 
 
 def test_signed_request_with_a_forged_signature_gets_403(iam_product: Product) -> None:
-    key = caller(iam_product, policy(iam_product))
-    assert signed(iam_product, Credentials(key.access_key, "forged")).status_code == 403
+    key = iam_product.create_caller(policy(iam_product))
+    assert iam_product.request_signed(ALICE, Credentials(key.access_key, "forged")).status_code == 403
 
 
 def test_pages_and_answers_to_links_need_no_signature(iam_product: Product) -> None:
@@ -163,7 +143,7 @@ def test_pages_and_answers_to_links_need_no_signature(iam_product: Product) -> N
 
 def test_signed_requests_are_not_confirmed_by_mail(iam_product: Product) -> None:
     user = iam_product.create_user(OLD_PASSWORD)
-    signed(iam_product, caller(iam_product, policy(iam_product)), user)
+    iam_product.request_signed(user, iam_product.create_caller(policy(iam_product)))
     assert iam_product.claim(iam_product.wait_for_link(user)).status_code == 200
     iam_product.wait_for_notice(user)
     assert iam_product.mails(user, "Did you ask") == []

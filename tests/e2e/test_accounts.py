@@ -11,7 +11,7 @@ import pytest
 from local.driver import stacks
 from local.driver.product import Product, wait_for
 from local.driver.reminders import Reminders
-from tests.e2e.test_access import caller, policy, refused_like_any_answer, signed
+from tests.e2e.test_access import policy, refused_like_any_answer
 
 #: SSM takes no parameter whose name begins so.
 NAME = "aws-latchkey"
@@ -108,7 +108,7 @@ def test_once_public_is_iam_the_running_api_refuses_unsigned_requests(strict: Pr
     assert refused_like_any_answer(answer)
     assert "error" not in answer.json(), "the API itself refuses, before the function would"
     assert strict.execution_arns(user) == []
-    assert signed(strict, caller(strict, policy(strict)), user).status_code == 202
+    assert strict.request_signed(user, strict.create_caller(policy(strict))).status_code == 202
 
 
 def test_where_ten_functions_run_at_once_no_claim_is_lost_and_no_page_says_it_is_our_fault(
