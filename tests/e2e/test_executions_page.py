@@ -1,19 +1,16 @@
 """The local cloud's page of executions, in Chromium."""
 
 from collections.abc import Iterator
-from itertools import product as pairs
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from local.driver.product import Product
-from tests.e2e.browser import installed, open_chromium
+from tests.e2e.browser import faults, installed, open_chromium
 
 ROOT = Path(__file__).parents[2]
-WCAG_21_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture
@@ -91,13 +88,4 @@ def test_every_state_machine_is_drawn_and_a_failure_says_its_cause(product: Prod
 def test_axe_finds_no_violation(product: Product, page: Page) -> None:
     show(page, product, product.start_reset("nobody@example.com"))
     expect(page.locator("#title")).to_contain_text("SUCCEEDED")
-    page.evaluate(installed(Path(__file__).parent, "axe-core/axe.min.js").read_text("utf-8"))
-    found = []
-    for width, scheme in pairs((1280, 320), SCHEMES):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(color_scheme=scheme)
-        result = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG_21_AA)
-        assert result["passes"]
-        found += [(width, scheme, rule["id"], rule["nodes"]) for rule in result["violations"]]
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert found == []
+    assert faults(page) == []

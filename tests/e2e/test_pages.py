@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from latchkey import languages
 from latchkey.version import VERSION
-from tests.e2e.browser import installed, open_chromium
+from tests.e2e.browser import faults, open_chromium
 from tests.e2e.site import LOST, STAGE, Response, Site, serve
 from tests.unit import pseudo
 
@@ -26,7 +25,6 @@ HANDLE = f"{'fedcba9876543210' * 2}.{int(EXPIRY.timestamp())}.{'0123456789abcdef
 SECRET = "s3cr3t_" + "A" * 36
 PASSWORD = "x7<b>&amp;'\"Qh-0O1lI|"
 SIGN_IN_URL = "https://111122223333.signin.aws.amazon.com/console"
-WCAG_21_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 
 ACCEPTED = Response(202, {"message": "Your request has been submitted."})
@@ -97,12 +95,6 @@ LINKED_PAGES = {"reveal": REVEAL, "confirm": YES, "revoke": REVOKE, "unlock": UN
 def browser() -> Iterator[Browser]:
     with open_chromium() as chromium:
         yield chromium
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """Return the source of axe-core, at the version that package-lock.json pins."""
-    return installed(HERE, "axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -317,33 +309,6 @@ VIEWS: dict[str, View] = {
     "revoke-invalid": show_invalid(REVOKE),
     "revoke-cut": show_cut(REVOKE),
 }
-WIDTHS = (1280, 320)
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-#: How many rules of axe hold, and which do not, and where: a tenth of a result takes a tenth of the time.
-RUN_AXE = """async (tags) => {
-  const { passes, violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
-  return [passes.length, violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])];
-}"""
-
-
-def faults(page: Page, axe: str) -> list[tuple[object, ...]]:
-    """Return what is wrong with what a page shows, on every device.
-
-    A width of 320 pixels is also what a window of 1280 by 1024 has at 400 % (WCAG 2.1, 1.4.10).
-    """
-    page.evaluate(axe)
-    found: list[tuple[object, ...]] = []
-    for width, scheme in product(WIDTHS, SCHEMES):
-        page.set_viewport_size({"width": width, "height": 1024 * width // 1280})
-        page.emulate_media(color_scheme=scheme)
-        passed, violated = page.evaluate(RUN_AXE, WCAG_21_AA)
-        assert passed
-        found += [(width, scheme, *violation) for violation in violated]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            found.append((width, scheme, "scrolls sideways"))
-    return found
 
 
 class TestEveryView:
@@ -353,10 +318,10 @@ class TestEveryView:
     @pytest.mark.parametrize("context", [look(reduced_motion="reduce")], indirect=True)
     @pytest.mark.parametrize("view", VIEWS)
     def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
-        self, page: Page, site: Site, axe: str, view: str
+        self, page: Page, site: Site, view: str
     ) -> None:
         VIEWS[view](page, site)
-        assert faults(page, axe) == []
+        assert faults(page) == []
 
     @pytest.mark.parametrize("context", [look(320)], indirect=True)
     def test_longest_password_and_user_wrap(self, page: Page, site: Site) -> None:
@@ -394,13 +359,11 @@ class TestEveryLanguage:
         indirect=True,
         ids=OTHER_LANGUAGES,
     )
-    def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
-        self, page: Page, site: Site, axe: str
-    ) -> None:
+    def test_axe_finds_no_violation_and_nothing_scrolls_sideways(self, page: Page, site: Site) -> None:
         for address in (site.request_url, *(url_of(site, linked) for linked in LINKED_PAGES.values())):
             page.goto(address)
             page.evaluate(SHOW_ALL)
-            assert faults(page, axe) == [], address
+            assert faults(page) == [], address
 
     @pytest.mark.parametrize("context", [look(locale="ar")], indirect=True)
     def test_arabic_goes_from_right_to_left_and_a_user_name_does_not(self, page: Page, site: Site) -> None:
