@@ -1,8 +1,10 @@
 """IAM: who a user is, what password the account demands, and the login profile that holds it."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -20,6 +22,11 @@ from latchkey.errors import (
     UserNotFoundError,
 )
 from latchkey.observability import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_iam.paginator import GetAccountAuthorizationDetailsPaginator
 
 #: Users that IAM describes in one call, with all their policies, and the seconds in which it has to begin: it
 #: promises none, and its function has a minute.
@@ -47,14 +54,16 @@ def find_user(name: str) -> IamUser:
 
 def list_users() -> Iterator[IamUser]:
     """Yield all users with their tags: `ListUsers` has none, and `ListUserTags` is a call for each user."""
-    # Made when it is needed, for a listing an hour.
-    patient = boto3.client("iam", config=_PAGE_CONFIG)
-    pages = patient.get_paginator("get_account_authorization_details").paginate(
-        Filter=["User"], PaginationConfig={"PageSize": _USERS_IN_PAGE}
-    )
+    pages = _paginator().paginate(Filter=["User"], PaginationConfig={"PageSize": _USERS_IN_PAGE})
     with translate_errors("list the users"):
         for page in pages:
             yield from map(_user, page["UserDetailList"])
+
+
+@cache
+def _paginator() -> GetAccountAuthorizationDetailsPaginator:
+    """Make the client that waits for pages when it is needed, for a listing an hour, and only once."""
+    return boto3.client("iam", config=_PAGE_CONFIG).get_paginator("get_account_authorization_details")
 
 
 def _user(found: Any) -> IamUser:  # noqa: ANN401  # two calls of IAM describe users alike, by different types
