@@ -39,15 +39,15 @@ MAY_IMPORT = {
     "latchkey.version": (),
     "latchkey.undoing": ("latchkey.adapters", "latchkey.domain", "latchkey.errors"),
 }
-#: The one variable an adapter may read: which resource of the stack it stands for.
+#: The variables an adapter may read: which resource of the stack it stands for, and what belongs to it alone.
 MAY_READ = {
-    "latchkey.adapters.access_keys": "SMTP_USER",
-    "latchkey.adapters.reminder_idempotency": "IDEMPOTENCY_TABLE",
-    "latchkey.adapters.s3": "REMINDER_RUNS_BUCKET",
-    "latchkey.adapters.smtp_secret": "SMTP_SECRET",
-    "latchkey.adapters.ssm": "PASSWORDS_PATH",
-    "latchkey.adapters.stepfunctions": "RESET_STATE_MACHINE_ARN",
-    "latchkey.adapters.table": "REGISTRY_TABLE",
+    "latchkey.adapters.access_keys": ("SMTP_USER",),
+    "latchkey.adapters.reminder_idempotency": ("IDEMPOTENCY_TABLE",),
+    "latchkey.adapters.s3": ("REMINDER_RUNS_BUCKET",),
+    "latchkey.adapters.smtp_secret": ("SMTP_SECRET", "SMTP_HOST", "SMTP_PORT"),
+    "latchkey.adapters.ssm": ("PASSWORDS_PATH",),
+    "latchkey.adapters.stepfunctions": ("RESET_STATE_MACHINE_ARN",),
+    "latchkey.adapters.table": ("REGISTRY_TABLE",),
 }
 #: What is given its settings as values.
 READS_NO_SETTINGS = (
@@ -97,7 +97,11 @@ def violations(module: str, source: str) -> list[str]:
         if layer == "latchkey.domain" and is_within(name, OUTSIDE):
             found.append(f"{module}, a rule, imports {name}")
     if layer in READS_NO_SETTINGS:
-        found += [f"{module} reads {name}" for name in read_variables(source) if name != MAY_READ.get(module)]
+        found += [
+            f"{module} reads {name}"
+            for name in read_variables(source)
+            if name not in MAY_READ.get(module, ())
+        ]
     return found
 
 
