@@ -112,6 +112,18 @@ def test_link_opened_before_the_workflow_waits_asks_for_patience(product: Produc
         assert product.claim(link).status_code == 200
 
 
+def test_claim_without_an_answer_may_have_counted_and_the_next_reset_works(product: Product) -> None:
+    user, link = mailed_link(product)
+    product.wait_until_claimable(user)
+    unanswered = {"service": "dynamodb", "action": "UpdateItem", "match": "#claimed_by", "times": 3}
+    with product.faults({**unanswered, "crash": True, "late": True}) as hits:
+        assert product.extract(link).status_code == 504
+        assert hits() == [3]
+    assert product.extract(link).status_code == 410
+    product.start_reset(user)
+    assert product.claim(product.wait_for_link(user, 2)).status_code == 200
+
+
 def test_wrong_secrets_neither_open_nor_consume(product: Product) -> None:
     _, link = mailed_link(product)
     other = "".join(reversed(link.rs))
