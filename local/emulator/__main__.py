@@ -79,10 +79,9 @@ async def _stop_without(parent: int, stop: asyncio.Event) -> None:
 def build() -> Gateway:
     """Put the gateway before MiniStack, which reads its environment as it is imported here."""
     emulator = importlib.import_module("ministack.app")
-    changed, faults = Condition(), Faults()
-    mailbox = Mailbox(changed)
+    faults, mailbox = Faults(), Mailbox(Condition())
     smtp = SmtpEndpoint(mailbox, faults, EmulatedAccounts(), REGION)
-    gateway = Gateway(emulator.app, mailbox, SignIns(), smtp, faults, changed)
+    gateway = Gateway(emulator.app, mailbox, SignIns(), smtp, faults, Condition())
     patches.apply(gateway)
     return gateway
 

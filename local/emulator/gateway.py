@@ -84,7 +84,7 @@ class Gateway:
     sign_ins: SignIns
     smtp: SmtpEndpoint
     faults: Faults
-    #: Told of each mail, and of each event of an execution.
+    #: Told of each event of an execution; the mailbox has its own.
     changed: Condition
     calls: CallLog = field(default_factory=CallLog)
     _waiting: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_PATIENT))
@@ -141,12 +141,13 @@ class Gateway:
 
     def wait(self, request: Request) -> None:
         """Wait until what a GET asks for is there, or for the seconds that it gives as `within`."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.is_there(request), float(request.asked("within")))
+        changed = self.mailbox.changed if self._is_of_mails(request) else self.changed
+        with changed:
+            changed.wait_for(lambda: self.is_there(request), float(request.asked("within")))
 
     def is_there(self, request: Request) -> bool:
         """Say whether the mailbox has `number` such mails, or an execution entered `state` or is over."""
-        if request.path.removeprefix(_OURS) == "mailbox":
+        if self._is_of_mails(request):
             return len(self._mails(request)) >= int(request.asked("number"))
         progress = executions.read_progress(request.asked("arn"))
         return progress["status"] != "RUNNING" or request.asked("state") in progress["states"]
@@ -173,6 +174,10 @@ class Gateway:
             case _:
                 return _NOT_FOUND
         return Response(HTTPStatus.NO_CONTENT, {})
+
+    @staticmethod
+    def _is_of_mails(request: Request) -> bool:
+        return request.path.removeprefix(_OURS) == "mailbox"
 
     def _mails(self, request: Request) -> list[Mail]:
         return self.mailbox.mails(request.asked("to"), request.asked("about"))

@@ -35,14 +35,9 @@ class Watched(Condition):
 
 
 @pytest.fixture
-def changed() -> Watched:
-    return Watched()
-
-
-@pytest.fixture
-def gateway(changed: Watched) -> Gateway:
+def gateway() -> Gateway:
     unused: Any = None
-    return Gateway(unused, Mailbox(changed), unused, unused, Faults(), changed)
+    return Gateway(unused, Mailbox(Watched()), unused, unused, Faults(), Watched())
 
 
 @pytest.fixture
@@ -71,12 +66,15 @@ def mail(to: str, subject: str) -> Mail:
 
 
 @pytest.fixture
-def waiting(gateway: Gateway, changed: Watched) -> Iterator[Waiting]:
+def waiting(gateway: Gateway) -> Iterator[Waiting]:
     """Return what lets a request wait in a thread of its own."""
+    mails, events = gateway.mailbox.changed, gateway.changed
     with ThreadPoolExecutor(1) as pool:
 
         def begin(request: Request) -> Future[None]:
             waits = pool.submit(gateway.wait, request)
+            changed = mails if request.path.endswith("mailbox") else events
+            assert isinstance(changed, Watched)
             assert changed.begun.wait(PATIENCE_SECONDS)
             return waits
 
