@@ -102,7 +102,7 @@ def test_two_hundred_scanner_visits_consume_nothing(product: Product) -> None:
 
 def test_link_opened_before_the_workflow_waits_asks_for_patience(product: Product) -> None:
     user = product.create_user(PASSWORD)
-    slow = {"service": "dynamodb", "action": "UpdateItem", "match": ":task_token", "delay_seconds": 3}
+    slow = {"service": "dynamodb", "action": "UpdateItem", "match": ":task_token", "delay_seconds": 6}
     with product.faults(slow):
         product.start_reset(user)
         link = product.wait_for_link(user)

@@ -36,7 +36,7 @@ def claimed(product: Product) -> Ended:
 
 def expired(product: Product) -> Ended:
     user = product.create_user(PASSWORD)
-    with product.claims_live(3):
+    with product.claims_live(8):
         arn = product.start_reset(user)
         product.wait_for_state(arn, "SendClaimLink")
         password = product.stored_password(user)

@@ -1,7 +1,8 @@
 """A function whose code was replaced does what its role allows, and what other functions believe: no more.
 
 The table in docs/security.md says for each function what that is at worst. Here it is tried of those
-that others believe, or that set passwords. What each role allows by itself, `test_permissions.py` tries.
+of IAM's resets that others believe, or that set passwords. What each role allows by itself,
+`test_permissions.py` tries.
 """
 
 import hashlib

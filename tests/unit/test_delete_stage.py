@@ -185,6 +185,16 @@ def test_after_a_yes_what_waits_ends_before_the_stack_does(
     assert (smtp.keys(), holders(policy)) == ({}, 0)
 
 
+def test_a_stack_without_reminders_and_operators_policy_is_deleted_likewise(
+    commands: list[tuple[list[str], list[str]]], deployed: scope.Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(deployed, resources=deployed.resources[:3])
+    monkeypatch.setattr(delete_stage, "find_stack", lambda *_: small)
+    result = delete("dev", "--yes")
+    assert result.exit_code == 0, result.output
+    assert [command for command, _ in commands] == [["delete", "--config-env", "dev", "--no-prompts"]]
+
+
 @pytest.mark.usefixtures("commands")
 def test_what_waits_is_told_before_and_what_stays_after() -> None:
     start(2)

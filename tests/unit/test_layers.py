@@ -116,6 +116,13 @@ def test_every_module_keeps_to_its_layer() -> None:
     assert found == []
 
 
+def test_each_variable_that_an_adapter_may_read_is_read() -> None:
+    sources = {module: path.read_text("utf-8") for module, path in modules() if module in MAY_READ}
+    assert {module: {*read_variables(source)} for module, source in sources.items()} == {
+        module: {*names} for module, names in MAY_READ.items()
+    }
+
+
 def test_every_module_can_be_read_at_once() -> None:
     lines = {name: path.read_text("utf-8").count("\n") for name, path in modules()}
     assert {name: number for name, number in lines.items() if number > MOST_LINES} == {}
@@ -140,6 +147,7 @@ def test_every_module_of_ours_has_a_layer() -> None:
         ("latchkey.adapters.ses", "import os\nSENDER = os.environ['SENDER_ADDRESS']"),
         ("latchkey.adapters.ses", "import os\nSENDER = os.environ.get('SENDER_ADDRESS')"),
         ("latchkey.adapters.table", "import os\nSENDER = os.environ['SENDER_ADDRESS']"),
+        ("latchkey.adapters.smtp_secret", "import os\nSENDER = os.environ['SENDER_ADDRESS']"),
         ("latchkey.adapters.iam", "from latchkey.settings import protection"),
         ("latchkey.web.http", "import os\nURL = os.environ['PUBLIC_BASE_URL']"),
         ("latchkey.domain.users", "from latchkey.adapters import iam"),

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from jsonata import Jsonata  # type: ignore[import-untyped]  # it ships no types
 
-from tools.asl import own_states, read_definition
+from tools.asl import all_states, error_names, own_states, read_definition
 
-STATES = own_states(read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json"))
+DEFINITION = read_definition(Path(__file__).parents[2] / "statemachines" / "reminders.asl.json")
+STATES = own_states(DEFINITION)
 
 
 NOW = "2026-11-26T06:00:00.123Z"
@@ -86,3 +87,11 @@ def test_a_slip_of_the_pen_is_no_run(given: object) -> None:
 )
 def test_without_an_administrator_there_is_no_test_run(given: object) -> None:
     assert not is_understood(given, admin="")
+
+
+def test_what_another_try_cannot_mend_stops_all_batches_at_once() -> None:
+    sender = dict(all_states(DEFINITION))["SendReminders"]
+    untried, stopping = sender["Retry"][0], sender["Catch"][0]
+    assert untried["MaxAttempts"] == 0
+    assert {*error_names(untried)} == {*error_names(stopping)}
+    assert "MailRefusedError" in error_names(stopping)

@@ -113,7 +113,7 @@ def test_an_expired_reset_leaves_nothing_that_opens_the_account(
     product: Product, directory: Directory
 ) -> None:
     name = directory.create_user(OLD_PASSWORD)
-    with product.claims_live(4):
+    with product.claims_live(8):
         arn = start(product, name)
         product.wait_for_state(arn, "SendClaimLink")
         password = product.stored_password(f"directory/{name}")

@@ -352,7 +352,7 @@ def test_what_stops_the_run_is_told_and_another_run_mails_the_rest(
 def test_senders_that_went_on_after_the_run_was_stopped_are_in_the_report(reminders: Reminders) -> None:
     """What ends one batch for good aborts the others, while their functions go on mailing."""
     first = smtp("Data", "454", DAILY_QUOTA)
-    others = smtp("Data", delay_seconds=1, times=None)
+    others = smtp("Data", delay_seconds=0.5, times=None)
     with reminders.variables("PlanReminders", SEND_RATE="0.05"):  # one mail a batch
         # So that every sender runs: one that had to start would be longer about it than the scaled wait.
         run(reminders)

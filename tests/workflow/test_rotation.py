@@ -328,8 +328,8 @@ def test_failure_before_promotion_is_rolled_back(
     assert (rotation.credentials(), rotation.keys()) == (old, keys)
     assert is_settled(rotation)
     # On a slow machine the alarm has gone silent since an earlier failure, and rings there once more.
-    (message,) = [each for each in messages if words in each]
-    assert run.description["executionArn"] in message
+    (message,) = [each for each in messages if run.description["executionArn"] in each]
+    assert words in message
 
 
 def test_failed_roll_back_tells_of_the_first_failure_too(rotation: Rotation) -> None:
@@ -382,7 +382,7 @@ def test_two_foreign_keys_stop_it_and_nothing_is_touched(rotation: Rotation) -> 
 
 def test_new_key_deleted_before_it_is_tried(rotation: Rotation) -> None:
     old = rotation.credentials()
-    held = fault(error="Held", delay_seconds=3, **call_of("VerifyCredentials") | {"times": 1})
+    held = fault(error="Held", delay_seconds=6, **call_of("VerifyCredentials") | {"times": 1})
     with rotation.product.faults(held):
         arn = rotation.start(**WAITS, verify_seconds=0)
         rotation.product.wait_for_state(arn, "VerifyCredentials")
@@ -396,7 +396,7 @@ def test_new_key_deleted_before_it_is_tried(rotation: Rotation) -> None:
 
 def test_version_unstaged_by_hand_is_rolled_back(rotation: Rotation) -> None:
     old = rotation.credentials()
-    held = fault(error="Held", delay_seconds=3, **call_of("PromoteCredentials") | {"times": 1})
+    held = fault(error="Held", delay_seconds=6, **call_of("PromoteCredentials") | {"times": 1})
     with rotation.product.faults(held):
         arn = rotation.start(**WAITS)
         rotation.product.wait_for_state(arn, "PromoteCredentials")
