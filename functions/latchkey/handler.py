@@ -9,11 +9,12 @@ from typing import Any
 from latchkey.errors import (
     BadRequestError,
     ClaimGoneError,
+    ClaimNotReadyError,
     ForeignPageError,
     LatchkeyError,
     NotAllowedError,
     NotAuthenticatedError,
-    ServiceUnavailableError,
+    ResetInProgressError,
     TransientError,
 )
 from latchkey.observability import logger
@@ -87,13 +88,14 @@ def refusal(error: LatchkeyError) -> Response:
         case ClaimGoneError():
             status, kind = 410, "Invalid!"
             message = "This link is expired or has been already used once"
-        case ServiceUnavailableError():
-            # Whether AWS did what it was asked for is not known. A 503 says that nothing was done.
-            status, kind = 504, "No answer"
-            message = "No answer came in time. Please try again shortly."
-        case TransientError():
+        case ClaimNotReadyError() | ResetInProgressError():
+            # The write that would have come first was refused: nothing was done.
             status, kind = 503, "Not ready"
             message = "This takes a moment longer. Please try again shortly."
+        case TransientError():
+            # What was asked for may be done: an earlier write, or a try that AWS left unanswered.
+            status, kind = 504, "No answer"
+            message = "No answer came in time. Please try again shortly."
         case _:
             status, kind = 500, "Internal error"
             message = "Something went wrong on our side. Please try again later."

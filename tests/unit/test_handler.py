@@ -11,8 +11,10 @@ from latchkey.errors import (
     BadRequestError,
     ClaimGoneError,
     ClaimNotReadyError,
+    EntityTemporarilyUnmodifiableError,
     LatchkeyError,
     NotAllowedError,
+    ResetInProgressError,
     ServiceUnavailableError,
     ThrottledError,
 )
@@ -85,7 +87,14 @@ def test_what_a_page_of_another_site_sends_reaches_no_handler() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ClaimNotReadyError, 503), (ThrottledError, 503), (ServiceUnavailableError, 504)]
+    ("error", "status"),
+    [
+        (ClaimNotReadyError, 503),
+        (ResetInProgressError, 503),
+        (ThrottledError, 504),
+        (ServiceUnavailableError, 504),
+        (EntityTemporarilyUnmodifiableError, 504),
+    ],
 )
 def test_what_passes_by_itself_says_when_to_retry_and_whether_it_may_have_counted(
     error: type[LatchkeyError], status: int

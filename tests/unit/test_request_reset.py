@@ -170,7 +170,7 @@ def test_the_user_may_come_in_the_query(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "answer"), [("ThrottlingException", 400, 503), ("InternalFailure", 500, 504)]
+    ("code", "status", "answer"), [("ThrottlingException", 400, 504), ("InternalFailure", 500, 504)]
 )
 def test_a_busy_step_functions_asks_for_patience(stack: Stack, code: str, status: int, answer: int) -> None:
     stack.refuse("StartExecution", code, status)

@@ -252,7 +252,7 @@ def test_a_fault_after_the_claim_reveals_nothing_then_or_later(
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
-        (client_error("ThrottlingException"), 503),
+        (client_error("ThrottlingException"), 504),
         (TIMEOUT, 504),
         (client_error("InternalServerError", 500), 504),
     ],

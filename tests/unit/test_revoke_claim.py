@@ -149,8 +149,8 @@ def test_a_revocation_that_the_registry_alone_tells_of_changes_no_password(
 @pytest.mark.parametrize(
     ("code", "status", "answer"),
     [
-        ("EntityTemporarilyUnmodifiable", 409, 503),
-        ("Throttling", 400, 503),
+        ("EntityTemporarilyUnmodifiable", 409, 504),
+        ("Throttling", 400, 504),
         ("ServiceFailure", 500, 504),
         ("AccessDenied", 403, 500),
     ],
