@@ -48,7 +48,8 @@ def read_stage(folder: Path, name: str) -> Stage:
         raise click.UsageError(
             f"--stage is for a checkout of Latchkey; there is no {error.filename}."
         ) from None
-    stage = config.get(name, {})
+    # Beside its stages the file has a version, which is no table.
+    stage = config[name] if isinstance(config.get(name), dict) else {}
     everywhere = stage.get("global", {}).get("parameters", {})
     deploy = everywhere | stage.get("deploy", {}).get("parameters", {})
     if "stack_name" not in deploy:

@@ -106,19 +106,12 @@ def read_deployer(scope: Scope) -> Deployer | None:
 def read_named(scope: Scope) -> Named:
     """Read whether what the parameters name is there."""
     iam = scope.session.client("iam")
-    boundary, pool = scope.parameter("PermissionsBoundaryArn"), _own_pool(scope)
-    acl, group = scope.parameter("WebAclArn"), scope.parameter("HelpdeskGroup")
-    pool_id = pool.rpartition("/")[2]
-    # The pool may be in another region than the API.
-    cognito = scope.session.client("cognito-idp", region_name=pool.split(":")[3] if pool else None)
+    boundary, acl = scope.parameter("PermissionsBoundaryArn"), scope.parameter("WebAclArn")
+    pool, helpdesk = _pool_and_helpdesk(scope)
     return Named(
         boundary=(boundary, _is_there(lambda: iam.get_policy(PolicyArn=boundary))) if boundary else None,
-        user_pool=(pool, _is_there(lambda: cognito.describe_user_pool(UserPoolId=pool_id))) if pool else None,
-        helpdesk_group=(
-            (group, _is_there(lambda: cognito.get_group(GroupName=group, UserPoolId=pool_id)))
-            if pool and group
-            else None
-        ),
+        user_pool=pool,
+        helpdesk_group=helpdesk,
         web_acl=(acl, _is_there(lambda: _web_acl(scope, acl))) if acl else None,
         missing_groups=tuple(
             name
@@ -128,16 +121,28 @@ def read_named(scope: Scope) -> Named:
     )
 
 
-def _own_pool(scope: Scope) -> str:
-    """Return the user pool that a parameter names; empty for one of another account, which cannot be seen.
+def _pool_and_helpdesk(scope: Scope) -> tuple[tuple[str, bool] | None, tuple[str, bool] | None]:
+    """Read whether the user pool that a parameter names is there, and its group; not of another account's.
 
-    API Gateway takes such a pool too
+    API Gateway takes such a pool too, but it cannot be seen
     (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-cross-account-cognito-authorizer.html).
     """
-    pool = scope.parameter("UserPoolArn")
-    # As in arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID
-    own = pool and pool.split(":")[4] == scope.session.client("sts").get_caller_identity()["Account"]
-    return pool if own else ""
+    pool, group = scope.parameter("UserPoolArn"), scope.parameter("HelpdeskGroup")
+    if not pool:
+        return None, None
+    try:
+        # As in arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID
+        region, account, resource = pool.split(":")[3:]
+    except ValueError:
+        return (pool, False), None
+    if account != scope.session.client("sts").get_caller_identity()["Account"]:
+        return None, None
+    # The pool may be in another region than the API.
+    cognito, pool_id = scope.session.client("cognito-idp", region_name=region), resource.rpartition("/")[2]
+    return (
+        (pool, _is_there(lambda: cognito.describe_user_pool(UserPoolId=pool_id))),
+        (group, _is_there(lambda: cognito.get_group(GroupName=group, UserPoolId=pool_id))) if group else None,
+    )
 
 
 #: What ProtectedGroups names by default, whether the account has them or not.

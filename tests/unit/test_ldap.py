@@ -208,6 +208,21 @@ def test_people_are_listed_and_none_is_resettable_where_resets_could_not_tell_wh
     assert words in corp.refusal
 
 
+@pytest.mark.parametrize(
+    ("listed", "resettable", "words"),
+    [([], [True], ""), ([page(entry(2), more=True)], [False, True], "DC=corp: their resets")],
+    ids=["none were", "one was"],
+)
+def test_what_a_lost_server_refused_counts_only_for_users_who_were_listed_by_it(
+    directory: Build, listed: list[Any], resettable: list[bool], words: str
+) -> None:
+    refused = [page(entry(1)), page(tokens())]
+    shown = [page(entry(1)), page(tokens(513)), page(entry(1))]
+    corp, _ = directory(*refused, *listed, LDAPSessionTerminatedByServerError("gone"), *shown, protected=())
+    assert [each.resettable for each in corp.all()] == resettable
+    assert (words in corp.refusal) if words else corp.refusal == ""
+
+
 def test_a_base_without_users_hides_nothing(directory: Build) -> None:
     corp, _ = directory(page(), page(), protected=())
     assert list(corp.all()) == []

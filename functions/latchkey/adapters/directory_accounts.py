@@ -97,6 +97,8 @@ class DirectoryAccounts:
                             seen.update({identity} - {b""})
                             yield _account(entry, identity in excluded, self._is_resettable(entry, protected))
             except LostConnectionError:
+                # The next server may tell who is protected; users who were listed without a reset stay so.
+                self.refusal = self.refusal if seen else ""
                 continue
             return
 

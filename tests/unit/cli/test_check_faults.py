@@ -185,6 +185,8 @@ FAULTS = [
             answers("cognito-idp.DescribeUserPool", error("ResourceNotFoundException")),
         ),
     ),
+    # The slip that is nearest: no ARN, but the pool's id.
+    Fault("UserPoolMissing", "us-east-1_Pool", parameters(UserPoolArn="us-east-1_Pool")),
     Fault(
         "HelpdeskGroupMissing",
         "HelpdeskGroup names helpdesk",

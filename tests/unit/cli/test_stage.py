@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from cli.stage import read_stage
@@ -52,3 +53,10 @@ def test_parameters_are_read_as_sam_reads_them(tmp_path: Path, overrides: str) -
 
 def test_a_stage_without_parameters_has_none(tmp_path: Path) -> None:
     assert stage(tmp_path, "[]") == {}
+
+
+def test_what_samconfig_says_beside_its_stages_is_no_stage(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    (tmp_path / "samconfig.toml").write_text("version = 0.1")
+    with pytest.raises(click.UsageError, match=r"samconfig\.toml has no stage version\."):
+        read_stage(tmp_path, "version")
