@@ -21,7 +21,7 @@ from latchkey.errors import LatchkeyError, ServiceUnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-#: A function inside the network has 25 seconds.
+#: A function inside the network has 20 seconds.
 _CONFIG = ONCE_CONFIG.merge(Config(read_timeout=27))
 
 #: Lambda takes the network from a function that was idle for weeks: a call brings it back, and fails, as do
@@ -70,7 +70,7 @@ def set_password(function: str, account: str, execution: str, sealed: str) -> Fo
         UserNotEligibleError: when the user may not be reset.
         DirectoryChangeError: when the service account lacks a right.
         PasswordPolicyViolationError: when the directory's policy refuses the password.
-        SealBrokenError: when the password was sealed for another execution.
+        SealBrokenError: when the password was sealed for another execution or user.
     """
     found = _call(function, execution=execution, user=account, sealed=sealed)
     return FoundUser(found["user"], found["name"], found["mail"])

@@ -65,7 +65,8 @@ class Settings:
     """Where the directory is, where in it to look for users, and whose members are never reset.
 
     `hosts` are `name` or `name:port`; `authorities` hold a certificate each, as DER in base64; `bases` are
-    distinguished names; `protected_groups` are names (`sAMAccountName`). An answer may take `answer_seconds`.
+    distinguished names; `protected_groups` are `sAMAccountName` or distinguished names. An answer may
+    take `answer_seconds`.
     """
 
     hosts: tuple[str, ...]

@@ -35,7 +35,7 @@ class SmtpCredentials:
         """Return credentials for the stack's own endpoint.
 
         Where mails go is the stack's to say, whatever the secret says: else the right to write the secret,
-        without one to read it, would have the reminders come by.
+        without one to read it, would send the reminders and the login to another server.
         """
         return cls(username, password, os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"]))
 
