@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from latchkey.adapters import eventbridge, registry, stepfunctions
 from latchkey.domain.resets import Phase, Reset
-from latchkey.errors import ClaimGoneError, LatchkeyError
+from latchkey.errors import ClaimGoneError
 from latchkey.handler import task_handler
 from latchkey.observability import logger
 from latchkey.undoing import undo
@@ -29,13 +29,13 @@ def remove_all(batch: list[str], cleanup: str, now: datetime) -> int:
     """Undo what is left of each user's reset; a failure does not stop the others.
 
     Raises:
-        LatchkeyError: the first failure, once all were tried; a retry finds the others done.
+        Exception: the first failure, once all were tried; a retry finds the others done.
     """
-    removed, failures = 0, []
+    removed, failures = 0, list[Exception]()
     for key in batch:
         try:
             removed += remove(key, cleanup, now)
-        except LatchkeyError as error:
+        except Exception as error:  # noqa: BLE001 - an item that makes no sense may fail anywhere
             logger.warning("Left for later: %s: %s: %s", key, type(error).__name__, error)
             failures.append(error)
     if failures:
@@ -52,15 +52,17 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
     if reset.undone_by != cleanup and not 0 < item.due_at <= now.timestamp():
         return False
     # A revocation has no execution.
-    if not reset.revokes_claim and stepfunctions.is_running(reset.execution):
+    status = "" if reset.revokes_claim else stepfunctions.status_of_reset(reset.execution)
+    if status == "RUNNING":
         if reset.phase in {Phase.STORED, Phase.WAITING}:
             # It hangs. The next cleanup undoes it, when no step of it can be at work any more.
             stepfunctions.stop_reset(reset.execution, "Its claim was left behind past its time.")
         return False
-    if reset.phase == Phase.CLAIMED and not reset.revokes_claim:
+    if reset.phase == Phase.CLAIMED and status == "SUCCEEDED":
+        ensure_claimed(reset)
         return lapse(reset, cleanup, now)
     eventbridge.publish("Orphaned", reset.execution, reset.user)
-    if reset.revokes_claim:
+    if not status:
         ensure_claimed(reset)
     undo(reset.execution, reset.user, cleanup, now)
     logger.info("Undid the reset %s of %s.", reset.execution, reset.user)
@@ -68,16 +70,18 @@ def remove(key: str, cleanup: str, now: datetime) -> bool:
     return True
 
 
-def ensure_claimed(revocation: Reset) -> None:
-    """Let a revocation pass whose user was shown a password: write access to the registry must not be enough.
+def ensure_claimed(reset: Reset) -> None:
+    """Let an item pass whose execution showed its user a password: the registry's word is not enough.
 
-    It spares no one who uses a password of their own. So Step Functions is asked, as by `RevokeClaim`.
+    With write access to it, times can be made up so that no password is spared. So Step Functions is asked,
+    which keeps executions for 90 days, longer than any item is kept
+    (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 
     Raises:
-        ClaimGoneError: when there was no such claim of that user.
+        ClaimGoneError: when there was no such claim of that user, or no such execution.
     """
-    if stepfunctions.user_of_claim(revocation.revokes_claim) != revocation.user:
-        raise ClaimGoneError(f"{revocation.execution} speaks of a claim that {revocation.user} did not make.")
+    if stepfunctions.user_of_claim(reset.revokes_claim or reset.execution) != reset.user:
+        raise ClaimGoneError(f"{reset.execution} speaks of a claim that {reset.user} did not make.")
 
 
 def lapse(reset: Reset, cleanup: str, now: datetime) -> bool:

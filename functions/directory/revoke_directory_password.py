@@ -12,12 +12,13 @@ from latchkey.handler import task_handler
 
 
 class Event(TypedDict):
-    """Times are seconds since 1970; a `begun_at` of 0 revokes whatever has become of the password."""
+    """Times are seconds since 1970; a disowned password is revoked whatever has become of it."""
 
     execution: str
     user: str
     begun_at: int
     stored_at: int
+    disowned: bool
 
 
 class Result(TypedDict):
@@ -27,5 +28,5 @@ class Result(TypedDict):
 @task_handler
 def handler(event: Event, _context: object) -> Result:
     users = DirectoryUsers.of(os.environ, read_login(os.environ["DIRECTORY_SECRET"]))
-    reset = PasswordReset.of(event["begun_at"], event["stored_at"]) if event["begun_at"] else None
+    reset = None if event["disowned"] else PasswordReset.of(event["begun_at"], event["stored_at"])
     return {"revoked": DirectoryPasswords(users).revoke(identity_of(event["user"]), reset)}

@@ -1,13 +1,14 @@
 """POST /revoke: the user reports that someone else saw the password: revoke it."""
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from latchkey.adapters import action_links, eventbridge, registry, stepfunctions
 from latchkey.domain.action_links import ActionLink, LinkKind
 from latchkey.domain.claims import user_key
-from latchkey.domain.resets import Phase, Reset, revocation_of
-from latchkey.errors import ClaimGoneError
+from latchkey.domain.resets import Attempt, Phase, Reset, revocation_of
+from latchkey.errors import ClaimGoneError, LatchkeyError
 from latchkey.handler import api_handler
 from latchkey.observability import logger
 from latchkey.undoing import undo
@@ -62,6 +63,14 @@ def revoke_claim(link: ActionLink, request: str, now: datetime) -> None:
         begun_at=int(now.timestamp()),
         undone_by=request,
     )
-    registry.revoke_claim(user_key(link.user), revocation)
-    undo(revocation.execution, link.user, request, now)
+    key = user_key(link.user)
+    registry.revoke_claim(key, revocation)
+    try:
+        undo(revocation.execution, link.user, request, now)
+    except Exception:
+        # The next press is another request; it must not wait while a thief is in.
+        attempt = Attempt(execution=revocation.execution, actor=request, now=revocation.begun_at)
+        with suppress(LatchkeyError):
+            registry.revoke(key, attempt, due_in=timedelta())
+        raise
     eventbridge.publish("ClaimRevoked", link.execution, link.user)

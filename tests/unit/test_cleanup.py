@@ -1,5 +1,6 @@
 """FindOrphans asks the index; RemoveOrphans undoes orphaned resets, and nothing else."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from itertools import batched
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cleanup.find_orphans import BATCH
 from cleanup.find_orphans import handler as find
@@ -16,7 +18,7 @@ from latchkey.adapters import iam, registry
 from latchkey.domain import resets
 from latchkey.domain.claims import item_id, user_key
 from latchkey.domain.resets import Attempt, Item, Phase, Reset
-from latchkey.errors import AccessDeniedError
+from latchkey.errors import AccessDeniedError, ClaimGoneError
 from tests.unit.stack import (
     ALICE,
     CONTEXT,
@@ -36,13 +38,20 @@ type Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def left(stack: Stack) -> Stack:
-    """Return a stack in which a reset waits whose execution is not there any more."""
+def forged(stack: Stack) -> Stack:
+    """Return a stack in which a reset waits that no execution is behind."""
     stack.add_user()
     iam.set_password(ALICE, PASSWORD)
     stack.keep_reset()
     stack.calls.clear()
     return stack
+
+
+@pytest.fixture
+def left(forged: Stack) -> Stack:
+    """Return a stack in which a reset waits whose execution was stopped."""
+    forged.answer("DescribeExecution", {"status": "ABORTED"})
+    return forged
 
 
 def running(stack: Stack) -> None:
@@ -101,12 +110,34 @@ def test_an_execution_that_runs_is_stopped_only_where_it_hangs(left: Stack, phas
     assert (left.phase(), left.password_of()) == (phase, PASSWORD)
 
 
-@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.OVER, Phase.CLAIMED}))
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.OVER}))
 def test_what_no_execution_looks_after_is_undone_whatever_its_phase(left: Stack, phase: Phase) -> None:
     left.keep_reset(phase)
     assert remove_all([KEY], "cleanup", LATE) == 1
     assert left.phase() == Phase.OVER
     assert left.password_of() not in {PASSWORD, OLD_PASSWORD}
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.OVER}))
+def test_a_reset_that_the_registry_alone_tells_of_changes_no_password(forged: Stack, phase: Phase) -> None:
+    # As the right to write users' items could have it, by made-up times, for a password that the user chose.
+    forged.keep_reset(phase)
+    with pytest.raises(ClaimGoneError):
+        remove_all([KEY], "cleanup", LATE)
+    assert (forged.password_of(), forged.phase()) == (PASSWORD, phase)
+    assert [step for step, _ in forged.told()] == ["Orphaned"], "an alarm rings"
+
+
+@pytest.mark.parametrize(
+    "output", [{}, {"user": ALICE}, {"user": "bob@example.com", "claimed_at": "today"}], ids=str
+)
+def test_a_claim_that_the_registry_alone_tells_of_changes_no_password(
+    claimed: Stack, output: dict[str, str]
+) -> None:
+    claimed.answer("DescribeExecution", {"status": "SUCCEEDED", "output": json.dumps(output)})
+    with pytest.raises(ClaimGoneError):
+        remove_all([KEY], "cleanup", NOW)
+    assert (claimed.password_of(), claimed.phase()) == (PASSWORD, Phase.CLAIMED)
 
 
 def test_of_two_cleanups_at_once_one_undoes(left: Stack) -> None:
@@ -144,6 +175,17 @@ def test_one_that_fails_does_not_keep_the_others(left: Stack) -> None:
     assert remove_all([KEY, user_key(bob)], "cleanup", LATE) == 1, "the same cleanup may try again"
 
 
+@pytest.mark.parametrize("error", [("InvalidArn", 400), ("ValidationException", 400)])
+def test_an_item_that_makes_no_sense_does_not_keep_the_others(left: Stack, error: tuple[str, int]) -> None:
+    # Its execution may have any name: "revoke/" makes no ARN.
+    left.refuse("DescribeExecution", *error)
+    left.add_user("bob@example.com")
+    left.keep(Item(current=Reset(execution="revoke/", phase=Phase.WAITING, user="bob"), due_at=1), user="bob")
+    with pytest.raises(ClientError):
+        remove_all([user_key("bob"), KEY], "cleanup", LATE)
+    assert left.password_of() not in {PASSWORD, OLD_PASSWORD}
+
+
 def test_what_is_due_is_found_in_batches(stack: Stack) -> None:
     reset = Reset(execution=EXECUTION, phase=Phase.RESETTING, user=ALICE, begun_at=1)
     for number in range(BATCH + 1):
@@ -160,7 +202,8 @@ def claimed(left: Stack) -> Stack:
     """Return a stack in which a password was shown, a day and an hour ago."""
     left.keep_reset(Phase.CLAIMED, password="", claimed_by="the claim")
     left.keep(Item(current=registry.read(KEY).current, due_at=in_seconds(NOW) - 3600))
-    left.answer("DescribeExecution", {"status": "SUCCEEDED"})
+    output = json.dumps({"user": ALICE, "claimed_at": "2026-03-01T09:30:00+00:00"})
+    left.answer("DescribeExecution", {"status": "SUCCEEDED", "output": output})
     return left
 
 

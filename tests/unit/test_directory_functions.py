@@ -93,6 +93,7 @@ def test_a_password_that_was_sealed_for_another_reset_or_user_is_not_set(
 
 def test_a_password_is_revoked_unless_it_was_changed(controller: Controller) -> None:
     times = {"begun_at": int(NOW.timestamp()), "stored_at": int((NOW + timedelta(seconds=2)).timestamp())}
+    times["disowned"] = False
     controller.entry["pwdLastSet"] = ticks(NOW + timedelta(minutes=5))
     assert run(revoke_directory_password, **times) == {"revoked": False}
     controller.entry["pwdLastSet"] = b"0"
@@ -100,7 +101,7 @@ def test_a_password_is_revoked_unless_it_was_changed(controller: Controller) -> 
 
 
 def test_a_password_that_its_owner_disowns_is_revoked_whatever_became_of_it(controller: Controller) -> None:
-    assert run(revoke_directory_password, begun_at=0, stored_at=0) == {"revoked": True}
+    assert run(revoke_directory_password, begun_at=1, stored_at=1, disowned=True) == {"revoked": True}
     assert controller.password != "of the user"
 
 

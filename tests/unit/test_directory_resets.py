@@ -393,7 +393,9 @@ class TestUndoing:
         assert undo(EXECUTION, DANA, EXECUTION, NOW)
         event = {"execution": EXECUTION, "user": DANA}
         times = {"begun_at": reset.begun_at, "stored_at": reset.stored_at}
-        assert asked(stack) == [("latchkey-test-revoke-directory-password", event | times)]
+        assert asked(stack) == [
+            ("latchkey-test-revoke-directory-password", event | times | {"disowned": False})
+        ]
         assert stack.phase(DANA) == Phase.OVER
         assert "UpdateLoginProfile" not in stack.operations()
 
@@ -401,7 +403,7 @@ class TestUndoing:
         self.keep(stack, Phase.REVOKING, execution=revocation_of(EXECUTION), undone_by="request")
         stack.answer_within({"revoked": True})
         undo(revocation_of(EXECUTION), DANA, "request", NOW)
-        assert asked(stack)[0][1]["begun_at"] == 0
+        assert asked(stack)[0][1]["disowned"]
 
     def test_a_user_who_is_gone_is_no_failure(self, stack: Stack) -> None:
         self.keep(stack)

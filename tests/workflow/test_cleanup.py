@@ -43,14 +43,18 @@ def stopped_reset(product: Product) -> tuple[str, str]:
 
 
 def leave_resets(product: Product, users: list[str], due_at: datetime) -> None:
-    """Put resets into the registry that have no execution."""
+    """Put resets into the registry whose execution was stopped: one for all."""
+    arn = product.start_reset("left@example.com")
+    product.client("stepfunctions").stop_execution(executionArn=arn)
+    product.wait_for_end(arn)
+    execution = arn.rpartition(":")[2]
     for batch in batched(users, 25, strict=False):
-        items = [{"PutRequest": {"Item": left_reset(user, due_at)}} for user in batch]
+        items = [{"PutRequest": {"Item": left_reset(user, execution, due_at)}} for user in batch]
         product.client("dynamodb").batch_write_item(RequestItems={product.registry: items})
 
 
-def left_reset(user: str, due_at: datetime) -> dict[str, Any]:
-    current = {"execution": f"gone-{user}", "phase": "waiting", "user": user, "task_token": "no-token"}
+def left_reset(user: str, execution: str, due_at: datetime) -> dict[str, Any]:
+    current = {"execution": execution, "phase": "waiting", "user": user, "task_token": "no-token"}
     times = {"begun_at": due_at - timedelta(hours=2), "expires_at": due_at}
     return {
         "id": {"S": item_id(user_key(user))},

@@ -88,8 +88,9 @@ def revoke_password(function: str, reset: Reset) -> bool:
         function,
         execution=reset.execution,
         user=reset.user,
-        begun_at=0 if reset.revokes_claim else reset.begun_at,
+        begun_at=reset.begun_at,
         stored_at=reset.stored_at,
+        disowned=bool(reset.revokes_claim),
     )["revoked"]
     return revoked
 

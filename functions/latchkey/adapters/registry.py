@@ -119,8 +119,10 @@ def claim(key: str, attempt: Attempt, unused_for: timedelta) -> Reset:
     return _reset(_move(CLAIM, key, attempt, sets, "#open_until", due_at=due_at)["current"])
 
 
-def revoke(key: str, attempt: Attempt) -> tuple[Reset, Reset | None]:
-    """Take the account to undo a reset, for as long as GRACE. Its link opens nothing from here on.
+def revoke(key: str, attempt: Attempt, due_in: timedelta = GRACE) -> tuple[Reset, Reset | None]:
+    """Take the account to undo a reset, for that long. Its link opens nothing from here on.
+
+    Who has failed takes it again for no time at all, so that the next one need not wait.
 
     Returns:
         The reset, which is over if an earlier try undid it; and the one that it replaced and has to tell.
@@ -129,7 +131,7 @@ def revoke(key: str, attempt: Attempt) -> tuple[Reset, Reset | None]:
         ResetInProgressError: when another undoes it, or it is not due for a cleanup.
         SupersededError: when the reset has lost the account, or never had it.
     """
-    due_at = attempt.now + _seconds(GRACE)
+    due_at = attempt.now + _seconds(due_in)
     sets = "#current.#undone_by = :actor, #due_at = :due_at"
     found = _move(REVOKE, key, attempt, sets, due_at=due_at)
     return _reset(found["current"]), _older(found)

@@ -53,9 +53,9 @@ def user_of_claim(name: str) -> str:
     return str(output["user"]) if "claimed_at" in output else ""
 
 
-def is_running(name: str) -> bool:
-    """Tell whether the reset execution of that name still runs; false if there is none."""
-    return _describe_reset(name).get("status") == "RUNNING"
+def status_of_reset(name: str) -> str:
+    """Return the status of the reset execution of that name, as Step Functions spells it; empty for none."""
+    return str(_describe_reset(name).get("status", ""))
 
 
 def stop_reset(name: str, cause: str) -> None:
